@@ -1,0 +1,1 @@
+//! The cron expressions of `pgq`.

@@ -1,0 +1,1 @@
+//! One binary: it links once, runs its tests in parallel and shares its fixtures.

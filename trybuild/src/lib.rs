@@ -1,0 +1,1 @@
+//! Holds the UI cases; no code of its own.
