@@ -1,1 +1,33 @@
-//! Background jobs and schedules on PostgreSQL.
+#![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+#![cfg_attr(
+    not(test),
+    warn(clippy::print_stderr, clippy::print_stdout, clippy::unwrap_used)
+)]
+
+// Generated code names `::pgq`, also inside this crate's own doc tests and examples.
+extern crate self as pgq;
+
+mod backoff;
+mod client;
+pub mod driver;
+mod job;
+mod queue;
+mod task;
+
+#[doc(hidden)]
+#[path = "private.rs"]
+pub mod __private;
+
+pub use self::backoff::Backoff;
+pub use self::client::{
+    EnqueueError, Enqueuer, INPUT_MAX_DEFAULT, JobBuilder, JobError, JobHandle, Reader,
+};
+pub use self::job::{DecodeError, EncodeError, Input, Job, JobId, JobState};
+pub use self::queue::{ATTEMPTS_MAX, DEFAULT_QUEUE, NAME_MAX, PRIORITY_MAX};
+pub use self::task::{
+    Context, Injected, IntoOutcome, IntoTaskError, MissingState, Problem, Problems, Registration,
+    Registry, ScheduleDescriptor, Source, StateMap, Task, TaskDescriptor, TaskError, TaskOptions,
+};
+#[cfg(feature = "macros")]
+pub use pgq_macros::{cron, task};

@@ -1,0 +1,207 @@
+//! [`JobBuilder`].
+
+use std::borrow::Cow;
+use std::fmt;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+use super::{EnqueueError, Enqueuer, JobHandle};
+use crate::driver::{Enqueue, Start};
+use crate::job::Input;
+use crate::queue::{ATTEMPTS_MAX, PRIORITY_MAX, name_problem};
+use crate::task::Task;
+
+/// One job that is about to be enqueued.
+#[must_use = "a job does nothing until it is enqueued"]
+pub struct JobBuilder<T: Task> {
+    input: T::Input,
+    options: JobOptions,
+}
+
+/// What a job takes from its task unless its enqueuer says otherwise.
+struct JobOptions {
+    queue: Cow<'static, str>,
+    priority: i16,
+    max_attempts: i16,
+    start: Start,
+}
+
+impl<T: Task> JobBuilder<T> {
+    /// A job of `T` with the options of its task.
+    pub fn new(input: T::Input) -> Self {
+        Self {
+            input,
+            options: JobOptions::of::<T>(),
+        }
+    }
+
+    /// Lets the job wait in another queue.
+    pub fn queue(mut self, queue: impl Into<Cow<'static, str>>) -> Self {
+        self.options.queue = queue.into();
+        self
+    }
+
+    /// Sets the priority, 0 to 9; larger ones are claimed first.
+    pub fn priority(mut self, priority: i16) -> Self {
+        self.options.priority = priority;
+        self
+    }
+
+    /// Sets the number of attempts, 1 to 1000.
+    pub fn max_attempts(mut self, max_attempts: i16) -> Self {
+        self.options.max_attempts = max_attempts;
+        self
+    }
+
+    /// Lets the job start no sooner than `delay` after the database's current time.
+    pub fn delay(mut self, delay: Duration) -> Self {
+        self.options.start = if delay.is_zero() {
+            Start::Now
+        } else {
+            Start::After(delay)
+        };
+        self
+    }
+
+    /// Lets the job start no sooner than `time`, by the database's clock.
+    pub fn run_at(mut self, time: DateTime<Utc>) -> Self {
+        self.options.start = Start::At(time);
+        self
+    }
+
+    /// Enqueues the job.
+    ///
+    /// # Errors
+    ///
+    /// See [`EnqueueError`]. Input that cannot be written, input above the limit and options out
+    /// of range are found before anything is sent, so that they do not spoil an open transaction.
+    ///
+    /// # Cancel safety
+    ///
+    /// Not cancel safe: a dropped call may or may not have enqueued the job. Inside a transaction
+    /// that is then rolled back, it has not.
+    pub async fn enqueue(
+        self,
+        enqueuer: impl Enqueuer,
+    ) -> Result<JobHandle<T::Output>, EnqueueError> {
+        let mut handles = enqueue_all::<T>(enqueuer, self.options, [self.input]).await?;
+        handles.pop().ok_or_else(no_id::<T>)
+    }
+}
+
+impl<T: Task> fmt::Debug for JobBuilder<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JobBuilder")
+            .field("task", &T::NAME)
+            .field("queue", &self.options.queue)
+            .field("priority", &self.options.priority)
+            .field("start", &self.options.start)
+            .finish_non_exhaustive()
+    }
+}
+
+impl JobOptions {
+    fn of<T: Task>() -> Self {
+        Self {
+            queue: Cow::Borrowed(T::OPTIONS.queue),
+            priority: T::OPTIONS.priority,
+            max_attempts: T::OPTIONS.max_attempts,
+            start: Start::Now,
+        }
+    }
+
+    fn problem(&self) -> Option<String> {
+        if let Some(problem) = name_problem(&self.queue) {
+            return Some(format!("its queue {problem}"));
+        }
+        if !(0..=PRIORITY_MAX).contains(&self.priority) {
+            let given = self.priority;
+            return Some(format!(
+                "its priority must be 0 to {PRIORITY_MAX}, but is {given}"
+            ));
+        }
+        if !(1..=ATTEMPTS_MAX).contains(&self.max_attempts) {
+            let given = self.max_attempts;
+            return Some(format!(
+                "its max_attempts must be 1 to {ATTEMPTS_MAX}, but is {given}"
+            ));
+        }
+        None
+    }
+}
+
+/// Enqueues one job for each input with the options of the task, in one statement.
+///
+/// # Errors
+///
+/// See [`EnqueueError`]; on an error none is enqueued.
+pub(crate) async fn enqueue_many<T: Task>(
+    enqueuer: impl Enqueuer,
+    inputs: impl IntoIterator<Item = T::Input>,
+) -> Result<Vec<JobHandle<T::Output>>, EnqueueError> {
+    enqueue_all::<T>(enqueuer, JobOptions::of::<T>(), inputs).await
+}
+
+async fn enqueue_all<T: Task>(
+    enqueuer: impl Enqueuer,
+    options: JobOptions,
+    inputs: impl IntoIterator<Item = T::Input>,
+) -> Result<Vec<JobHandle<T::Output>>, EnqueueError> {
+    if let Some(problem) = options.problem() {
+        return Err(EnqueueError::Invalid {
+            task: T::NAME,
+            problem,
+        });
+    }
+    let limit = enqueuer.input_max();
+    let inputs = inputs
+        .into_iter()
+        .map(|input| encode::<T>(&input, limit))
+        .collect::<Result<Vec<_>, _>>()?;
+    if inputs.is_empty() {
+        return Ok(Vec::new());
+    }
+    let enqueue = Enqueue {
+        task: Cow::Borrowed(T::NAME),
+        queue: options.queue,
+        priority: options.priority,
+        max_attempts: options.max_attempts,
+        fingerprint: Some(T::FINGERPRINT),
+        start: options.start,
+        inputs,
+    };
+    let ids = enqueuer
+        .enqueue(enqueue)
+        .await
+        .map_err(|source| EnqueueError::Driver {
+            task: T::NAME,
+            source,
+        })?;
+    Ok(ids.into_iter().map(JobHandle::new).collect())
+}
+
+fn encode<T: Task>(input: &T::Input, limit: usize) -> Result<Vec<u8>, EnqueueError> {
+    let bytes = input.encode().map_err(|source| EnqueueError::Encode {
+        task: T::NAME,
+        source,
+    })?;
+    match bytes.len() {
+        size if size > limit => Err(EnqueueError::InputTooLarge {
+            task: T::NAME,
+            size,
+            limit,
+        }),
+        _ => Ok(bytes),
+    }
+}
+
+fn no_id<T: Task>() -> EnqueueError {
+    use crate::driver::{DriverError, DriverErrorKind};
+
+    let source = DriverError::new(DriverErrorKind::Other, "the storage returned no id");
+    EnqueueError::Driver {
+        task: T::NAME,
+        source,
+    }
+}

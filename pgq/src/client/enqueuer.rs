@@ -1,0 +1,56 @@
+//! [`Enqueuer`] and [`Reader`]: what jobs can be enqueued through, and looked at.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use super::INPUT_MAX_DEFAULT;
+use crate::driver::{Driver, DriverError, Enqueue};
+use crate::job::JobId;
+
+/// Something that jobs can be enqueued through: a pool, a connection, or a transaction that is
+/// open. In a transaction the jobs are enqueued when, and only when, it commits.
+#[diagnostic::on_unimplemented(
+    message = "jobs cannot be enqueued through `{Self}`",
+    label = "not a pool, connection or transaction of pgq",
+    note = "pass `&pool`, `&mut *connection`, `&mut *transaction` or a `&Pgq`"
+)]
+pub trait Enqueuer: Send {
+    /// Adds one job for each input, and returns their ids in the order of the inputs.
+    ///
+    /// # Errors
+    ///
+    /// On an error no job is added.
+    fn enqueue(
+        self,
+        enqueue: Enqueue,
+    ) -> impl Future<Output = Result<Vec<JobId>, DriverError>> + Send;
+
+    /// The largest input that may be enqueued, in bytes.
+    fn input_max(&self) -> usize {
+        INPUT_MAX_DEFAULT
+    }
+}
+
+/// Something that jobs can be looked at through. Not a transaction, which would not see what
+/// happens to a job after it began.
+#[diagnostic::on_unimplemented(
+    message = "jobs cannot be looked at through `{Self}`",
+    label = "not a pool or driver of pgq",
+    note = "pass `&pool` or a `&Pgq`"
+)]
+pub trait Reader: Send {
+    /// The driver to read with.
+    fn driver(&self) -> Arc<dyn Driver>;
+}
+
+impl Enqueuer for &Arc<dyn Driver> {
+    async fn enqueue(self, enqueue: Enqueue) -> Result<Vec<JobId>, DriverError> {
+        Driver::enqueue(&**self, enqueue).await
+    }
+}
+
+impl Reader for &Arc<dyn Driver> {
+    fn driver(&self) -> Arc<dyn Driver> {
+        Arc::clone(self)
+    }
+}

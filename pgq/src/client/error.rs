@@ -1,0 +1,103 @@
+//! Why a job was not enqueued, or has no result.
+
+use crate::driver::DriverError;
+use crate::job::{DecodeError, EncodeError, JobId};
+
+/// Why jobs were not enqueued. None of them was.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EnqueueError {
+    /// The input cannot be written.
+    #[error("failed to encode the input of task `{task}`")]
+    Encode {
+        /// The name of the task.
+        task: &'static str,
+        /// What the encoder says.
+        source: EncodeError,
+    },
+    /// The input is larger than the limit. Nothing was sent, so an open transaction is unharmed.
+    #[error(
+        "the input of task `{task}` has {size} bytes, but at most {limit} are allowed; store the \
+         data elsewhere and enqueue a reference to it, or raise the limit with `Pgq::input_max`"
+    )]
+    InputTooLarge {
+        /// The name of the task.
+        task: &'static str,
+        /// The size of the encoded input, in bytes.
+        size: usize,
+        /// The limit, in bytes.
+        limit: usize,
+    },
+    /// An option of the job is out of its range.
+    #[error("a job of task `{task}` cannot be enqueued: {problem}")]
+    Invalid {
+        /// The name of the task.
+        task: &'static str,
+        /// Which option, and what is allowed.
+        problem: String,
+    },
+    /// The storage failed.
+    #[error("failed to enqueue a job of task `{task}`")]
+    Driver {
+        /// The name of the task.
+        task: &'static str,
+        /// The error of the storage.
+        source: DriverError,
+    },
+}
+
+/// Why there is no result of a job.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum JobError {
+    /// The job used up its attempts, or failed for good.
+    #[error("job {job} failed in attempt {attempts}: {error}")]
+    Failed {
+        /// The job.
+        job: JobId,
+        /// How many attempts were made.
+        attempts: i16,
+        /// The report of the last error.
+        error: String,
+    },
+    /// The job was cancelled.
+    #[error("job {job} was cancelled")]
+    Cancelled {
+        /// The job.
+        job: JobId,
+    },
+    /// The job was not started by the time it expires.
+    #[error("job {job} expired before it was started")]
+    Expired {
+        /// The job.
+        job: JobId,
+    },
+    /// There is no such job: it was rolled back, or has been pruned.
+    #[error("job {job} does not exist; its transaction did not commit, or it has been pruned")]
+    NotFound {
+        /// The job.
+        job: JobId,
+    },
+    /// The job had not ended by the deadline. It goes on.
+    #[error("job {job} had not ended by the deadline")]
+    DeadlineExceeded {
+        /// The job.
+        job: JobId,
+    },
+    /// The stored result is not of the type that is asked for.
+    #[error("failed to decode the result of job {job}")]
+    Decode {
+        /// The job.
+        job: JobId,
+        /// What the decoder says.
+        source: DecodeError,
+    },
+    /// The storage failed.
+    #[error("failed to look at job {job}")]
+    Driver {
+        /// The job.
+        job: JobId,
+        /// The error of the storage.
+        source: DriverError,
+    },
+}

@@ -1,0 +1,159 @@
+//! [`JobHandle`].
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+use tokio::time::{Instant, sleep_until};
+
+use super::{JobError, Reader};
+use crate::driver::Driver;
+use crate::job::{Job, JobId, JobState, decode_value};
+
+/// A job that was enqueued, and whose result is a `T`.
+///
+/// It is only the id of the job, so it can be kept and sent: [`JobHandle::from_id`] makes it again.
+pub struct JobHandle<T> {
+    id: JobId,
+    result: PhantomData<fn() -> T>,
+}
+
+/// The first pause between two looks at a job that has not ended.
+const POLL_MIN: Duration = Duration::from_millis(5);
+/// The longest pause between two looks.
+const POLL_MAX: Duration = Duration::from_millis(250);
+
+impl<T> JobHandle<T> {
+    pub(crate) const fn new(id: JobId) -> Self {
+        Self::from_id(id)
+    }
+
+    /// Makes the handle of a job from its id. `T` must be the result of its task.
+    #[must_use]
+    pub const fn from_id(id: JobId) -> Self {
+        Self {
+            id,
+            result: PhantomData,
+        }
+    }
+
+    /// The number of the job.
+    #[must_use]
+    pub const fn id(&self) -> JobId {
+        self.id
+    }
+
+    /// Returns the state that the job is in.
+    ///
+    /// # Errors
+    ///
+    /// Fails with [`JobError::NotFound`] if there is no such job, for instance because its
+    /// transaction has not committed.
+    pub async fn status(&self, reader: impl Reader) -> Result<JobState, JobError> {
+        Ok(self.job(reader).await?.state)
+    }
+
+    /// Returns everything that is stored of the job.
+    ///
+    /// # Errors
+    ///
+    /// Fails with [`JobError::NotFound`] if there is no such job.
+    pub async fn job(&self, reader: impl Reader) -> Result<Job, JobError> {
+        find(&*reader.driver(), self.id).await
+    }
+}
+
+impl<T: DeserializeOwned> JobHandle<T> {
+    /// Waits until the job has ended, however long that takes, and returns its result.
+    ///
+    /// # Errors
+    ///
+    /// Fails with [`JobError::Failed`] and its like if the job ended without a result.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: the call only looks.
+    pub async fn wait(&self, reader: impl Reader) -> Result<T, JobError> {
+        self.wait_until(&*reader.driver(), None).await
+    }
+
+    /// Waits until the job has ended, at most for `timeout`, and returns its result.
+    ///
+    /// # Errors
+    ///
+    /// Fails with [`JobError::DeadlineExceeded`] if the job has not ended by then, and like
+    /// [`wait`](Self::wait).
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: the call only looks.
+    pub async fn wait_for(&self, reader: impl Reader, timeout: Duration) -> Result<T, JobError> {
+        let deadline = Instant::now() + timeout;
+        self.wait_until(&*reader.driver(), Some(deadline)).await
+    }
+
+    async fn wait_until(
+        &self,
+        driver: &dyn Driver,
+        deadline: Option<Instant>,
+    ) -> Result<T, JobError> {
+        let mut pause = POLL_MIN;
+        loop {
+            let job = find(driver, self.id).await?;
+            if job.state.is_finished() {
+                return result(job);
+            }
+            let next = Instant::now() + pause;
+            match deadline {
+                Some(deadline) if deadline <= Instant::now() => {
+                    return Err(JobError::DeadlineExceeded { job: self.id });
+                }
+                Some(deadline) => sleep_until(next.min(deadline)).await,
+                None => sleep_until(next).await,
+            }
+            pause = (pause * 2).min(POLL_MAX);
+        }
+    }
+}
+
+async fn find(driver: &dyn Driver, job: JobId) -> Result<Job, JobError> {
+    driver
+        .find(job)
+        .await
+        .map_err(|source| JobError::Driver { job, source })?
+        .ok_or(JobError::NotFound { job })
+}
+
+/// The result of a job that has ended.
+fn result<T: DeserializeOwned>(job: Job) -> Result<T, JobError> {
+    /// `()`, as MessagePack.
+    const UNIT: &[u8] = &[1, 0xc0];
+
+    let id = job.id;
+    match job.state {
+        JobState::Completed => decode_value(job.result.as_deref().unwrap_or(UNIT))
+            .map_err(|source| JobError::Decode { job: id, source }),
+        JobState::Cancelled => Err(JobError::Cancelled { job: id }),
+        JobState::Expired => Err(JobError::Expired { job: id }),
+        _ => Err(JobError::Failed {
+            job: id,
+            attempts: job.attempt,
+            error: job.error.unwrap_or_default(),
+        }),
+    }
+}
+
+impl<T> Clone for JobHandle<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for JobHandle<T> {}
+
+impl<T> fmt::Debug for JobHandle<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("JobHandle").field(&self.id).finish()
+    }
+}

@@ -1,0 +1,15 @@
+//! What an application does with jobs: enqueue them, look at them, wait for them.
+
+mod builder;
+mod enqueuer;
+mod error;
+mod handle;
+
+pub use self::builder::JobBuilder;
+pub(crate) use self::builder::enqueue_many;
+pub use self::enqueuer::{Enqueuer, Reader};
+pub use self::error::{EnqueueError, JobError};
+pub use self::handle::JobHandle;
+
+/// The largest input that is enqueued unless another limit is set: 1 MiB.
+pub const INPUT_MAX_DEFAULT: usize = 1024 * 1024;

@@ -1,0 +1,192 @@
+//! The seam between the runtime and its storage.
+
+mod error;
+mod listener;
+mod request;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use crate::job::{Job, JobId};
+
+pub use self::error::{DriverError, DriverErrorKind};
+pub use self::listener::{Listener, Wake};
+pub use self::request::{
+    Claim, Claimed, ClaimedJob, Completion, End, Ending, Enqueue, Promoted, Rescued, Schedule,
+    ScheduleState, Start, Tick, WorkerId, WorkerInfo,
+};
+
+/// Storage of jobs, as a set of atomic operations.
+///
+/// Each method is one transaction. A driver decides nothing: how many jobs to claim, when to retry
+/// and when to give up is decided by its callers. Every time is the storage's own clock.
+///
+/// A call that is dropped or that fails may still have taken effect, unless its docs say
+/// otherwise; [`held`](Self::held) tells a worker what it really holds.
+#[async_trait]
+pub trait Driver: fmt::Debug + Send + Sync + 'static {
+    /// Makes the storage ready for use, or brings it up to this version. Safe to call from any
+    /// number of processes at once.
+    ///
+    /// # Errors
+    ///
+    /// Fails with [`DriverErrorKind::SchemaNewer`] if a newer version has been there that does not
+    /// admit this one, and with [`DriverErrorKind::PermissionDenied`] if the user may not create
+    /// the schema.
+    async fn migrate(&self) -> Result<(), DriverError>;
+
+    /// Checks that the storage is of a version that this one can use; changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// Fails with [`DriverErrorKind::SchemaMissing`], [`DriverErrorKind::SchemaOlder`] or
+    /// [`DriverErrorKind::SchemaNewer`].
+    async fn check_schema(&self) -> Result<(), DriverError>;
+
+    /// Adds one job for each input, and returns their ids in the order of the inputs.
+    ///
+    /// # Errors
+    ///
+    /// On an error no job is added.
+    async fn enqueue(&self, enqueue: Enqueue) -> Result<Vec<JobId>, DriverError>;
+
+    /// Finds a job in whatever state; `None` if there is none of that id, or no more.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of the storage.
+    async fn find(&self, job: JobId) -> Result<Option<Job>, DriverError>;
+
+    /// Adds a worker, whose lease begins now. Returns `false` if its id is taken.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of the storage.
+    async fn register_worker(&self, worker: WorkerInfo) -> Result<bool, DriverError>;
+
+    /// Lets the lease of a worker end `lease` from now. Returns `false` if the worker has been
+    /// rescued: it holds nothing any more, and must run nothing.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of the storage; the lease may or may not have been extended.
+    async fn heartbeat(&self, worker: WorkerId, lease: Duration) -> Result<bool, DriverError>;
+
+    /// Removes a worker that has stopped. Jobs that it still holds become ready, at no cost to
+    /// them.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of the storage.
+    async fn deregister_worker(&self, worker: WorkerId) -> Result<(), DriverError>;
+
+    /// Claims up to `claim.limit` ready jobs of one queue, highest priority first, then oldest.
+    ///
+    /// Two calls never return the same job at the same time, from whatever process. A job of a
+    /// task that is not among `claim.tasks` is left alone. Each claim is one delivery and one
+    /// attempt.
+    ///
+    /// # Errors
+    ///
+    /// After an error jobs may be held that nobody runs; [`held`](Self::held) finds them.
+    async fn claim(&self, claim: Claim) -> Result<Claimed, DriverError>;
+
+    /// Ends jobs with their results. Returns how many of them this worker still held under the
+    /// claim that is named; the others are untouched. Calling it again does nothing more.
+    ///
+    /// # Errors
+    ///
+    /// On an error none or all of them have ended.
+    async fn complete(
+        &self,
+        worker: WorkerId,
+        completions: &[Completion],
+    ) -> Result<usize, DriverError>;
+
+    /// Ends attempts in any other way. Returns how many of them this worker still held under the
+    /// claim that is named; the others are untouched. Calling it again does nothing more.
+    ///
+    /// # Errors
+    ///
+    /// On an error none or all of them have ended.
+    async fn end(&self, worker: WorkerId, endings: &[Ending]) -> Result<usize, DriverError>;
+
+    /// Returns the jobs that a worker holds, each with the number of its claim.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of the storage.
+    async fn held(&self, worker: WorkerId) -> Result<Vec<(JobId, i64)>, DriverError>;
+
+    /// Takes the jobs from every worker whose lease has ended, and removes those workers. A job
+    /// becomes ready with its attempt given back, but fails once `deaths_max` workers died while
+    /// they held it.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of the storage.
+    async fn rescue(&self, deaths_max: i16) -> Result<Rescued, DriverError>;
+
+    /// Makes up to `limit` scheduled jobs ready that are due, those that are due first, and says
+    /// when the next one is.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of the storage.
+    async fn promote(&self, limit: usize) -> Result<Promoted, DriverError>;
+
+    /// Returns a number that no job enqueued from now on is below; for [`Claim::horizon`].
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of the storage.
+    async fn horizon(&self) -> Result<i64, DriverError>;
+
+    /// Returns the name of a task that has a ready job in `queue` and is not among `tasks`.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of the storage.
+    async fn unknown_task(
+        &self,
+        queue: &str,
+        tasks: &[String],
+    ) -> Result<Option<String>, DriverError>;
+
+    /// Adds the schedules that are new, with the current time as their last tick, and updates the
+    /// expression of the others.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of the storage.
+    async fn declare_schedules(&self, schedules: &[Schedule]) -> Result<(), DriverError>;
+
+    /// Returns the last ticks of the schedules of those names, and the storage's current time.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of the storage.
+    async fn schedules(&self, names: &[String]) -> Result<ScheduleState, DriverError>;
+
+    /// Enqueues the job of a tick, if `tick.previous` is still the last tick of its schedule;
+    /// returns `None` if another worker was faster.
+    ///
+    /// # Errors
+    ///
+    /// On an error the tick has its job, or its last tick has not moved.
+    async fn tick(&self, tick: Tick) -> Result<Option<JobId>, DriverError>;
+
+    /// Starts to listen for wake-ups.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of the storage.
+    async fn listen(&self) -> Result<Box<dyn Listener>, DriverError>;
+
+    /// Returns a driver on the same storage that shares no connection with this one, for use on
+    /// another runtime. It connects when it is first used.
+    fn detached(&self) -> Arc<dyn Driver>;
+}

@@ -1,0 +1,226 @@
+//! What the operations of a [`Driver`](super::Driver) take and return.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+use crate::job::JobId;
+
+/// The random number of one start of one worker. With the number of a claim it is the claim token:
+/// together they are never used twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct WorkerId(i64);
+
+impl WorkerId {
+    /// Draws an id.
+    #[must_use]
+    pub fn random() -> Self {
+        Self(fastrand::i64(1..))
+    }
+
+    /// Makes an id from the number in the column `worker`.
+    #[must_use]
+    pub const fn from_i64(id: i64) -> Self {
+        Self(id)
+    }
+
+    /// Returns the number in the column `worker`.
+    #[must_use]
+    pub const fn as_i64(self) -> i64 {
+        self.0
+    }
+}
+
+impl fmt::Display for WorkerId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
+
+/// When a job may start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// As soon as a worker is free.
+    Now,
+    /// This long after the storage's current time.
+    After(Duration),
+    /// At a time of the storage's clock.
+    At(DateTime<Utc>),
+}
+
+/// Jobs of one task that differ in their inputs only.
+#[derive(Clone, Debug)]
+pub struct Enqueue {
+    /// The name of the task.
+    pub task: Cow<'static, str>,
+    /// The queue to wait in.
+    pub queue: Cow<'static, str>,
+    /// 0 to 9; larger ones are claimed first.
+    pub priority: i16,
+    /// 1 to 1000.
+    pub max_attempts: i16,
+    /// The fingerprint of the task's input; `None` if the enqueuer does not know it.
+    pub fingerprint: Option<i64>,
+    /// When the jobs may start.
+    pub start: Start,
+    /// One job each, format byte included.
+    pub inputs: Vec<Vec<u8>>,
+}
+
+/// What the fleet knows of a worker.
+#[derive(Clone, Debug)]
+pub struct WorkerInfo {
+    /// The id of this start of the worker.
+    pub id: WorkerId,
+    /// How long its lease lasts without a heartbeat.
+    pub lease: Duration,
+    /// The host it runs on, for people.
+    pub host: String,
+    /// Its process, for people.
+    pub pid: u32,
+    /// The queues it serves, for people.
+    pub queues: Vec<String>,
+}
+
+/// Asks for jobs of one queue.
+#[derive(Clone, Debug)]
+pub struct Claim {
+    /// Who will run them.
+    pub worker: WorkerId,
+    /// The number of this claim; a worker never uses one twice.
+    pub number: i64,
+    /// The queue to claim from.
+    pub queue: Arc<str>,
+    /// The tasks that the worker knows.
+    pub tasks: Arc<[String]>,
+    /// The most jobs to claim.
+    pub limit: usize,
+    /// Leave jobs alone that became ready after [`Driver::horizon`](super::Driver::horizon)
+    /// returned this.
+    pub horizon: Option<i64>,
+}
+
+/// The answer to a [`Claim`].
+#[derive(Debug)]
+pub enum Claimed {
+    /// The jobs, highest priority first, then oldest. Empty if there is nothing to do.
+    Jobs(Vec<ClaimedJob>),
+    /// The lease of the worker has ended, so it was given nothing.
+    LeaseLost,
+}
+
+/// A job that a worker now holds.
+#[derive(Clone, Debug)]
+pub struct ClaimedJob {
+    /// The number of the job.
+    pub id: JobId,
+    /// The number of the claim that took it.
+    pub claim: i64,
+    /// The name of its task.
+    pub task: String,
+    /// The queue it waited in.
+    pub queue: Arc<str>,
+    /// 0 to 9.
+    pub priority: i16,
+    /// Which attempt this is, from 1.
+    pub attempt: i16,
+    /// How many attempts it has in all.
+    pub max_attempts: i16,
+    /// How many times it was handed to a worker, this one included.
+    pub deliveries: i32,
+    /// The fingerprint of the input's type; `None` if its enqueuer did not know it.
+    pub fingerprint: Option<i64>,
+    /// The input, format byte included.
+    pub input: Vec<u8>,
+}
+
+/// An attempt that ended with a result.
+#[derive(Clone, Debug)]
+pub struct Completion {
+    /// The job.
+    pub job: JobId,
+    /// The claim under which the worker held it.
+    pub claim: i64,
+    /// The result, format byte included; `None` stands for `()`.
+    pub result: Option<Vec<u8>>,
+}
+
+/// An attempt that ended without a result.
+#[derive(Clone, Debug)]
+pub struct Ending {
+    /// The job.
+    pub job: JobId,
+    /// The claim under which the worker held it.
+    pub claim: i64,
+    /// What becomes of the job.
+    pub end: End,
+    /// What went wrong, kept with the attempt. Must not contain NUL.
+    pub error: Option<String>,
+}
+
+/// What becomes of a job whose attempt ended without a result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// It is a dead letter.
+    Failed,
+    /// It runs again after a delay; the attempt counts.
+    Retry(Duration),
+    /// It is given back, ready at once or after a delay; the attempt does not count.
+    Release(Duration),
+}
+
+/// What [`Driver::rescue`](super::Driver::rescue) did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Rescued {
+    /// How many workers had died.
+    pub workers: usize,
+    /// How many jobs are ready again.
+    pub ready: usize,
+    /// How many jobs are dead letters, because too many workers died of them.
+    pub failed: usize,
+}
+
+/// What [`Driver::promote`](super::Driver::promote) did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Promoted {
+    /// How many jobs are ready now.
+    pub jobs: usize,
+    /// How long until the next scheduled job is due; `None` if there is none.
+    pub next: Option<Duration>,
+}
+
+/// A schedule as the code declares it.
+#[derive(Clone, Debug)]
+pub struct Schedule {
+    /// Its name, unique within the schema.
+    pub name: String,
+    /// The task that it runs.
+    pub task: String,
+    /// When it ticks.
+    pub expression: String,
+}
+
+/// Where schedules stand.
+#[derive(Clone, Debug)]
+pub struct ScheduleState {
+    /// The storage's current time.
+    pub now: DateTime<Utc>,
+    /// The last tick of each schedule, by name.
+    pub last_ticks: Vec<(String, DateTime<Utc>)>,
+}
+
+/// A tick that is due.
+#[derive(Clone, Debug)]
+pub struct Tick {
+    /// The name of the schedule.
+    pub schedule: String,
+    /// What the last tick is believed to be.
+    pub previous: DateTime<Utc>,
+    /// The tick.
+    pub at: DateTime<Utc>,
+    /// The job of the tick: one input, and a start of [`Start::Now`].
+    pub enqueue: Enqueue,
+}

@@ -1,0 +1,301 @@
+//! How inputs and results are written: one format byte, then MessagePack or JSON.
+//!
+//! MessagePack is always written as a *map* by parameter and field name. The array form of
+//! `rmp-serde` would decode two swapped fields of one type without an error.
+
+use std::borrow::Cow;
+use std::io::Cursor;
+
+use serde::Serialize;
+use serde::de::{DeserializeOwned, IgnoredAny};
+
+/// Format byte of MessagePack: what pgq writes.
+const MESSAGE_PACK: u8 = 1;
+/// Format byte of JSON: what other languages may write.
+const JSON: u8 = 2;
+
+/// MessagePack's markers of a map, by the size of its length.
+const FIX_MAP: u8 = 0x80;
+const MAP_16: u8 = 0xde;
+const MAP_32: u8 = 0xdf;
+
+/// The value of a task's input, as one value that can be stored.
+///
+/// Implemented for every type that serde can write and read, and by the macros for the parameters
+/// of a task.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be the input of a task",
+    label = "not a task input",
+    note = "derive `serde::Serialize` and `serde::Deserialize` for it"
+)]
+pub trait Input: Sized + Send + 'static {
+    /// Writes the input, format byte included.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the value cannot be written, for instance because its `Serialize` fails.
+    fn encode(&self) -> Result<Vec<u8>, EncodeError>;
+
+    /// Reads what [`encode`](Self::encode) wrote, or JSON under its own format byte.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the bytes are not the input of this task.
+    fn decode(bytes: &[u8]) -> Result<Self, DecodeError>;
+}
+
+impl<T> Input for T
+where
+    T: Serialize + DeserializeOwned + Send + 'static,
+{
+    fn encode(&self) -> Result<Vec<u8>, EncodeError> {
+        encode_value(self)
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        decode_value(bytes)
+    }
+}
+
+/// A value could not be written.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct EncodeError {
+    message: String,
+}
+
+/// Stored bytes are not a value of the expected type.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DecodeError {
+    /// There is not a single byte.
+    #[error("the stored value is empty")]
+    Empty,
+    /// The first byte names no known format.
+    #[error("the stored value has the unknown format byte {0}; 1 is MessagePack, 2 is JSON")]
+    Format(u8),
+    /// The input is not a map of parameters.
+    #[error("the input is not a map of parameters")]
+    NotAMap,
+    /// A parameter is missing.
+    #[error("the input has no parameter `{0}`")]
+    Missing(String),
+    /// A parameter has another type, or the value is cut off.
+    #[error("parameter `{parameter}` of the input does not decode: {message}")]
+    Parameter {
+        /// The name of the parameter.
+        parameter: String,
+        /// What the decoder says.
+        message: String,
+    },
+    /// The value has another type, or is cut off.
+    #[error("the stored value does not decode: {0}")]
+    Value(String),
+    /// There is more after the value.
+    #[error("{0} bytes follow the stored value")]
+    TrailingBytes(usize),
+}
+
+pub(crate) fn encode_value<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, EncodeError> {
+    let mut bytes = vec![MESSAGE_PACK];
+    write_named(&mut bytes, value)?;
+    Ok(bytes)
+}
+
+pub(crate) fn decode_value<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, DecodeError> {
+    match bytes.split_first() {
+        None => Err(DecodeError::Empty),
+        Some((&MESSAGE_PACK, body)) => {
+            let (value, rest) = read_one::<T>(body).map_err(DecodeError::Value)?;
+            match rest.len() {
+                0 => Ok(value),
+                more => Err(DecodeError::TrailingBytes(more)),
+            }
+        }
+        Some((&JSON, body)) => {
+            serde_json::from_slice(body).map_err(|error| DecodeError::Value(error.to_string()))
+        }
+        Some((&format, _)) => Err(DecodeError::Format(format)),
+    }
+}
+
+/// Writes the parameters of one input. Used by generated code.
+#[derive(Debug)]
+pub struct InputWriter {
+    bytes: Vec<u8>,
+}
+
+impl InputWriter {
+    /// Starts an input of `parameters` parameters.
+    #[must_use]
+    pub fn new(parameters: u8) -> Self {
+        let bytes = match parameters {
+            0..=15 => vec![MESSAGE_PACK, FIX_MAP | parameters],
+            _ => vec![MESSAGE_PACK, MAP_16, 0, parameters],
+        };
+        Self { bytes }
+    }
+
+    /// Writes the next parameter.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the value cannot be written.
+    pub fn parameter<T: Serialize + ?Sized>(
+        &mut self,
+        name: &str,
+        value: &T,
+    ) -> Result<(), EncodeError> {
+        write_named(&mut self.bytes, name)?;
+        write_named(&mut self.bytes, value).map_err(|error| EncodeError {
+            message: format!("parameter `{name}`: {error}"),
+        })
+    }
+
+    /// Returns the input, format byte included.
+    #[must_use]
+    pub fn finish(self) -> Vec<u8> {
+        self.bytes
+    }
+}
+
+/// Reads the parameters of one input. Used by generated code.
+///
+/// Parameters that the task does not have are ignored, so that a removed one does no harm.
+#[derive(Debug)]
+pub struct InputReader<'a> {
+    format: u8,
+    parameters: Vec<(Cow<'a, str>, &'a [u8])>,
+}
+
+impl<'a> InputReader<'a> {
+    /// Splits the input into its parameters.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the bytes are not a whole map by name.
+    pub fn new(bytes: &'a [u8]) -> Result<Self, DecodeError> {
+        let (&format, body) = bytes.split_first().ok_or(DecodeError::Empty)?;
+        let parameters = match format {
+            MESSAGE_PACK => split_message_pack(body)?,
+            JSON => split_json(body)?,
+            other => return Err(DecodeError::Format(other)),
+        };
+        Ok(Self { format, parameters })
+    }
+
+    /// Reads the parameter `name`. One that is missing reads as nil, so an `Option` may be absent.
+    ///
+    /// # Errors
+    ///
+    /// Fails if it is missing and not optional, or of another type.
+    pub fn parameter<T: DeserializeOwned>(&self, name: &str) -> Result<T, DecodeError> {
+        let Some((_, bytes)) = self.parameters.iter().rev().find(|(n, _)| n == name) else {
+            return absent().ok_or_else(|| DecodeError::Missing(name.to_owned()));
+        };
+        let value = if self.format == JSON {
+            serde_json::from_slice(bytes).map_err(|error| error.to_string())
+        } else {
+            read_one(bytes).map(|(value, _)| value)
+        };
+        value.map_err(|message| DecodeError::Parameter {
+            parameter: name.to_owned(),
+            message,
+        })
+    }
+}
+
+/// The value that stands for an absent parameter: only an optional type has one.
+fn absent<T: DeserializeOwned>() -> Option<T> {
+    T::deserialize(MissingField).ok()
+}
+
+/// Offers nothing but the absence of an `Option`.
+struct MissingField;
+
+impl<'de> serde::Deserializer<'de> for MissingField {
+    type Error = serde::de::value::Error;
+
+    fn deserialize_any<V: serde::de::Visitor<'de>>(self, _: V) -> Result<V::Value, Self::Error> {
+        Err(serde::de::Error::custom("missing"))
+    }
+
+    fn deserialize_option<V: serde::de::Visitor<'de>>(
+        self,
+        visitor: V,
+    ) -> Result<V::Value, Self::Error> {
+        visitor.visit_none()
+    }
+
+    serde::forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf
+        unit unit_struct newtype_struct seq tuple tuple_struct map struct enum identifier
+        ignored_any
+    }
+}
+
+fn write_named<T: Serialize + ?Sized>(bytes: &mut Vec<u8>, value: &T) -> Result<(), EncodeError> {
+    let mut serializer = rmp_serde::Serializer::new(bytes).with_struct_map();
+    value
+        .serialize(&mut serializer)
+        .map_err(|error| EncodeError {
+            message: error.to_string(),
+        })
+}
+
+/// Reads one MessagePack value and returns what follows it.
+fn read_one<T: DeserializeOwned>(bytes: &[u8]) -> Result<(T, &[u8]), String> {
+    let mut deserializer = rmp_serde::Deserializer::new(Cursor::new(bytes));
+    let value = T::deserialize(&mut deserializer).map_err(|error| error.to_string())?;
+    let read = usize::try_from(deserializer.position()).unwrap_or(usize::MAX);
+    Ok((value, bytes.get(read..).unwrap_or_default()))
+}
+
+fn split_message_pack(body: &[u8]) -> Result<Vec<(Cow<'_, str>, &[u8])>, DecodeError> {
+    let (count, mut rest) = map_header(body).ok_or(DecodeError::NotAMap)?;
+    let mut parameters = Vec::new();
+    for _ in 0..count {
+        let (name, after_name) = read_one::<String>(rest).map_err(DecodeError::Value)?;
+        let (_, after_value) =
+            read_one::<IgnoredAny>(after_name).map_err(|message| DecodeError::Parameter {
+                parameter: name.clone(),
+                message,
+            })?;
+        let value = &after_name[..after_name.len() - after_value.len()];
+        parameters.push((Cow::Owned(name), value));
+        rest = after_value;
+    }
+    match rest.len() {
+        0 => Ok(parameters),
+        more => Err(DecodeError::TrailingBytes(more)),
+    }
+}
+
+/// Reads the header of a map: how many pairs follow, and the bytes after the header.
+fn map_header(bytes: &[u8]) -> Option<(u32, &[u8])> {
+    let (&marker, rest) = bytes.split_first()?;
+    match marker {
+        FIX_MAP..=0x8f => Some((u32::from(marker & 0x0f), rest)),
+        MAP_16 => {
+            let (length, rest) = rest.split_first_chunk::<2>()?;
+            Some((u32::from(u16::from_be_bytes(*length)), rest))
+        }
+        MAP_32 => {
+            let (length, rest) = rest.split_first_chunk::<4>()?;
+            Some((u32::from_be_bytes(*length), rest))
+        }
+        _ => None,
+    }
+}
+
+fn split_json(body: &[u8]) -> Result<Vec<(Cow<'_, str>, &[u8])>, DecodeError> {
+    use serde_json::value::RawValue;
+    use std::collections::BTreeMap;
+
+    let map: BTreeMap<String, &RawValue> =
+        serde_json::from_slice(body).map_err(|error| DecodeError::Value(error.to_string()))?;
+    Ok(map
+        .into_iter()
+        .map(|(name, value)| (Cow::Owned(name), value.get().as_bytes()))
+        .collect())
+}

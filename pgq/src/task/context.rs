@@ -1,0 +1,124 @@
+//! [`Context`].
+
+use std::any::{Any, TypeId};
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use super::StateMap;
+use crate::job::JobId;
+
+/// What a running attempt knows of itself. A task takes it as `&pgq::Context`.
+#[derive(Clone, Debug)]
+pub struct Context {
+    attempt: Arc<Attempt>,
+    state: Arc<StateMap>,
+    cancelled: CancellationToken,
+}
+
+/// The job as this attempt sees it.
+#[derive(Debug)]
+pub(crate) struct Attempt {
+    pub(crate) job: JobId,
+    pub(crate) task: String,
+    pub(crate) queue: String,
+    pub(crate) number: i16,
+    pub(crate) max: i16,
+    pub(crate) deliveries: i32,
+}
+
+/// The shared value that a task asks for was not given to `run()`.
+#[derive(Debug, thiserror::Error)]
+#[error("no state of type `{type_name}` was given; add `.state(…)` to `pgq::run()`")]
+pub struct MissingState {
+    type_name: &'static str,
+}
+
+impl Context {
+    pub(crate) fn new(
+        attempt: Attempt,
+        state: Arc<StateMap>,
+        cancelled: CancellationToken,
+    ) -> Self {
+        Self {
+            attempt: Arc::new(attempt),
+            state,
+            cancelled,
+        }
+    }
+
+    /// A context for calling a task as a plain fn in a unit test: job 0, first attempt, no state.
+    #[must_use]
+    pub fn for_test() -> Self {
+        let attempt = Attempt {
+            job: JobId::from_i64(0),
+            task: "test".to_owned(),
+            queue: crate::queue::DEFAULT_QUEUE.to_owned(),
+            number: 1,
+            max: 1,
+            deliveries: 1,
+        };
+        Self::new(attempt, Arc::default(), CancellationToken::new())
+    }
+
+    /// The number of the job.
+    #[must_use]
+    pub fn job_id(&self) -> JobId {
+        self.attempt.job
+    }
+
+    /// The name of the task, as the row carries it.
+    #[must_use]
+    pub fn task(&self) -> &str {
+        &self.attempt.task
+    }
+
+    /// The queue that the job waited in.
+    #[must_use]
+    pub fn queue(&self) -> &str {
+        &self.attempt.queue
+    }
+
+    /// Which attempt this is, from 1. An attempt that a shutdown or the death of its worker ended
+    /// does not count, so the same number can come twice; [`deliveries`](Self::deliveries) counts
+    /// them all.
+    #[must_use]
+    pub fn attempt(&self) -> i16 {
+        self.attempt.number
+    }
+
+    /// How many attempts the job has in all.
+    #[must_use]
+    pub fn max_attempts(&self) -> i16 {
+        self.attempt.max
+    }
+
+    /// How many times the job was handed to a worker, this one included.
+    #[must_use]
+    pub fn deliveries(&self) -> i32 {
+        self.attempt.deliveries
+    }
+
+    /// Is cancelled when this attempt should end: its worker stops and its deadline has come, or
+    /// its lease is lost. Whatever the task does after a lost lease is not recorded.
+    #[must_use]
+    pub fn cancelled(&self) -> &CancellationToken {
+        &self.cancelled
+    }
+
+    /// Returns the shared value of type `T`.
+    ///
+    /// # Errors
+    ///
+    /// Fails if `run()` was not given one.
+    pub fn state<T: Send + Sync + 'static>(&self) -> Result<&T, MissingState> {
+        let own = if TypeId::of::<T>() == TypeId::of::<Self>() {
+            (self as &dyn Any).downcast_ref()
+        } else {
+            self.state.get()
+        };
+        own.ok_or(MissingState {
+            type_name: std::any::type_name::<T>(),
+        })
+    }
+}

@@ -1,0 +1,168 @@
+//! What the macros register: the erased form of a task.
+
+use std::any::TypeId;
+use std::fmt;
+
+use futures_util::future::BoxFuture;
+
+use super::{Context, Task, TaskError, TaskOptions};
+use crate::job::{DecodeError, Input, encode_value};
+
+/// Where something is written in the source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Source {
+    /// The file, as the compiler was given it.
+    pub file: &'static str,
+    /// The line, from 1.
+    pub line: u32,
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.file, self.line)
+    }
+}
+
+/// A type that a task takes by reference.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Injected {
+    pub(crate) type_id: TypeId,
+    pub(crate) type_name: &'static str,
+}
+
+impl Injected {
+    /// Names the type `T`.
+    #[must_use]
+    pub fn of<T: Send + Sync + 'static>() -> Self {
+        Self {
+            type_id: TypeId::of::<T>(),
+            type_name: std::any::type_name::<T>(),
+        }
+    }
+}
+
+/// How one attempt ended, before policy looks at it.
+#[derive(Debug)]
+pub(crate) enum RunResult {
+    /// The encoded result; `None` stands for `()`.
+    Completed(Option<Vec<u8>>),
+    /// The input is not what this build's task takes.
+    Undecodable(DecodeError),
+    /// The task failed.
+    Failed(TaskError),
+}
+
+type RunFn = for<'a> fn(&'a Context, &'a [u8]) -> BoxFuture<'a, RunResult>;
+
+/// A task without its types.
+#[derive(Clone, Copy)]
+pub struct TaskDescriptor {
+    pub(crate) name: &'static str,
+    pub(crate) options: TaskOptions,
+    pub(crate) fingerprint: i64,
+    pub(crate) source: Source,
+    pub(crate) injected: fn() -> Vec<Injected>,
+    pub(crate) run: RunFn,
+}
+
+impl TaskDescriptor {
+    /// Describes `T`, which is written at `source`.
+    #[must_use]
+    pub const fn of<T: Task>(source: Source) -> Self {
+        Self {
+            name: T::NAME,
+            options: T::OPTIONS,
+            fingerprint: T::FINGERPRINT,
+            source,
+            injected: T::injected,
+            run: run::<T>,
+        }
+    }
+
+    /// The name of the task.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// The options of the task.
+    #[must_use]
+    pub const fn options(&self) -> TaskOptions {
+        self.options
+    }
+}
+
+impl fmt::Debug for TaskDescriptor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TaskDescriptor")
+            .field("name", &self.name)
+            .field("options", &self.options)
+            .field("source", &self.source)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A schedule: a task that runs at the ticks of a cron expression.
+#[derive(Clone, Copy, Debug)]
+pub struct ScheduleDescriptor {
+    pub(crate) name: &'static str,
+    pub(crate) task: &'static str,
+    pub(crate) expression: &'static str,
+    pub(crate) input: fn() -> Vec<u8>,
+    pub(crate) source: Source,
+}
+
+impl ScheduleDescriptor {
+    /// Describes a schedule of `T`, which is written at `source`. `input` makes the input of each
+    /// of its jobs.
+    #[must_use]
+    pub const fn of<T: Task>(
+        expression: &'static str,
+        input: fn() -> Vec<u8>,
+        source: Source,
+    ) -> Self {
+        Self {
+            name: T::NAME,
+            task: T::NAME,
+            expression,
+            input,
+            source,
+        }
+    }
+}
+
+/// What the macros submit to `inventory`.
+#[derive(Clone, Copy, Debug)]
+pub enum Registration {
+    /// A task.
+    Task(TaskDescriptor),
+    /// A schedule. Its task is registered beside it.
+    Schedule(ScheduleDescriptor),
+}
+
+inventory::collect!(Registration);
+
+fn run<'a, T: Task>(context: &'a Context, input: &'a [u8]) -> BoxFuture<'a, RunResult> {
+    Box::pin(async move {
+        let input = match T::Input::decode(input) {
+            Ok(input) => input,
+            Err(error) => return RunResult::Undecodable(error),
+        };
+        match T::run(context, input).await {
+            Ok(output) => encode_output(&output),
+            Err(error) => RunResult::Failed(error),
+        }
+    })
+}
+
+fn encode_output<T: serde::Serialize + 'static>(output: &T) -> RunResult {
+    if TypeId::of::<T>() == TypeId::of::<()>() {
+        return RunResult::Completed(None);
+    }
+    match encode_value(output) {
+        Ok(result) => RunResult::Completed(Some(result)),
+        Err(error) => RunResult::Failed(TaskError::permanent(format!(
+            "the result of the task cannot be stored: {error}"
+        ))),
+    }
+}
