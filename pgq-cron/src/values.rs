@@ -38,14 +38,12 @@ impl Values {
 
     /// Reads the text of one field.
     pub(crate) fn read(field: Field, token: Token<'_>) -> Result<Self, ParseError> {
+        if token.text == "?" && field.is_day() {
+            return Ok(Self::every(field));
+        }
         if token.text == "?" {
-            return match field.is_day() {
-                true => Ok(Self::every(field)),
-                false => Err(ParseError::QuestionMark {
-                    field,
-                    span: token.span(),
-                }),
-            };
+            let span = token.span();
+            return Err(ParseError::QuestionMark { field, span });
         }
         let mut values = Self {
             field,
@@ -116,14 +114,11 @@ fn read_item(field: Field, item: Token<'_>) -> Result<u64, ParseError> {
         }
     };
     let step = step.map_or(Ok(1), |step| read_step(field, item, step))?;
-    let size = field.size();
-    let fold = move |value| match field {
-        Field::DayOfWeek => usize::from(value) % size,
-        _ => usize::from(value),
-    };
-    Ok((first..=last)
-        .step_by(step)
-        .fold(0, |bits, value| bits | 1 << fold(value)))
+    let values = (first..=last).step_by(step);
+    Ok(bits(values.map(|value| match field {
+        Field::DayOfWeek => value % 7,
+        _ => value,
+    })))
 }
 
 /// Reads `first-last`. `SUN` at the end of a range is the end of the week, as in `FRI-SUN`.
