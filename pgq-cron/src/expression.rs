@@ -4,7 +4,7 @@ use std::fmt;
 use std::iter::FusedIterator;
 use std::str::FromStr;
 
-use chrono::{DateTime, Datelike, NaiveDateTime, Timelike};
+use chrono::{DateTime, Datelike, NaiveDateTime};
 use cron::Schedule;
 
 use crate::error::ParseError;
@@ -93,9 +93,8 @@ impl Expression {
 
     /// The first tick strictly after a local time.
     ///
-    /// Ticks are whole seconds in the years 1970 to 2100; `None` means that none is left. A leap
-    /// second counts as the second before it. The search is bounded: it looks at each date up to
-    /// the end of 2100 at most once for each day field.
+    /// Ticks are whole seconds in the years 1970 to 2100; `None` means that none is left. The search
+    /// is bounded: it looks at each date up to the end of 2100 at most once for each day field.
     ///
     /// # Examples
     ///
@@ -199,7 +198,7 @@ fn next_after(schedule: &Schedule, after: NaiveDateTime) -> Option<NaiveDateTime
         return None;
     }
     let second_before_1970 = DateTime::from_timestamp(-1, 0)?;
-    let after = after.with_nanosecond(0)?.and_utc().max(second_before_1970);
+    let after = after.and_utc().max(second_before_1970);
     let tick = schedule.after(&after).next()?;
     Some(tick.naive_utc())
 }

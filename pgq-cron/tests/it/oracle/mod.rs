@@ -12,13 +12,13 @@ use pgq_cron::{Expression, ParseError};
 use field::Field;
 
 const EXPRESSIONS: usize = 600;
-/// How far the walk goes; longer than the eight years from one leap day over 2100 to the next.
+/// How far the walk goes; two leap days are always in it.
 const WALK_DAYS: u64 = 9 * 366;
 const TICKS_MAX: usize = 100;
 const MONTHS: &[&str] = &[
     "jan", "FEB", "Mar", "APR", "may", "JUN", "JUL", "aug", "SEP", "OCT", "nov", "DEC",
 ];
-/// By the numbers of crontab; 7 has no name of its own in the middle of a range.
+/// By the numbers of crontab, from 0; 7 is written as a number.
 const WEEKDAYS: &[&str] = &["SUN", "mon", "TUE", "Wed", "THU", "FRI", "sat"];
 
 #[test]
