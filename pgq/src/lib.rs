@@ -12,6 +12,8 @@ mod backoff;
 mod client;
 pub mod driver;
 mod job;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 mod queue;
 mod task;
 

@@ -17,9 +17,9 @@ pub(super) fn driver_error(problem: &str, error: Error) -> DriverError {
 
 fn kind(error: &Error) -> DriverErrorKind {
     match error {
-        Error::Database(database) => {
-            database.code().map_or(DriverErrorKind::Other, |code| of_sqlstate(&code))
-        }
+        Error::Database(database) => database
+            .code()
+            .map_or(DriverErrorKind::Other, |code| of_sqlstate(&code)),
         Error::Io(_)
         | Error::Tls(_)
         | Error::PoolTimedOut

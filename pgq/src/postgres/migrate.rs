@@ -60,7 +60,10 @@ pub(super) async fn migrate(
             .await
             .map_err(|error| cannot_create(schema.as_str(), error))?;
     }
-    for migration in MIGRATIONS.iter().filter(|migration| migration.version > version) {
+    for migration in MIGRATIONS
+        .iter()
+        .filter(|migration| migration.version > version)
+    {
         sqlx::raw_sql(render(migration.sql, schema))
             .execute(&mut *transaction)
             .await
@@ -108,9 +111,10 @@ pub(super) async fn check_schema(
 /// What must hold of the applied migrations before this program goes on.
 fn check(applied: &[Applied], statements: &Statements) -> Result<(), DriverError> {
     let schema = &statements.schema;
-    if let Some(newer) = applied.iter().find(|applied| {
-        applied.version > NEWEST && applied.oldest_program > NEWEST
-    }) {
+    if let Some(newer) = applied
+        .iter()
+        .find(|applied| applied.version > NEWEST && applied.oldest_program > NEWEST)
+    {
         let problem = format!(
             "the schema `{schema}` has version {}, which programs for version {NEWEST} cannot use",
             newer.version,
