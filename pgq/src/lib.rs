@@ -14,6 +14,7 @@ pub mod driver;
 mod job;
 mod queue;
 mod task;
+mod worker;
 
 #[doc(hidden)]
 #[path = "private.rs"]
