@@ -16,6 +16,7 @@ mod job;
 pub mod postgres;
 mod queue;
 mod task;
+mod worker;
 
 #[doc(hidden)]
 #[path = "private.rs"]
