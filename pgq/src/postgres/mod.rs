@@ -16,15 +16,17 @@ mod worker;
 use std::fmt;
 use std::sync::Arc;
 
-use sqlx::PgPool;
 use sqlx::postgres::PgConnectOptions;
+use sqlx::{PgConnection, PgPool};
 
 use self::connect::{runtime_options, runtime_pool};
 use self::session::Session;
 use self::sql::Statements;
+use crate::driver::{DriverError, Enqueue};
+use crate::job::JobId;
 
 pub use self::connect::DATABASE_URL;
-pub(crate) use self::connect::{STATEMENT_TIMEOUT, database_url, parse_url};
+pub(crate) use self::connect::{database_url, parse_url};
 pub use self::schema::{DEFAULT_SCHEMA, Schema};
 #[doc(hidden)]
 pub use self::sql::STATEMENTS;
@@ -76,6 +78,20 @@ impl PostgresDriver {
             options: Arc::new(options),
             statements,
         }
+    }
+
+    /// Connects once, to see that it works.
+    pub(crate) async fn ping(&self) -> Result<(), DriverError> {
+        connect::connect(&self.options).await.map(|_| ())
+    }
+
+    /// Adds one job for each input, in the transaction that `connection` is in.
+    pub(crate) async fn enqueue_within(
+        &self,
+        connection: &mut PgConnection,
+        enqueue: Enqueue,
+    ) -> Result<Vec<JobId>, DriverError> {
+        enqueue::enqueue(connection, &self.statements, enqueue).await
     }
 
     /// The schema that the jobs are in.
