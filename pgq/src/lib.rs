@@ -1,1 +1,4 @@
 //! Background jobs and schedules on PostgreSQL.
+
+#[cfg(feature = "embedded")]
+pub mod embedded;
