@@ -13,6 +13,8 @@ mod app;
 mod backoff;
 mod client;
 pub mod driver;
+#[cfg(feature = "embedded")]
+pub mod embedded;
 mod error;
 mod job;
 #[cfg(feature = "postgres")]

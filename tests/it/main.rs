@@ -1,1 +1,3 @@
 //! One binary: it links once, runs its tests in parallel and shares its fixtures.
+
+mod embedded;

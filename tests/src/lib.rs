@@ -1,1 +1,3 @@
 //! Fixtures of the integration tests.
+
+pub mod database;
