@@ -12,6 +12,8 @@ mod backoff;
 mod client;
 pub mod driver;
 mod job;
+#[cfg(feature = "testing")]
+pub mod memory;
 mod queue;
 mod task;
 mod worker;
