@@ -1,1 +1,4 @@
 //! One binary: it links once, runs its tests in parallel and shares its fixtures.
+
+mod conformance;
+mod memory;

@@ -48,5 +48,5 @@ async fn moved(clock: &mut Option<watch::Receiver<DateTime<Utc>>>) {
         return;
     }
     *clock = None;
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
