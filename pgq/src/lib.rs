@@ -17,6 +17,8 @@ pub mod driver;
 pub mod embedded;
 mod error;
 mod job;
+#[cfg(feature = "testing")]
+pub mod memory;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 mod queue;

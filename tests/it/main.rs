@@ -1,3 +1,5 @@
 //! One binary: it links once, runs its tests in parallel and shares its fixtures.
 
+mod conformance;
 mod embedded;
+mod memory;
