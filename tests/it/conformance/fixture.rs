@@ -36,14 +36,14 @@ pub(super) use conformance;
 pub(crate) struct Storage {
     driver: Arc<dyn Driver>,
     time: Time,
-    / What must live as long as the driver is used.
+    /// What must live as long as the driver is used.
     _kept: Box<dyn Any + Send + Sync>,
 }
 
 #[derive(Debug)]
 enum Time {
     Manual(ManualClock),
-    / Passes by itself.
+    /// Passes by itself.
     Real,
 }
 
@@ -78,7 +78,7 @@ impl Storage {
         &self.driver
     }
 
-    / Returns once `duration` has passed on the storage's clock.
+    /// Returns once `duration` has passed on the storage's clock.
     pub(crate) async fn pass(&self, duration: Duration) -> anyhow::Result<()> {
         if let Time::Manual(clock) = &self.time {
             clock.advance(duration);

@@ -34,8 +34,14 @@ with due as (
 )
 select (select count(*) from moved) as jobs,
        (select count(*) from woken) as woken,
-       (select (extract(epoch from run_at - clock_timestamp()) * 1000000)::bigint
-        from pgq_jobs.scheduled
-        where run_at > now()
-        order by run_at
-        limit 1) as next;
+       -- A full batch may have left some behind that are due.
+       case
+           when (select count(*) from moved) = $1 then 0
+           else (
+               select (extract(epoch from run_at - clock_timestamp()) * 1000000)::bigint
+               from pgq_jobs.scheduled
+               where run_at > now()
+               order by run_at
+               limit 1
+           )
+       end as next;
