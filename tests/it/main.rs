@@ -3,3 +3,5 @@
 mod conformance;
 mod embedded;
 mod memory;
+mod statements;
+mod tidy;

@@ -11,10 +11,10 @@ use tokio_util::sync::CancellationToken;
 use super::bounded::{Bounded, Report};
 use super::config::{Config, Queue};
 use super::serve::serve;
-use super::source::Source;
+use super::source::Source as Database;
 use crate::driver::Driver;
 use crate::error::Result;
-use crate::task::{Problems, Registration, Registry, StateMap};
+use crate::task::{Problems, Registration, Registry, Source, StateMap, Task, TaskDescriptor};
 use crate::worker::config::Mode;
 
 /// Runs every task and schedule that is linked into this binary, until SIGINT or SIGTERM.
@@ -49,7 +49,7 @@ pub fn run() -> Run {
 #[derive(Debug)]
 #[must_use = "a worker does nothing unless awaited"]
 pub struct Run {
-    pub(super) source: Source,
+    pub(super) source: Database,
     #[cfg(feature = "postgres")]
     pub(super) schema: Option<String>,
     pub(super) registry: Registry,
@@ -64,7 +64,7 @@ impl Run {
     /// A worker of the tasks in `registry`, whether or not they are linked through the macros.
     pub fn new(registry: Registry) -> Self {
         Self {
-            source: Source::default(),
+            source: Database::default(),
             #[cfg(feature = "postgres")]
             schema: None,
             registry,
@@ -79,7 +79,7 @@ impl Run {
     /// Uses the database of this URL, `postgres://user:password@host:port/database`.
     #[cfg(feature = "postgres")]
     pub fn url(mut self, url: impl Into<String>) -> Self {
-        self.source = Source::Url(url.into());
+        self.source = Database::Url(url.into());
         self
     }
 
@@ -87,13 +87,13 @@ impl Run {
     /// take `&PgPool` are given this pool.
     #[cfg(feature = "postgres")]
     pub fn pool(mut self, pool: sqlx::PgPool) -> Self {
-        self.source = Source::Pool(pool);
+        self.source = Database::Pool(pool);
         self
     }
 
     /// Uses any driver, for instance the one in memory.
     pub fn driver(mut self, driver: Arc<dyn Driver>) -> Self {
-        self.source = Source::Driver(driver);
+        self.source = Database::Driver(driver);
         self
     }
 
@@ -113,6 +113,16 @@ impl Run {
     /// Shares a value with every task that takes `&T`, in the place of an earlier one of its type.
     pub fn state<T: Send + Sync + 'static>(mut self, value: T) -> Self {
         self.state.insert(value);
+        self
+    }
+
+    /// Adds a task that the macros did not register; for those who want no code before `main`, and
+    /// with [`Run::new`] and an empty [`Registry`] for workers of some tasks only.
+    #[track_caller]
+    pub fn task<T: Task>(mut self) -> Self {
+        self.registry.add(Registration::Task(
+            TaskDescriptor::of::<T>(Source::caller()),
+        ));
         self
     }
 
@@ -201,7 +211,7 @@ impl Run {
         let mut given = BTreeSet::new();
         // The start adds a pool for handlers unless one was given.
         #[cfg(feature = "postgres")]
-        if !matches!(self.source, Source::Driver(_)) {
+        if !matches!(self.source, Database::Driver(_)) {
             given.insert(std::any::TypeId::of::<sqlx::PgPool>());
         }
         given.extend(self.state.type_ids());
