@@ -1,5 +1,7 @@
 //! The account that the server runs as: PostgreSQL refuses to run as root.
 
+use std::env;
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -77,6 +79,7 @@ impl Account {
         }
         // One language for the log, one zone for all who share the template.
         command.env("LC_ALL", "C").env("TZ", "UTC");
+        command.env("PATH", search_path());
         if let Self::Other { uid, gid, .. } = self {
             platform::run_as(&mut command, *uid, *gid);
         }
@@ -132,6 +135,15 @@ impl Account {
     fn is_uid(&self, wanted: u32) -> bool {
         matches!(self, Self::Other { uid, .. } if *uid == wanted)
     }
+}
+
+/// Returns the caller's `PATH` and where `cp` and `rm` are: the end must not fail because of it.
+fn search_path() -> OsString {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let directories = env::split_paths(&path)
+        .filter(|directory| !directory.as_os_str().is_empty())
+        .chain(["/usr/bin", "/bin"].map(PathBuf::from));
+    env::join_paths(directories).unwrap_or(path.clone())
 }
 
 /// Reads the accounts of this machine, without root.

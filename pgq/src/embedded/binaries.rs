@@ -130,7 +130,7 @@ impl Binaries {
         Ok(first)
     }
 
-    /// Asks the binaries in `directory` for their version, as the account that has to run them.
+    /// Asks the server in `directory` for its version, as the account that has to run it.
     pub(super) fn probe(directory: &Path, account: &Account) -> Result<Self, String> {
         if !is_complete(directory) {
             return Err("they are missing".to_owned());
@@ -147,6 +147,11 @@ impl Binaries {
         })
     }
 
+    /// Checks that `initdb` runs too; what a package manager installed needs no such doubt.
+    pub(super) fn check_initdb(&self, account: &Account) -> Result<(), String> {
+        program::output(account.command(&self.program("initdb")).arg("--version")).map(drop)
+    }
+
     /// Returns the path of one program.
     pub(super) fn program(&self, name: &str) -> PathBuf {
         self.directory.join(name)
@@ -156,15 +161,11 @@ impl Binaries {
 /// Returns the directories that may have binaries, the best first; each is looked for only when
 /// those before it were of no use.
 fn candidates(account: &Account) -> impl Iterator<Item = PathBuf> {
-    let provisioned = cache::directory(account).ok();
     in_path()
         .into_iter()
         .chain(iter::once_with(from_pg_config).flatten())
         .chain(PLACES.into_iter().flat_map(in_place))
-        .chain(provisioned.into_iter().flat_map(|cache| {
-            let cache = cache.to_string_lossy().into_owned();
-            in_place((cache.as_str(), provision::PREFIX, "bin"))
-        }))
+        .chain(iter::once_with(|| provisioned(account)).flatten())
 }
 
 fn in_path() -> Vec<PathBuf> {
@@ -190,6 +191,12 @@ fn from_pg_config() -> Option<PathBuf> {
     line.ok().map(|line| PathBuf::from(line.trim()))
 }
 
+fn provisioned(account: &Account) -> Vec<PathBuf> {
+    cache::directory(account)
+        .map(|cache| in_place((&cache.to_string_lossy(), provision::PREFIX, "bin")))
+        .unwrap_or_default()
+}
+
 fn in_place((parent, prefix, suffix): (&str, &str, &str)) -> Vec<PathBuf> {
     let mut found: Vec<(u32, PathBuf)> = fs::read_dir(parent)
         .into_iter()
@@ -198,7 +205,9 @@ fn in_place((parent, prefix, suffix): (&str, &str, &str)) -> Vec<PathBuf> {
         .filter_map(|entry| {
             let name = entry.file_name().into_string().ok()?;
             let major = leading_number(name.strip_prefix(prefix)?);
-            Some((major, entry.path().join(suffix)))
+            // The directory itself: links, as Homebrew's, move on to other versions.
+            let directory = entry.path().join(suffix).canonicalize().ok()?;
+            Some((major, directory))
         })
         .collect();
     found.sort_by_key(|(major, _)| Reverse(*major));

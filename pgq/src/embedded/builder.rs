@@ -142,7 +142,7 @@ impl ClusterBuilder {
         };
         match attempt() {
             // The template may be damaged in a way that does not show.
-            Err(EmbeddedError::Exited { .. }) => {
+            Err(EmbeddedError::Exited { log }) if !self.settings.any_is_in(&log) => {
                 template.discard()?;
                 attempt()
             }

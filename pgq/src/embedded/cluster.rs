@@ -26,8 +26,9 @@ const LOG_LINES: usize = 20;
 
 /// A private PostgreSQL server that ends with this process.
 ///
-/// Dropping it stops the server like [`stop`](Self::stop), waits up to 30 s for that, and ignores
-/// errors.
+/// Dropping it stops the server, an ephemeral one with [`Shutdown::Immediate`] and a persistent one
+/// with [`Shutdown::Fast`]. That takes up to 30 s of this process' time; what takes longer goes on
+/// without it.
 #[derive(Debug)]
 pub struct Cluster {
     // First: the server stops before the data directory is released.

@@ -1,5 +1,6 @@
 //! Running other programs to their end.
 
+use std::env;
 use std::io;
 use std::process::{Command, Output};
 
@@ -18,6 +19,12 @@ pub(super) fn output(command: &mut Command) -> Result<String, String> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Err("not installed".to_owned()),
         Err(error) => Err(error.to_string()),
     }
+}
+
+/// Returns true if `PATH` has a program of that name.
+pub(super) fn is_installed(name: &str) -> bool {
+    let path = env::var_os("PATH").unwrap_or_default();
+    env::split_paths(&path).any(|directory| directory.join(name).is_file())
 }
 
 /// Runs `command`, which must succeed.

@@ -29,6 +29,13 @@ impl Settings {
         self.0.push((name, value));
     }
 
+    /// Returns true if `log` names one of the settings, as PostgreSQL does when it refuses one.
+    pub(super) fn any_is_in(&self, log: &str) -> bool {
+        self.0
+            .iter()
+            .any(|(name, _)| log.contains(&format!("\"{name}\"")))
+    }
+
     /// Returns the arguments of `postgres`, without its port.
     pub(super) fn arguments(
         &self,

@@ -82,6 +82,8 @@ impl Parent {
 impl Drop for Parent {
     fn drop(&mut self) {
         let _ = self.kill();
+        // Its server may still write where the test is about to clean up.
+        let _ = eventually("the server has stopped", || !self.run_directory.exists());
     }
 }
 

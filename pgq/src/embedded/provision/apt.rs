@@ -15,8 +15,8 @@ pub(super) fn install(account: &Account, notices: &Notices) -> Result<Binaries, 
     if *account == Account::Own {
         return Err(failed("needs root".to_owned()));
     }
-    if let Err(reason) = program::output(apt().arg("--version")) {
-        return Err(failed(reason));
+    if !program::is_installed("apt-get") {
+        return Err(failed("`apt-get` is not installed".to_owned()));
     }
     notices.say("getting PostgreSQL with apt-get install postgresql");
     let install =

