@@ -3,5 +3,6 @@
 mod conformance;
 mod embedded;
 mod memory;
+mod run;
 mod statements;
 mod tidy;

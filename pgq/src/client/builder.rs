@@ -19,6 +19,9 @@ pub struct JobBuilder<T: Task> {
     options: JobOptions,
 }
 
+/// The longest delay: a hundred years, which leaves room for the database's calendar.
+const DELAY_MAX: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+
 /// What a job takes from its task unless its enqueuer says otherwise.
 struct JobOptions {
     queue: Cow<'static, str>,
@@ -127,7 +130,12 @@ impl JobOptions {
                 "its max_attempts must be 1 to {ATTEMPTS_MAX}, but is {given}"
             ));
         }
-        None
+        match self.start {
+            Start::After(delay) if delay > DELAY_MAX => {
+                Some(format!("its delay must be at most {DELAY_MAX:?}"))
+            }
+            _ => None,
+        }
     }
 }
 

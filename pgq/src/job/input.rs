@@ -14,6 +14,10 @@ const MESSAGE_PACK: u8 = 1;
 /// Format byte of JSON: what other languages may write.
 const JSON: u8 = 2;
 
+/// How deep values may be nested: as deep as in `serde_json`. The 1024 that `rmp-serde` allows
+/// overflow the stack of a thread in a debug build.
+const DEPTH_MAX: usize = 128;
+
 /// MessagePack's markers of a map, by the size of its length.
 const FIX_MAP: u8 = 0x80;
 const MAP_16: u8 = 0xde;
@@ -246,6 +250,7 @@ fn write_named<T: Serialize + ?Sized>(bytes: &mut Vec<u8>, value: &T) -> Result<
 /// Reads one MessagePack value and returns what follows it.
 fn read_one<T: DeserializeOwned>(bytes: &[u8]) -> Result<(T, &[u8]), String> {
     let mut deserializer = rmp_serde::Deserializer::new(Cursor::new(bytes));
+    deserializer.set_max_depth(DEPTH_MAX);
     let value = T::deserialize(&mut deserializer).map_err(|error| error.to_string())?;
     let read = usize::try_from(deserializer.position()).unwrap_or(usize::MAX);
     Ok((value, bytes.get(read..).unwrap_or_default()))

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sqlx::Row;
+use sqlx::{Connection, Row};
 
 use super::PostgresDriver;
 use super::connect::connect;
@@ -26,12 +26,17 @@ impl Driver for PostgresDriver {
             .clone()
             .options([("statement_timeout", "0")]);
         let mut connection = connect(&options).await?;
-        migrate::migrate(&mut connection, &self.statements).await
+        let migrated = migrate::migrate(&mut connection, &self.statements).await;
+        // Politely: a template database must have no connection left.
+        let _ = connection.close().await;
+        migrated
     }
 
     async fn check_schema(&self) -> Result<(), DriverError> {
         let mut connection = connect(&self.options).await?;
-        migrate::check_schema(&mut connection, &self.statements).await
+        let checked = migrate::check_schema(&mut connection, &self.statements).await;
+        let _ = connection.close().await;
+        checked
     }
 
     async fn enqueue(&self, request: Enqueue) -> Result<Vec<JobId>, DriverError> {

@@ -65,7 +65,14 @@ impl fmt::Debug for TaskError {
 
 impl fmt::Display for TaskError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.report())
+        self.source.fmt(f)
+    }
+}
+
+/// Stands in the place of the error that it was made from.
+impl StdError for TaskError {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.source.source()
     }
 }
 

@@ -53,6 +53,10 @@ pub trait IntoTaskError {
 
 impl<E: Into<Box<dyn StdError + Send + Sync>>> IntoTaskError for E {
     fn into_task_error(self) -> TaskError {
-        TaskError::retryable(self)
+        let error: Box<dyn StdError + Send + Sync> = self.into();
+        match error.downcast::<TaskError>() {
+            Ok(own) => *own,
+            Err(other) => TaskError::retryable(other),
+        }
     }
 }

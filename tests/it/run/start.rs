@@ -1,0 +1,334 @@
+//! Everything that can be wrong before the first claim, each with an error that says what to do.
+
+use std::process::Command;
+use std::sync::atomic::AtomicU32;
+use std::time::Duration;
+
+use pgq::driver::DriverErrorKind;
+use pgq::embedded::Cluster;
+use pgq::{Error, Pgq, Problem, Registration, Registry, Run, Source, TaskDescriptor};
+use pgq_tests::database::TestDatabase;
+
+#[pgq::task]
+async fn nothing() {}
+
+#[pgq::task(name = "nothing")]
+async fn nothing_too() {}
+
+#[pgq::task(queue = "rare")]
+async fn needs(counter: &AtomicU32, name: &String, _pool: &sqlx::PgPool, _context: &pgq::Context) {
+    let _ = (counter, name);
+}
+
+fn run() -> Run {
+    Run::new(Registry::new())
+        .task::<nothing>()
+        .without_signals()
+}
+
+/// Starts a run that must fail, and returns its error.
+async fn refused(run: Run) -> anyhow::Result<Error> {
+    match run.once().deadline(super::DEADLINE).await {
+        Ok(report) => anyhow::bail!("it started: {report:?}"),
+        Err(error) => Ok(error),
+    }
+}
+
+fn kind(error: &Error) -> Option<DriverErrorKind> {
+    match error {
+        Error::Driver(error) => Some(error.kind()),
+        _ => None,
+    }
+}
+
+#[tokio::test]
+async fn all_problems_are_reported_at_once() -> anyhow::Result<()> {
+    let source = Source {
+        file: "src/mail.rs",
+        line: 7,
+    };
+    let run = run()
+        .task::<nothing_too>()
+        .register(Registration::Task(TaskDescriptor::of::<needs>(source)))
+        .queue("default")
+        .concurrency(0)
+        .lease(Duration::ZERO);
+
+    let error = refused(run).await?.to_string();
+
+    let expected = [
+        "6 problems before the start:",
+        "setting `concurrency`: must be at least 1",
+        "setting `lease`: must be at least 400ms, but is 0ns",
+        "two tasks are named `nothing`: at tests/it/run/start.rs:",
+        "give one of them another name with `name = \"…\"`",
+        "task `needs` at src/mail.rs:7 takes `&core::sync::atomic::",
+        "task `needs` at src/mail.rs:7 takes `&alloc::string::String`, which was not given; add \
+         `.state(…)` with a value of that type",
+        "task `needs` at src/mail.rs:7 waits in queue `rare`, which this worker does not serve; add \
+         `.queue(\"rare\")`, or `.served_elsewhere(\"rare\")` if another worker does",
+    ];
+    for part in expected {
+        assert!(error.contains(part), "no {part:?} in:\n{error}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_check_finds_the_same_without_a_database() {
+    let complete = Run::new(Registry::new())
+        .task::<needs>()
+        .state(AtomicU32::new(0))
+        .state("name".to_owned());
+
+    assert!(complete.check().is_ok());
+    let problems = Run::new(Registry::new()).check().err();
+    let problems = problems.as_ref().map(pgq::Problems::as_slice);
+    assert_eq!(problems, Some([Problem::NoTasks].as_slice()));
+}
+
+#[tokio::test]
+async fn no_tasks_is_an_error_that_names_the_cause() -> anyhow::Result<()> {
+    let error = refused(Run::new(Registry::new())).await?;
+
+    assert!(
+        error.to_string().contains("add `use my_tasks as _;`"),
+        "{error}"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn malformed_urls_are_refused_without_repeating_a_password() -> anyhow::Result<()> {
+    for url in [
+        "",
+        "localhost/app",
+        "mysql://u:secret@h/d",
+        "postgres://u:secret@[::1/d",
+    ] {
+        let error = refused(run().url(url)).await?;
+        assert_eq!(
+            kind(&error),
+            Some(DriverErrorKind::InvalidDatabaseUrl),
+            "{url}: {error:?}"
+        );
+        let text = format!("{error} {error:?}");
+        assert!(
+            text.contains("postgres://user:password@host:5432/database"),
+            "{text}"
+        );
+        assert!(!text.contains("secret"), "{text}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_server_that_is_down_is_an_error() -> anyhow::Result<()> {
+    let error = refused(run().url("postgres://app@127.0.0.1:1/app")).await?;
+
+    assert_eq!(kind(&error), Some(DriverErrorKind::Unavailable));
+    assert_eq!(
+        error.to_string(),
+        "cannot connect to database `app` at 127.0.0.1:1 as `app`; check that the server runs and \
+         that host and port of the URL are right",
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_database_that_is_missing_is_an_error() -> anyhow::Result<()> {
+    let database = TestDatabase::new().await?;
+    let url = database.url().replace(database.name(), "no_such_database");
+
+    let error = refused(run().url(url)).await?;
+
+    assert_eq!(kind(&error), Some(DriverErrorKind::DatabaseMissing));
+    assert!(error.to_string().contains("create the database"), "{error}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_wrong_password_is_an_error() -> anyhow::Result<()> {
+    let rules = std::env::temp_dir().join(format!("pgq-hba-{}.conf", std::process::id()));
+    std::fs::write(
+        &rules,
+        "local all all trust\nhost all all 127.0.0.1/32 scram-sha-256\n",
+    )?;
+    let path = rules.display().to_string();
+    let cluster =
+        tokio::task::spawn_blocking(move || Cluster::builder().setting("hba_file", path).start())
+            .await??;
+    let url = cluster
+        .url("postgres")
+        .replacen("postgres@", "postgres:wrong@", 1);
+
+    let error = refused(run().url(url)).await;
+    std::fs::remove_file(rules)?;
+
+    let error = error?;
+    assert_eq!(
+        kind(&error),
+        Some(DriverErrorKind::Authentication),
+        "{error:?}"
+    );
+    assert!(
+        error
+            .to_string()
+            .contains("check the user and the password"),
+        "{error}"
+    );
+    assert!(!format!("{error:?}").contains("wrong"), "{error:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_user_who_may_not_create_the_schema_is_told_what_to_grant() -> anyhow::Result<()> {
+    let database = TestDatabase::new().await?;
+    let role = format!("{}_guest", database.name());
+    sqlx::raw_sql(sqlx::AssertSqlSafe(format!("create role {role} login")))
+        .execute(database.pool())
+        .await?;
+    let url = database.url().replacen("postgres@", &format!("{role}@"), 1);
+
+    let error = refused(run().url(&url)).await?;
+    // Once somebody has made the schema for the user, the right to make one is not needed.
+    let schema = format!("create schema pgq_jobs authorization {role}");
+    sqlx::raw_sql(sqlx::AssertSqlSafe(schema))
+        .execute(database.pool())
+        .await?;
+    let report = run().url(&url).once().await;
+
+    let clean_up = format!("drop schema pgq_jobs cascade; drop role {role}");
+    sqlx::raw_sql(sqlx::AssertSqlSafe(clean_up))
+        .execute(database.pool())
+        .await?;
+    assert_eq!(
+        kind(&error),
+        Some(DriverErrorKind::PermissionDenied),
+        "{error:?}"
+    );
+    assert!(
+        error.to_string().contains("grant create on database"),
+        "{error}"
+    );
+    assert!(report?.idle);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_schema_that_is_newer_is_refused_unless_it_admits_this_version() -> anyhow::Result<()> {
+    let database = TestDatabase::migrated().await?;
+    let newer = "insert into pgq_jobs.migration (version, name, checksum, oldest_program)
+                 values (1000, 'of the future', 0, $1)";
+
+    sqlx::query(newer).bind(1).execute(database.pool()).await?;
+    let admitted = run().pool(database.pool().clone()).once().await?;
+    sqlx::query("update pgq_jobs.migration set oldest_program = 1000 where version = 1000")
+        .execute(database.pool())
+        .await?;
+    let refused_to_migrate = refused(run().pool(database.pool().clone())).await?;
+    let refused_to_run = refused(run().pool(database.pool().clone()).without_migration()).await?;
+
+    assert!(admitted.idle);
+    for error in [refused_to_migrate, refused_to_run] {
+        assert_eq!(kind(&error), Some(DriverErrorKind::SchemaNewer));
+        assert!(
+            error
+                .to_string()
+                .contains("deploy a program with a newer version"),
+            "{error}"
+        );
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_migration_that_was_edited_is_noticed() -> anyhow::Result<()> {
+    let database = TestDatabase::migrated().await?;
+    sqlx::query("update pgq_jobs.migration set checksum = 1")
+        .execute(database.pool())
+        .await?;
+
+    let error = refused(run().pool(database.pool().clone())).await?;
+
+    assert!(
+        error
+            .to_string()
+            .contains("migration 1 of the schema `pgq_jobs`"),
+        "{error}"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn without_migration_a_missing_schema_is_an_error() -> anyhow::Result<()> {
+    let database = TestDatabase::new().await?;
+
+    let error = refused(run().pool(database.pool().clone()).without_migration()).await?;
+
+    assert_eq!(kind(&error), Some(DriverErrorKind::SchemaMissing));
+    let enqueued = nothing::enqueue(database.pool()).await.err();
+    let enqueued = enqueued
+        .map(|error| format!("{:?}", Error::from(error)))
+        .unwrap_or_default();
+    assert!(
+        enqueued.contains("`pgq::run()` does so unless told not to"),
+        "{enqueued}"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn many_processes_migrate_at_once() -> anyhow::Result<()> {
+    let database = TestDatabase::new().await?;
+    let pgq = Pgq::from_pool(database.pool().clone());
+
+    let runs: Vec<_> = (0..8)
+        .map(|_| {
+            let pgq = pgq.clone();
+            tokio::spawn(async move { pgq.migrate().await })
+        })
+        .collect();
+
+    for run in runs {
+        run.await??;
+    }
+    Ok(())
+}
+
+#[test]
+fn without_a_url_the_program_says_what_to_set() -> anyhow::Result<()> {
+    let program = env!("CARGO_BIN_EXE_run_from_env");
+    for url in [None, Some(""), Some("  ")] {
+        let mut command = Command::new(program);
+        command.env_remove("DATABASE_URL");
+        command.envs(url.map(|url| ("DATABASE_URL", url)));
+
+        let output = command.output()?;
+
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{text}");
+        assert!(
+            text.contains("Error: `DATABASE_URL` is not set; set it to `postgres://"),
+            "{text}"
+        );
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_url_is_taken_from_the_environment() -> anyhow::Result<()> {
+    let database = TestDatabase::new().await?;
+    let url = database.url().to_owned();
+
+    let status = tokio::task::spawn_blocking(move || {
+        Command::new(env!("CARGO_BIN_EXE_run_from_env"))
+            .env("DATABASE_URL", url)
+            .status()
+    })
+    .await??;
+
+    assert!(status.success());
+    assert_eq!(super::count(database.pool(), "finished").await?, 1);
+    Ok(())
+}
