@@ -39,9 +39,19 @@ pub(crate) fn finish(
     lower: impl FnOnce(&Function, &mut Diagnostics) -> TokenStream,
 ) -> TokenStream {
     let function = diagnostics.ok(syn::parse2::<Function>(item.clone()));
-    let generated = function.map(|function| lower(&function, &mut diagnostics));
+    let generated = function.and_then(|function| match function.method() {
+        // Beside a method there is no place for what would be generated.
+        Some(word) => {
+            diagnostics.push(syn::Error::new(word.span(), METHOD));
+            None
+        }
+        None => Some(lower(&function, &mut diagnostics)),
+    });
     let mut tokens = item;
     tokens.extend(generated);
     tokens.extend(diagnostics.into_tokens());
     tokens
 }
+
+const METHOD: &str = "a task cannot be a method; write a free `async fn`, and take what it needs of \
+                      `self` as `&T`: state that `run()` is given";

@@ -1,5 +1,6 @@
 //! What a task may return.
 
+use std::convert::Infallible;
 use std::error::Error as StdError;
 
 use super::TaskError;
@@ -9,33 +10,46 @@ use super::TaskError;
 /// So `anyhow::Error`, `Box<dyn Error + Send + Sync>`, strings and every error type work.
 #[diagnostic::on_unimplemented(
     message = "a task cannot return `{Self}`",
-    label = "not `()` and not a `Result` with an error that can be reported",
-    note = "return `()` or `Result<T, E>` where `T` is serde and `E` is `std::error::Error + Send + Sync`, `anyhow::Error`, or `TaskError`"
+    label = "neither `()` nor a `Result`",
+    note = "return `()`, or a `Result`, such as `Result<{Self}, anyhow::Error>`"
 )]
 pub trait IntoOutcome {
     /// The result that is stored.
     type Ok;
+
+    /// The error that a task fails with.
+    ///
+    /// What it must be is asked of [`into_outcome`](Self::into_outcome) only: so a type that is
+    /// not an error is reported once, and not wherever `Ok` is named.
+    type Error;
 
     /// Says how the attempt ended.
     ///
     /// # Errors
     ///
     /// Returns the error of the task.
-    fn into_outcome(self) -> Result<Self::Ok, TaskError>;
+    fn into_outcome(self) -> Result<Self::Ok, TaskError>
+    where
+        Self::Error: IntoTaskError;
 }
 
 impl IntoOutcome for () {
     type Ok = ();
+    type Error = Infallible;
 
     fn into_outcome(self) -> Result<(), TaskError> {
         Ok(())
     }
 }
 
-impl<T, E: IntoTaskError> IntoOutcome for Result<T, E> {
+impl<T, E> IntoOutcome for Result<T, E> {
     type Ok = T;
+    type Error = E;
 
-    fn into_outcome(self) -> Result<T, TaskError> {
+    fn into_outcome(self) -> Result<T, TaskError>
+    where
+        E: IntoTaskError,
+    {
         self.map_err(E::into_task_error)
     }
 }
@@ -51,6 +65,7 @@ pub trait IntoTaskError {
     fn into_task_error(self) -> TaskError;
 }
 
+#[diagnostic::do_not_recommend]
 impl<E: Into<Box<dyn StdError + Send + Sync>>> IntoTaskError for E {
     fn into_task_error(self) -> TaskError {
         TaskError::retryable(self)
