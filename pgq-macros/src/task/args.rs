@@ -32,23 +32,27 @@ pub(crate) struct Args {
 impl Args {
     /// Reads what it can, and reports the rest.
     pub(crate) fn parse(tokens: TokenStream, diagnostics: &mut Diagnostics) -> Self {
-        let parser = |input: ParseStream<'_>| {
-            let mut args = Self::default();
-            args.read(input, diagnostics);
-            Ok(args)
-        };
+        let parser = |input: ParseStream<'_>| Ok(Self::read(input, diagnostics));
         parser.parse2(tokens).unwrap_or_default()
     }
 
     /// Reads options to the end of the input.
-    fn read(&mut self, input: ParseStream<'_>, diagnostics: &mut Diagnostics) {
+    pub(crate) fn read(input: ParseStream<'_>, diagnostics: &mut Diagnostics) -> Self {
+        let mut args = Self::default();
         while !input.is_empty() {
-            let read = diagnostics.ok(self.set(input)).is_some();
+            let read = diagnostics.ok(args.set(input)).is_some();
             if read && !input.is_empty() && !input.peek(Token![,]) {
                 diagnostics.push(input.error("expected `,` between two options"));
             }
-            skip_option(input);
+            Self::skip_option(input);
         }
+        args
+    }
+
+    /// Skips what is left of an option, and the comma after it, so that the next one is read.
+    pub(crate) fn skip_option(input: ParseStream<'_>) {
+        skip_value(input);
+        let _ = input.parse::<Token![,]>();
     }
 
     fn set(&mut self, input: ParseStream<'_>) -> syn::Result<()> {
@@ -102,10 +106,4 @@ fn unknown(given: &str) -> String {
 /// Skips what is left of a wrong option.
 fn skip_value(input: ParseStream<'_>) {
     while !input.is_empty() && !input.peek(Token![,]) && input.parse::<TokenTree>().is_ok() {}
-}
-
-/// Skips what is left of an option, and the comma after it, so that the next one is read.
-fn skip_option(input: ParseStream<'_>) {
-    skip_value(input);
-    let _ = input.parse::<Token![,]>();
 }

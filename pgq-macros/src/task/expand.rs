@@ -15,7 +15,12 @@ use super::parameter::Parameter;
 use crate::function::local;
 use crate::path;
 
-pub(crate) fn task(options: &Options, shape: &Shape<'_>) -> TokenStream {
+/// The code of a task. `more` is registered with it.
+pub(crate) fn task(
+    options: &Options,
+    shape: &Shape<'_>,
+    more: Option<&TokenStream>,
+) -> TokenStream {
     let private = options.private(Span::call_site());
     let name = &shape.function.sig.ident;
 
@@ -39,6 +44,7 @@ pub(crate) fn task(options: &Options, shape: &Shape<'_>) -> TokenStream {
             #private::inventory::submit! {
                 #private::Registration::Task(#private::TaskDescriptor::of::<#name>(#source))
             }
+            #more
         };
     }
 }

@@ -13,7 +13,9 @@ mod types;
 use proc_macro2::TokenStream;
 
 pub(crate) use self::args::Args;
+pub(crate) use self::expand::{source, task as code};
 pub(crate) use self::model::{Options, Shape};
+pub(crate) use self::stub::task as stub;
 use crate::diagnostics::Diagnostics;
 use crate::function::Function;
 
@@ -23,8 +25,8 @@ pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
     finish(item, diagnostics, |function, diagnostics| {
         let options = Options::new(&args, function, diagnostics);
         match Shape::new(function, diagnostics) {
-            Some(shape) => expand::task(&options, &shape),
-            None => stub::task(&options, function),
+            Some(shape) => code(&options, &shape, None),
+            None => stub(&options, function),
         }
     })
 }
