@@ -97,6 +97,7 @@ pub(crate) fn allowed(function: &Function) -> TokenStream {
     let allowed = function.attrs.iter().filter_map(allow);
     quote! {
         #[allow(dead_code, non_snake_case, private_interfaces)]
+        #[allow(clippy::too_many_arguments, clippy::type_complexity)]
         #deprecated
         #(#allowed)*
     }

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::error::Error as StdError;
+use std::fmt;
 
 use super::TaskError;
 
@@ -58,7 +59,7 @@ impl<T, E> IntoOutcome for Result<T, E> {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be the error of a task",
     label = "not an error that can be reported",
-    note = "implement `std::error::Error` for it and make it `Send + Sync`, or return `anyhow::Error`"
+    note = "implement `std::error::Error` for it and make it `Send + Sync`, or return `anyhow::Error` or `pgq::TaskError`"
 )]
 pub trait IntoTaskError {
     /// Turns the error into the form that the runtime keeps.
@@ -68,6 +69,50 @@ pub trait IntoTaskError {
 #[diagnostic::do_not_recommend]
 impl<E: Into<Box<dyn StdError + Send + Sync>>> IntoTaskError for E {
     fn into_task_error(self) -> TaskError {
-        TaskError::retryable(self)
+        match self.into().downcast::<Returned>() {
+            Ok(returned) => returned.0,
+            Err(error) => TaskError::retryable(error),
+        }
+    }
+}
+
+/// A [`TaskError`] on its way through the conversion that all errors take. It is no error itself:
+/// then it could not be told from those that it is made of.
+#[derive(Debug)]
+struct Returned(TaskError);
+
+impl fmt::Display for Returned {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl StdError for Returned {}
+
+impl From<TaskError> for Box<dyn StdError + Send + Sync> {
+    fn from(error: TaskError) -> Self {
+        Box::new(Returned(error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{IntoTaskError, TaskError};
+
+    #[test]
+    fn a_task_error_stays_what_it_is() {
+        let permanent = TaskError::permanent("no such user").into_task_error();
+        let retryable = TaskError::retryable("no connection").into_task_error();
+
+        assert!(!permanent.is_retryable());
+        assert_eq!(permanent.report(), "no such user");
+        assert!(retryable.is_retryable());
+        assert_eq!(retryable.report(), "no connection");
+    }
+
+    #[test]
+    fn another_error_is_retried() {
+        assert!("timed out".into_task_error().is_retryable());
+        assert!(std::fmt::Error.into_task_error().is_retryable());
     }
 }

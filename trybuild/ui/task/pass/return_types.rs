@@ -34,6 +34,12 @@ async fn text() -> Result<(), &'static str> {
     Err("no")
 }
 
+#[pgq::task]
+async fn task_error(context: &pgq::Context) -> Result<(), pgq::TaskError> {
+    let _: &u8 = context.state()?;
+    Err(pgq::TaskError::permanent("no"))
+}
+
 fn output<T: Task<Output = O>, O>(_: JobBuilder<T>) {}
 
 fn main() {
@@ -43,4 +49,5 @@ fn main() {
     output::<_, ()>(anyhow_alias::job());
     output::<_, Option<u8>>(boxed::job());
     output::<_, ()>(text::job());
+    output::<_, ()>(task_error::job());
 }
