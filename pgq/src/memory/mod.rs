@@ -1,0 +1,225 @@
+//! Storage of jobs inside this process, for tests and demos.
+//!
+//! It keeps the rules of the PostgreSQL storage, and passes the same tests. What it does not keep
+//! is the jobs: they end with the process. Nothing is ever pruned.
+
+mod clock;
+mod listener;
+mod ready;
+mod record;
+mod store;
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use tokio::sync::broadcast;
+
+use self::clock::Clock;
+pub use self::clock::ManualClock;
+use self::listener::MemoryListener;
+use self::store::Store;
+use crate::client::{Enqueuer, Reader};
+use crate::driver::{
+    Claim, Claimed, Completion, Driver, DriverError, Ending, Enqueue, Listener, Promoted, Rescued,
+    Schedule, ScheduleState, Tick, Wake, WorkerId, WorkerInfo,
+};
+use crate::job::{Job, JobId};
+
+/// How many wake-ups a listener may be behind before it is told only that it missed some.
+const WAKES_MAX: usize = 1024;
+
+/// The in-process driver. Its clones are the same storage.
+///
+/// Jobs are enqueued and looked at through `&MemoryDriver`. There are no transactions.
+#[derive(Clone, Debug)]
+pub struct MemoryDriver {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    store: Mutex<Store>,
+    clock: Clock,
+    wakes: broadcast::Sender<Wake>,
+}
+
+impl MemoryDriver {
+    /// Makes an empty storage on the clock of the system.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::on(Clock::Real)
+    }
+
+    /// Makes an empty storage on `clock`: no job becomes due and no lease ends unless it is moved.
+    ///
+    /// A move wakes listeners with [`Wake::Scheduled`].
+    #[must_use]
+    pub fn with_clock(clock: ManualClock) -> Self {
+        Self::on(Clock::Manual(clock))
+    }
+
+    fn on(clock: Clock) -> Self {
+        let shared = Shared {
+            store: Mutex::default(),
+            clock,
+            wakes: broadcast::Sender::new(WAKES_MAX),
+        };
+        Self {
+            shared: Arc::new(shared),
+        }
+    }
+
+    /// Every job, finished ones included, in the order of their ids.
+    #[must_use]
+    pub fn jobs(&self) -> Vec<Job> {
+        self.call(|store, _| store.records().map(|record| record.to_job()).collect())
+    }
+
+    /// Every job that has not ended, with its input, in the order of their ids.
+    pub(crate) fn unfinished(&self) -> Vec<(Job, Vec<u8>)> {
+        self.call(|store, _| {
+            store
+                .records()
+                .filter(|record| !record.is_finished())
+                .map(|record| (record.to_job(), record.input.clone()))
+                .collect()
+        })
+    }
+
+    /// Runs one operation on the store at the current time, then wakes whom it concerns.
+    fn call<T>(&self, operation: impl FnOnce(&mut Store, DateTime<Utc>) -> T) -> T {
+        let (value, wakes) = {
+            // No operation panics half-way, so what a poisoned lock guards is whole.
+            let mut store = self
+                .shared
+                .store
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            let value = operation(&mut store, self.shared.clock.now());
+            (value, store.take_wakes())
+        };
+        for wake in wakes {
+            // An error means that nobody listens.
+            let _ = self.shared.wakes.send(wake);
+        }
+        value
+    }
+}
+
+impl Default for MemoryDriver {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[async_trait]
+impl Driver for MemoryDriver {
+    async fn migrate(&self) -> Result<(), DriverError> {
+        Ok(())
+    }
+
+    async fn check_schema(&self) -> Result<(), DriverError> {
+        Ok(())
+    }
+
+    async fn enqueue(&self, enqueue: Enqueue) -> Result<Vec<JobId>, DriverError> {
+        Ok(self.call(|store, now| store.enqueue(enqueue, now)))
+    }
+
+    async fn find(&self, job: JobId) -> Result<Option<Job>, DriverError> {
+        Ok(self.call(|store, _| store.find(job)))
+    }
+
+    async fn register_worker(&self, worker: WorkerInfo) -> Result<bool, DriverError> {
+        Ok(self.call(|store, now| store.register_worker(&worker, now)))
+    }
+
+    async fn heartbeat(&self, worker: WorkerId, lease: Duration) -> Result<bool, DriverError> {
+        Ok(self.call(|store, now| store.heartbeat(worker, lease, now)))
+    }
+
+    async fn deregister_worker(&self, worker: WorkerId) -> Result<(), DriverError> {
+        self.call(|store, _| store.deregister_worker(worker));
+        Ok(())
+    }
+
+    async fn claim(&self, claim: Claim) -> Result<Claimed, DriverError> {
+        Ok(self.call(|store, now| store.claim(&claim, now)))
+    }
+
+    async fn complete(
+        &self,
+        worker: WorkerId,
+        completions: &[Completion],
+    ) -> Result<usize, DriverError> {
+        Ok(self.call(|store, now| store.complete(worker, completions, now)))
+    }
+
+    async fn end(&self, worker: WorkerId, endings: &[Ending]) -> Result<usize, DriverError> {
+        Ok(self.call(|store, now| store.end(worker, endings, now)))
+    }
+
+    async fn held(&self, worker: WorkerId) -> Result<Vec<(JobId, i64)>, DriverError> {
+        Ok(self.call(|store, _| store.held(worker)))
+    }
+
+    async fn rescue(&self, deaths_max: i16) -> Result<Rescued, DriverError> {
+        Ok(self.call(|store, now| store.rescue(deaths_max, now)))
+    }
+
+    async fn promote(&self, limit: usize) -> Result<Promoted, DriverError> {
+        Ok(self.call(|store, now| store.promote(limit, now)))
+    }
+
+    async fn horizon(&self) -> Result<i64, DriverError> {
+        Ok(self.call(|store, _| store.horizon()))
+    }
+
+    async fn unknown_task(
+        &self,
+        queue: &str,
+        tasks: &[String],
+    ) -> Result<Option<String>, DriverError> {
+        Ok(self.call(|store, _| store.unknown_task(queue, tasks)))
+    }
+
+    async fn declare_schedules(&self, schedules: &[Schedule]) -> Result<(), DriverError> {
+        self.call(|store, now| store.declare_schedules(schedules, now));
+        Ok(())
+    }
+
+    async fn schedules(&self, names: &[String]) -> Result<ScheduleState, DriverError> {
+        Ok(self.call(|store, now| ScheduleState {
+            now,
+            last_ticks: store.last_ticks(names),
+        }))
+    }
+
+    async fn tick(&self, tick: Tick) -> Result<Option<JobId>, DriverError> {
+        Ok(self.call(|store, now| store.tick(tick, now)))
+    }
+
+    async fn listen(&self) -> Result<Box<dyn Listener>, DriverError> {
+        let wakes = self.shared.wakes.subscribe();
+        let clock = self.shared.clock.subscribe();
+        Ok(Box::new(MemoryListener::new(wakes, clock)))
+    }
+
+    fn detached(&self) -> Arc<dyn Driver> {
+        Arc::new(self.clone())
+    }
+}
+
+impl Enqueuer for &MemoryDriver {
+    async fn enqueue(self, enqueue: Enqueue) -> Result<Vec<JobId>, DriverError> {
+        Driver::enqueue(self, enqueue).await
+    }
+}
+
+impl Reader for &MemoryDriver {
+    fn driver(&self) -> Arc<dyn Driver> {
+        Arc::new((*self).clone())
+    }
+}

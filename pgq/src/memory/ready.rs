@@ -1,0 +1,65 @@
+//! The jobs that wait for a worker, in the order in which they are claimed.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::record::Record;
+use crate::driver::Claim;
+use crate::job::JobId;
+
+/// Where a job stands in its line: highest priority first, then oldest.
+type Place = (Reverse<i16>, i64, JobId);
+
+/// The places by queue and task, so that jobs of tasks that a worker does not know cost its
+/// claims nothing.
+#[derive(Debug, Default)]
+pub(super) struct Ready {
+    queues: BTreeMap<String, BTreeMap<String, BTreeSet<Place>>>,
+}
+
+impl Ready {
+    /// Adds a job that became ready as number `sequence`.
+    pub(super) fn insert(&mut self, record: &Record, sequence: i64) {
+        self.queues
+            .entry(record.queue.clone())
+            .or_default()
+            .entry(record.task.clone())
+            .or_default()
+            .insert((Reverse(record.priority), sequence, record.id));
+    }
+
+    /// Removes the jobs that a claim takes, and returns them in their order.
+    pub(super) fn take(&mut self, claim: &Claim) -> Vec<JobId> {
+        let Some(lines) = self.queues.get_mut(&*claim.queue) else {
+            return Vec::new();
+        };
+        let before = claim.horizon.unwrap_or(i64::MAX);
+        let mut first = BTreeSet::new();
+        for task in &*claim.tasks {
+            let line = lines.get(task).into_iter().flatten();
+            first.extend(
+                line.filter(|&&(_, sequence, _)| sequence < before)
+                    .take(claim.limit)
+                    .map(|&place| (place, task)),
+            );
+        }
+        let mut taken = Vec::new();
+        for (place, task) in first.into_iter().take(claim.limit) {
+            if let Some(line) = lines.get_mut(task) {
+                line.remove(&place);
+            }
+            taken.push(place.2);
+        }
+        lines.retain(|_, line| !line.is_empty());
+        taken
+    }
+
+    /// A task that has a job in `queue` and is not among `tasks`.
+    pub(super) fn unknown_task(&self, queue: &str, tasks: &[String]) -> Option<String> {
+        self.queues
+            .get(queue)?
+            .keys()
+            .find(|&task| !tasks.contains(task))
+            .cloned()
+    }
+}

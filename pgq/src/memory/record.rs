@@ -1,0 +1,157 @@
+//! One job as the store keeps it.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+
+use crate::driver::{Claim, ClaimedJob, Enqueue, WorkerId};
+use crate::job::{Job, JobId, JobState};
+
+#[derive(Debug)]
+pub(super) struct Record {
+    pub(super) id: JobId,
+    pub(super) task: String,
+    pub(super) queue: String,
+    pub(super) priority: i16,
+    pub(super) attempt: i16,
+    max_attempts: i16,
+    deliveries: i32,
+    pub(super) deaths: i16,
+    fingerprint: Option<i64>,
+    pub(super) input: Vec<u8>,
+    created_at: DateTime<Utc>,
+    pub(super) error: Option<String>,
+    pub(super) stage: Stage,
+}
+
+/// Where a job is in its life, with what belongs to that part of it.
+#[derive(Clone, Debug)]
+pub(super) enum Stage {
+    Scheduled {
+        run_at: DateTime<Utc>,
+    },
+    Ready,
+    Running {
+        worker: WorkerId,
+        claim: i64,
+        claimed_at: DateTime<Utc>,
+    },
+    Finished {
+        state: JobState,
+        claimed_at: Option<DateTime<Utc>>,
+        finished_at: DateTime<Utc>,
+        result: Option<Vec<u8>>,
+    },
+}
+
+impl Record {
+    /// A job that has not been put anywhere yet.
+    pub(super) fn new(id: JobId, enqueue: &Enqueue, input: Vec<u8>, now: DateTime<Utc>) -> Self {
+        Self {
+            id,
+            task: enqueue.task.clone().into_owned(),
+            queue: enqueue.queue.clone().into_owned(),
+            priority: enqueue.priority,
+            attempt: 0,
+            max_attempts: enqueue.max_attempts,
+            deliveries: 0,
+            deaths: 0,
+            fingerprint: enqueue.fingerprint,
+            input,
+            created_at: now,
+            error: None,
+            stage: Stage::Ready,
+        }
+    }
+
+    pub(super) fn is_held_by(&self, holder: WorkerId, number: i64) -> bool {
+        matches!(
+            self.stage,
+            Stage::Running { worker, claim, .. } if worker == holder && claim == number
+        )
+    }
+
+    pub(super) fn is_finished(&self) -> bool {
+        matches!(self.stage, Stage::Finished { .. })
+    }
+
+    /// Hands the job to a worker: one delivery and one attempt.
+    pub(super) fn deliver(&mut self, claim: &Claim, now: DateTime<Utc>) -> ClaimedJob {
+        self.attempt = self.attempt.saturating_add(1);
+        self.deliveries = self.deliveries.saturating_add(1);
+        self.stage = Stage::Running {
+            worker: claim.worker,
+            claim: claim.number,
+            claimed_at: now,
+        };
+        ClaimedJob {
+            id: self.id,
+            claim: claim.number,
+            task: self.task.clone(),
+            queue: Arc::clone(&claim.queue),
+            priority: self.priority,
+            attempt: self.attempt,
+            max_attempts: self.max_attempts,
+            deliveries: self.deliveries,
+            fingerprint: self.fingerprint,
+            input: self.input.clone(),
+        }
+    }
+
+    /// Ends the job in `state`.
+    pub(super) fn finish(&mut self, state: JobState, result: Option<Vec<u8>>, now: DateTime<Utc>) {
+        let claimed_at = match self.stage {
+            Stage::Running { claimed_at, .. } => Some(claimed_at),
+            _ => None,
+        };
+        self.stage = Stage::Finished {
+            state,
+            claimed_at,
+            finished_at: now,
+            result,
+        };
+    }
+
+    pub(super) fn to_job(&self) -> Job {
+        let mut job = Job {
+            id: self.id,
+            state: JobState::Ready,
+            task: self.task.clone(),
+            queue: self.queue.clone(),
+            priority: self.priority,
+            attempt: self.attempt,
+            max_attempts: self.max_attempts,
+            deliveries: self.deliveries,
+            deaths: self.deaths,
+            created_at: self.created_at,
+            run_at: None,
+            claimed_at: None,
+            finished_at: None,
+            result: None,
+            error: self.error.clone(),
+        };
+        match self.stage.clone() {
+            Stage::Scheduled { run_at } => {
+                job.state = JobState::Scheduled;
+                job.run_at = Some(run_at);
+            }
+            Stage::Ready => {}
+            Stage::Running { claimed_at, .. } => {
+                job.state = JobState::Running;
+                job.claimed_at = Some(claimed_at);
+            }
+            Stage::Finished {
+                state,
+                claimed_at,
+                finished_at,
+                result,
+            } => {
+                job.state = state;
+                job.claimed_at = claimed_at;
+                job.finished_at = Some(finished_at);
+                job.result = result;
+            }
+        }
+        job
+    }
+}

@@ -1,0 +1,318 @@
+//! The state and its operations: no lock, no clock, nothing async.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+use super::clock::after;
+use super::ready::Ready;
+use super::record::{Record, Stage};
+use crate::driver::{
+    Claim, Claimed, Completion, End, Ending, Enqueue, Promoted, Rescued, Schedule, Start, Tick,
+    Wake, WorkerId, WorkerInfo,
+};
+use crate::job::{Job, JobId, JobState};
+
+/// Every job, worker and schedule of one in-process storage.
+#[derive(Debug, Default)]
+pub(super) struct Store {
+    jobs: BTreeMap<JobId, Record>,
+    scheduled: BTreeSet<(DateTime<Utc>, JobId)>,
+    ready: Ready,
+    workers: BTreeMap<WorkerId, Worker>,
+    last_ticks: BTreeMap<String, DateTime<Utc>>,
+    /// The last number that was given: to a job, or to its return to the ready ones.
+    sequence: i64,
+    /// What listeners are to be told.
+    wakes: Vec<Wake>,
+}
+
+#[derive(Debug)]
+struct Worker {
+    lease_end: DateTime<Utc>,
+    held: BTreeSet<JobId>,
+}
+
+// Jobs.
+impl Store {
+    pub(super) fn enqueue(&mut self, mut enqueue: Enqueue, now: DateTime<Utc>) -> Vec<JobId> {
+        let inputs = std::mem::take(&mut enqueue.inputs);
+        inputs
+            .into_iter()
+            .map(|input| self.add(&enqueue, input, now))
+            .collect()
+    }
+
+    fn add(&mut self, enqueue: &Enqueue, input: Vec<u8>, now: DateTime<Utc>) -> JobId {
+        let number = self.next_number();
+        let id = JobId::from_i64(number);
+        self.jobs.insert(id, Record::new(id, enqueue, input, now));
+        match enqueue.start {
+            Start::Now => self.make_ready_as(id, number),
+            Start::After(delay) => self.schedule(id, after(now, delay)),
+            Start::At(time) => self.schedule(id, time),
+        }
+        id
+    }
+
+    pub(super) fn find(&self, job: JobId) -> Option<Job> {
+        self.jobs.get(&job).map(Record::to_job)
+    }
+
+    pub(super) fn records(&self) -> impl Iterator<Item = &Record> {
+        self.jobs.values()
+    }
+
+    pub(super) fn claim(&mut self, claim: &Claim, now: DateTime<Utc>) -> Claimed {
+        let Some(worker) = self.workers.get_mut(&claim.worker) else {
+            return Claimed::LeaseLost;
+        };
+        if worker.lease_end <= now {
+            return Claimed::LeaseLost;
+        }
+        let mut claimed = Vec::new();
+        for id in self.ready.take(claim) {
+            if let Some(record) = self.jobs.get_mut(&id) {
+                claimed.push(record.deliver(claim, now));
+                worker.held.insert(id);
+            }
+        }
+        Claimed::Jobs(claimed)
+    }
+
+    pub(super) fn complete(
+        &mut self,
+        worker: WorkerId,
+        completions: &[Completion],
+        now: DateTime<Utc>,
+    ) -> usize {
+        let mut count = 0;
+        for completion in completions {
+            if let Some(record) = self.take_back(worker, completion.job, completion.claim) {
+                record.error = None;
+                record.finish(JobState::Completed, completion.result.clone(), now);
+                count += 1;
+            }
+        }
+        count
+    }
+
+    pub(super) fn end(
+        &mut self,
+        worker: WorkerId,
+        endings: &[Ending],
+        now: DateTime<Utc>,
+    ) -> usize {
+        let mut count = 0;
+        for ending in endings {
+            let Some(record) = self.take_back(worker, ending.job, ending.claim) else {
+                continue;
+            };
+            count += 1;
+            if ending.error.is_some() {
+                record.error.clone_from(&ending.error);
+            }
+            if matches!(ending.end, End::Release(_)) {
+                record.attempt -= 1;
+            }
+            match ending.end {
+                End::Failed => record.finish(JobState::Failed, None, now),
+                End::Release(Duration::ZERO) => self.make_ready(ending.job),
+                End::Retry(delay) | End::Release(delay) => {
+                    self.schedule(ending.job, after(now, delay));
+                }
+            }
+        }
+        count
+    }
+
+    pub(super) fn promote(&mut self, limit: usize, now: DateTime<Utc>) -> Promoted {
+        let due: Vec<_> = self
+            .scheduled
+            .iter()
+            .take_while(|&&(run_at, _)| run_at <= now)
+            .take(limit)
+            .copied()
+            .collect();
+        for place in &due {
+            self.scheduled.remove(place);
+            self.make_ready(place.1);
+        }
+        let next = self.scheduled.first();
+        Promoted {
+            jobs: due.len(),
+            next: next.map(|&(run_at, _)| (run_at - now).to_std().unwrap_or_default()),
+        }
+    }
+
+    pub(super) fn horizon(&self) -> i64 {
+        self.sequence + 1
+    }
+
+    pub(super) fn unknown_task(&self, queue: &str, tasks: &[String]) -> Option<String> {
+        self.ready.unknown_task(queue, tasks)
+    }
+}
+
+// Workers.
+impl Store {
+    pub(super) fn register_worker(&mut self, worker: &WorkerInfo, now: DateTime<Utc>) -> bool {
+        let free = !self.workers.contains_key(&worker.id);
+        if free {
+            let row = Worker {
+                lease_end: after(now, worker.lease),
+                held: BTreeSet::new(),
+            };
+            self.workers.insert(worker.id, row);
+        }
+        free
+    }
+
+    pub(super) fn heartbeat(
+        &mut self,
+        worker: WorkerId,
+        lease: Duration,
+        now: DateTime<Utc>,
+    ) -> bool {
+        let row = self.workers.get_mut(&worker);
+        row.map(|row| row.lease_end = after(now, lease)).is_some()
+    }
+
+    pub(super) fn deregister_worker(&mut self, worker: WorkerId) {
+        let Some(row) = self.workers.remove(&worker) else {
+            return;
+        };
+        for job in row.held {
+            if let Some(record) = self.jobs.get_mut(&job) {
+                record.attempt -= 1;
+                self.make_ready(job);
+            }
+        }
+    }
+
+    pub(super) fn held(&self, worker: WorkerId) -> Vec<(JobId, i64)> {
+        let jobs = self.workers.get(&worker).map(|row| &row.held);
+        jobs.into_iter()
+            .flatten()
+            .filter_map(|job| match self.jobs.get(job)?.stage {
+                Stage::Running { claim, .. } => Some((*job, claim)),
+                _ => None,
+            })
+            .collect()
+    }
+
+    pub(super) fn rescue(&mut self, deaths_max: i16, now: DateTime<Utc>) -> Rescued {
+        let dead: Vec<Worker> = self
+            .workers
+            .extract_if(.., |_, row| row.lease_end <= now)
+            .map(|(_, row)| row)
+            .collect();
+        let mut rescued = Rescued {
+            workers: dead.len(),
+            ..Rescued::default()
+        };
+        // In the order of their ids, whoever held them.
+        let jobs: BTreeSet<JobId> = dead.into_iter().flat_map(|row| row.held).collect();
+        for job in jobs {
+            let Some(record) = self.jobs.get_mut(&job) else {
+                continue;
+            };
+            record.attempt -= 1;
+            record.deaths = record.deaths.saturating_add(1);
+            if record.deaths < deaths_max {
+                self.make_ready(job);
+                rescued.ready += 1;
+            } else {
+                record.error = Some(death_report(record.deaths));
+                record.finish(JobState::Failed, None, now);
+                rescued.failed += 1;
+            }
+        }
+        rescued
+    }
+}
+
+fn death_report(deaths: i16) -> String {
+    format!("{deaths} workers died while they held this job")
+}
+
+// Schedules.
+impl Store {
+    pub(super) fn declare_schedules(&mut self, schedules: &[Schedule], now: DateTime<Utc>) {
+        for schedule in schedules {
+            self.last_ticks.entry(schedule.name.clone()).or_insert(now);
+        }
+    }
+
+    pub(super) fn last_ticks(&self, names: &[String]) -> Vec<(String, DateTime<Utc>)> {
+        names
+            .iter()
+            .filter_map(|name| self.last_ticks.get_key_value(name))
+            .map(|(name, last_tick)| (name.clone(), *last_tick))
+            .collect()
+    }
+
+    pub(super) fn tick(&mut self, tick: Tick, now: DateTime<Utc>) -> Option<JobId> {
+        let last_tick = self.last_ticks.get_mut(&tick.schedule)?;
+        if *last_tick != tick.previous {
+            return None;
+        }
+        *last_tick = tick.at;
+        self.enqueue(tick.enqueue, now).first().copied()
+    }
+}
+
+// Moves that several operations share.
+impl Store {
+    pub(super) fn take_wakes(&mut self) -> Vec<Wake> {
+        std::mem::take(&mut self.wakes)
+    }
+
+    fn next_number(&mut self) -> i64 {
+        self.sequence += 1;
+        self.sequence
+    }
+
+    /// Puts a job at the end of its line, under a number of its own.
+    fn make_ready(&mut self, job: JobId) {
+        let number = self.next_number();
+        self.make_ready_as(job, number);
+    }
+
+    fn make_ready_as(&mut self, job: JobId, number: i64) {
+        if let Some(record) = self.jobs.get_mut(&job) {
+            record.stage = Stage::Ready;
+            self.ready.insert(record, number);
+            let wake = Wake::Ready(record.queue.clone());
+            self.wake(wake);
+        }
+    }
+
+    fn schedule(&mut self, job: JobId, run_at: DateTime<Utc>) {
+        if let Some(record) = self.jobs.get_mut(&job) {
+            record.stage = Stage::Scheduled { run_at };
+            self.scheduled.insert((run_at, job));
+            self.wake(Wake::Scheduled);
+        }
+    }
+
+    /// Tells listeners once of what happened several times in one operation.
+    fn wake(&mut self, wake: Wake) {
+        if self.wakes.last() != Some(&wake) {
+            self.wakes.push(wake);
+        }
+    }
+
+    /// Takes a running job from a worker, if it holds it under that claim.
+    fn take_back(&mut self, worker: WorkerId, job: JobId, claim: i64) -> Option<&mut Record> {
+        let record = self.jobs.get_mut(&job)?;
+        if !record.is_held_by(worker, claim) {
+            return None;
+        }
+        if let Some(row) = self.workers.get_mut(&worker) {
+            row.held.remove(&job);
+        }
+        Some(record)
+    }
+}

@@ -1,0 +1,180 @@
+//! One attempt: runs a task within its time limit, and lets no panic out.
+
+use std::any::Any;
+use std::panic::AssertUnwindSafe;
+
+use futures_util::FutureExt;
+
+use super::decide::AttemptEnd;
+use crate::task::{Context, RunResult, TaskDescriptor};
+
+/// Runs one attempt of `task` and says how it ended.
+///
+/// Everything that belongs to the user is run and dropped in here: decoding, the task, its
+/// destructors after a timeout, and the message of its error.
+///
+/// # Cancel safety
+///
+/// A dropped call drops the task where it stands. What its destructors then do, a panic included,
+/// is the caller's to contain.
+pub(crate) async fn run_attempt(
+    task: &TaskDescriptor,
+    context: &Context,
+    input: &[u8],
+) -> AttemptEnd {
+    // The time limit is inside, because dropping a task that timed out may panic too.
+    let attempt = async {
+        let run = (task.run)(context, input);
+        match task.options.timeout {
+            None => end_of(run.await),
+            Some(limit) => match tokio::time::timeout(limit, run).await {
+                Ok(result) => end_of(result),
+                Err(_) => AttemptEnd::TimedOut(limit),
+            },
+        }
+    };
+    AssertUnwindSafe(attempt)
+        .catch_unwind()
+        .await
+        .unwrap_or_else(|payload| AttemptEnd::Panicked(panic_message(payload)))
+}
+
+fn end_of(result: RunResult) -> AttemptEnd {
+    match result {
+        RunResult::Completed(result) => AttemptEnd::Completed(result),
+        RunResult::Undecodable(error) => AttemptEnd::Undecodable(error),
+        RunResult::Failed(error) => AttemptEnd::Failed {
+            report: error.report(),
+            retryable: error.is_retryable(),
+        },
+    }
+}
+
+fn panic_message(payload: Box<dyn Any + Send>) -> String {
+    let payload = match payload.downcast::<String>() {
+        Ok(message) => return *message,
+        Err(payload) => payload,
+    };
+    match payload.downcast::<&'static str>() {
+        Ok(message) => (*message).to_owned(),
+        Err(payload) => {
+            // Leaked, because the destructor of a value that nobody knows may panic again.
+            std::mem::forget(payload);
+            "a value that is not text".to_owned()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::task::{Source, Task, TaskError, TaskOptions};
+
+    /// Does what its input says.
+    struct Act;
+
+    impl Task for Act {
+        const NAME: &'static str = "act";
+        const OPTIONS: TaskOptions = TaskOptions::new().timeout(Duration::from_millis(1));
+        const FINGERPRINT: i64 = 1;
+        type Input = String;
+        type Output = i32;
+
+        async fn run(_: &Context, input: String) -> Result<i32, TaskError> {
+            match input.as_str() {
+                "return" => Ok(7),
+                "fail" => Err(TaskError::retryable("no luck")),
+                "give up" => Err(TaskError::permanent("never")),
+                "hang" => std::future::pending().await,
+                "hang, then panic when dropped" => {
+                    let _bomb = Bomb;
+                    std::future::pending().await
+                }
+                "panic with text" => panic!("literal"),
+                "panic with a bomb" => std::panic::panic_any(Bomb),
+                "panic in the error" => Err(TaskError::retryable(Unprintable)),
+                other => panic!("formatted {other}"),
+            }
+        }
+    }
+
+    struct Bomb;
+
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            panic!("bomb");
+        }
+    }
+
+    #[derive(Debug)]
+    struct Unprintable;
+
+    impl fmt::Display for Unprintable {
+        fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
+            panic!("unprintable");
+        }
+    }
+
+    impl std::error::Error for Unprintable {}
+
+    const ACT: TaskDescriptor = TaskDescriptor::of::<Act>(Source {
+        file: file!(),
+        line: line!(),
+    });
+
+    async fn act(input: &str) -> AttemptEnd {
+        let input = crate::job::encode_value(input).unwrap();
+        run_attempt(&ACT, &Context::for_test(), &input).await
+    }
+
+    #[tokio::test]
+    async fn an_attempt_ends_as_its_task_did() {
+        let cases = [
+            ("return", AttemptEnd::Completed(Some(vec![1, 7]))),
+            ("fail", failed("no luck", true)),
+            ("give up", failed("never", false)),
+            ("hang", AttemptEnd::TimedOut(Duration::from_millis(1))),
+            ("panic with text", panicked("literal")),
+            ("panic in the error", panicked("unprintable")),
+            ("x", panicked("formatted x")),
+        ];
+
+        for (input, expected) in cases {
+            let end = act(input).await;
+            assert_eq!(format!("{end:?}"), format!("{expected:?}"), "{input}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_destructor_that_panics_does_not_get_out() {
+        let dropped = act("hang, then panic when dropped").await;
+        let thrown = act("panic with a bomb").await;
+
+        assert_eq!(format!("{dropped:?}"), format!("{:?}", panicked("bomb")));
+        assert_eq!(
+            format!("{thrown:?}"),
+            format!("{:?}", panicked("a value that is not text"))
+        );
+    }
+
+    #[tokio::test]
+    async fn input_of_another_type_does_not_decode() {
+        let end = run_attempt(&ACT, &Context::for_test(), &[1, 7]).await;
+
+        assert!(matches!(end, AttemptEnd::Undecodable(_)), "{end:?}");
+    }
+
+    fn failed(report: &str, retryable: bool) -> AttemptEnd {
+        AttemptEnd::Failed {
+            report: report.to_owned(),
+            retryable,
+        }
+    }
+
+    fn panicked(message: &str) -> AttemptEnd {
+        AttemptEnd::Panicked(message.to_owned())
+    }
+}

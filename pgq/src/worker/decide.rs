@@ -1,0 +1,299 @@
+//! What becomes of a job when an attempt of it ended. Pure: random numbers are arguments.
+
+use std::time::Duration;
+
+use crate::driver::{ClaimedJob, Completion, End, Ending};
+use crate::job::DecodeError;
+use crate::task::TaskDescriptor;
+
+/// How one attempt ended.
+#[derive(Debug)]
+pub(crate) enum AttemptEnd {
+    /// The encoded result; `None` stands for `()`.
+    Completed(Option<Vec<u8>>),
+    /// The input is not what this build's task takes.
+    Undecodable(DecodeError),
+    /// The task returned an error.
+    Failed {
+        /// The messages of the error and its causes.
+        report: String,
+        /// Whether another attempt may succeed.
+        retryable: bool,
+    },
+    /// The task took longer than this.
+    TimedOut(Duration),
+    /// The task panicked with this message.
+    Panicked(String),
+}
+
+/// What the storage is to be told of an attempt.
+#[derive(Debug)]
+pub(crate) enum Decision {
+    /// It ended with a result.
+    Complete(Completion),
+    /// It ended in any other way.
+    End(Ending),
+}
+
+/// How long a job of another build's input waits before it is offered again. It costs the job no
+/// attempt, so this only bounds how often builds that cannot run it look at it.
+const UNKNOWN_INPUT_DELAY: Duration = Duration::from_secs(60);
+
+/// The longest error text that is stored, in bytes.
+const ERROR_MAX: usize = 16 * 1024;
+
+/// What stands at the end of an error text that was cut.
+const CUT_MARK: &str = "… (cut)";
+
+/// Decides what becomes of `job`, whose attempt by `task` ended with `end`.
+///
+/// `result_max` is the largest result that is stored, in bytes. `random` is in `0.0..1.0`; it
+/// spreads the delay before the next attempt.
+pub(crate) fn decide(
+    end: AttemptEnd,
+    job: &ClaimedJob,
+    task: &TaskDescriptor,
+    result_max: usize,
+    random: f64,
+) -> Decision {
+    match end {
+        AttemptEnd::Completed(result) => complete(result, job, result_max),
+        AttemptEnd::Undecodable(error) => undecodable(&error, job, task),
+        AttemptEnd::Failed {
+            report,
+            retryable: false,
+        } => ending(job, End::Failed, report),
+        AttemptEnd::Failed {
+            report,
+            retryable: true,
+        } => failed(report, job, task, random),
+        AttemptEnd::TimedOut(limit) => {
+            failed(format!("timed out after {limit:?}"), job, task, random)
+        }
+        AttemptEnd::Panicked(message) => failed(format!("panicked: {message}"), job, task, random),
+    }
+}
+
+fn complete(result: Option<Vec<u8>>, job: &ClaimedJob, result_max: usize) -> Decision {
+    let size = result.as_ref().map_or(0, Vec::len);
+    if size > result_max {
+        let error = format!("the result has {size} bytes, but at most {result_max} are allowed");
+        return ending(job, End::Failed, error);
+    }
+    Decision::Complete(Completion {
+        job: job.id,
+        claim: job.claim,
+        result,
+    })
+}
+
+/// Input of this very build that does not decode is corrupt. Input of another build may be known
+/// to that build.
+fn undecodable(error: &DecodeError, job: &ClaimedJob, task: &TaskDescriptor) -> Decision {
+    let end = match job.fingerprint {
+        Some(other) if other != task.fingerprint => End::Release(UNKNOWN_INPUT_DELAY),
+        _ => End::Failed,
+    };
+    ending(job, end, format!("the input does not decode: {error}"))
+}
+
+/// The job runs again while it has attempts left.
+fn failed(error: String, job: &ClaimedJob, task: &TaskDescriptor, random: f64) -> Decision {
+    let end = if job.attempt < job.max_attempts {
+        End::Retry(task.options.backoff.delay(job.attempt, random))
+    } else {
+        End::Failed
+    };
+    ending(job, end, error)
+}
+
+fn ending(job: &ClaimedJob, end: End, error: String) -> Decision {
+    Decision::End(Ending {
+        job: job.id,
+        claim: job.claim,
+        end,
+        error: Some(storable(error)),
+    })
+}
+
+/// Makes an error text one that can be stored: without NUL, which PostgreSQL refuses in a text,
+/// and of bounded length.
+fn storable(error: String) -> String {
+    let mut error = if error.contains('\0') {
+        error.replace('\0', "\u{fffd}")
+    } else {
+        error
+    };
+    if error.len() > ERROR_MAX {
+        error.truncate(error.floor_char_boundary(ERROR_MAX - CUT_MARK.len()));
+        error.push_str(CUT_MARK);
+    }
+    error
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::backoff::Backoff;
+    use crate::job::JobId;
+    use crate::task::{Context, Source, Task, TaskError, TaskOptions};
+
+    const OWN: i64 = 7;
+    const RESULT_MAX: usize = 4;
+
+    struct Tested;
+
+    impl Task for Tested {
+        const NAME: &'static str = "tested";
+        const OPTIONS: TaskOptions = TaskOptions::new().backoff(Backoff::exponential(
+            Duration::from_secs(10),
+            Duration::from_secs(1000),
+        ));
+        const FINGERPRINT: i64 = OWN;
+        type Input = ();
+        type Output = ();
+
+        async fn run(_: &Context, (): ()) -> Result<(), TaskError> {
+            Ok(())
+        }
+    }
+
+    /// The second of three attempts.
+    fn job() -> ClaimedJob {
+        ClaimedJob {
+            id: JobId::from_i64(11),
+            claim: 13,
+            task: Tested::NAME.to_owned(),
+            queue: Arc::from("default"),
+            priority: 0,
+            attempt: 2,
+            max_attempts: 3,
+            deliveries: 2,
+            fingerprint: Some(OWN),
+            input: Vec::new(),
+        }
+    }
+
+    fn decide_on(end: AttemptEnd, job: &ClaimedJob) -> Decision {
+        let task = TaskDescriptor::of::<Tested>(Source {
+            file: file!(),
+            line: line!(),
+        });
+        decide(end, job, &task, RESULT_MAX, 0.5)
+    }
+
+    fn ended(end: AttemptEnd, job: &ClaimedJob) -> (End, String) {
+        match decide_on(end, job) {
+            Decision::End(ending) => {
+                assert_eq!((ending.job, ending.claim), (job.id, job.claim));
+                (ending.end, ending.error.unwrap())
+            }
+            Decision::Complete(completion) => panic!("completed: {completion:?}"),
+        }
+    }
+
+    fn failure(retryable: bool) -> AttemptEnd {
+        AttemptEnd::Failed {
+            report: "no luck".to_owned(),
+            retryable,
+        }
+    }
+
+    #[test]
+    fn a_result_up_to_the_limit_completes_the_job() {
+        for result in [None, Some(vec![1, 2, 3, 4])] {
+            match decide_on(AttemptEnd::Completed(result.clone()), &job()) {
+                Decision::Complete(completion) => {
+                    assert_eq!((completion.job, completion.claim), (job().id, 13));
+                    assert_eq!(completion.result, result);
+                }
+                Decision::End(ending) => panic!("{ending:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_result_above_the_limit_fails_the_job() {
+        let decided = ended(AttemptEnd::Completed(Some(vec![0; 5])), &job());
+
+        let error = "the result has 5 bytes, but at most 4 are allowed";
+        assert_eq!(decided, (End::Failed, error.to_owned()));
+    }
+
+    #[test]
+    fn a_failure_is_retried_while_attempts_are_left() {
+        let seconds = |seconds| End::Retry(Duration::from_secs(seconds));
+        let timeout = || AttemptEnd::TimedOut(Duration::from_millis(1500));
+        let panic = || AttemptEnd::Panicked("at the disco".to_owned());
+        let cases = [
+            (failure(true), 1, seconds(10), "no luck"),
+            (failure(true), 2, seconds(20), "no luck"),
+            (failure(true), 3, End::Failed, "no luck"),
+            (failure(true), 4, End::Failed, "no luck"),
+            (failure(false), 1, End::Failed, "no luck"),
+            (timeout(), 2, seconds(20), "timed out after 1.5s"),
+            (timeout(), 3, End::Failed, "timed out after 1.5s"),
+            (panic(), 2, seconds(20), "panicked: at the disco"),
+            (panic(), 3, End::Failed, "panicked: at the disco"),
+        ];
+
+        for (end, attempt, expected, error) in cases {
+            let job = ClaimedJob { attempt, ..job() };
+            let what = format!("attempt {attempt} {end:?}");
+            assert_eq!(ended(end, &job), (expected, error.to_owned()), "{what}");
+        }
+    }
+
+    #[test]
+    fn the_random_number_spreads_the_delay() {
+        let task = TaskDescriptor::of::<Tested>(Source {
+            file: file!(),
+            line: line!(),
+        });
+
+        let decided = decide(failure(true), &job(), &task, RESULT_MAX, 0.0);
+
+        let early = End::Retry(Duration::from_secs(15));
+        assert!(matches!(decided, Decision::End(ending) if ending.end == early));
+    }
+
+    #[test]
+    fn input_that_does_not_decode_is_left_to_the_build_that_wrote_it() {
+        let release = End::Release(Duration::from_secs(60));
+        let cases = [
+            (Some(OWN), End::Failed),
+            (None, End::Failed),
+            (Some(OWN + 1), release),
+        ];
+
+        for (fingerprint, expected) in cases {
+            // On its last attempt, too.
+            let job = ClaimedJob {
+                fingerprint,
+                attempt: 3,
+                ..job()
+            };
+            let (end, error) = ended(AttemptEnd::Undecodable(DecodeError::Empty), &job);
+            assert_eq!(end, expected, "{fingerprint:?}");
+            assert_eq!(
+                error,
+                "the input does not decode: the stored value is empty"
+            );
+        }
+    }
+
+    #[test]
+    fn an_error_text_can_be_stored() {
+        let long = "ä".repeat(ERROR_MAX);
+
+        assert_eq!(storable("a\0b".to_owned()), "a\u{fffd}b");
+        assert_eq!(storable("a".repeat(ERROR_MAX)).len(), ERROR_MAX);
+        for error in [long.clone(), format!("a{long}"), "\0".repeat(ERROR_MAX)] {
+            let stored = storable(error);
+            assert!(stored.ends_with(CUT_MARK));
+            assert!((ERROR_MAX - 3..=ERROR_MAX).contains(&stored.len()));
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! The storages under test: everything that only one driver needs.
+
+use std::any::Any;
+use std::ops::Deref;
+use std::sync::Arc;
+use std::time::Duration;
+
+use pgq::driver::Driver;
+use pgq::memory::{ManualClock, MemoryDriver};
+
+/// Makes one test per driver out of each case: an async fn from `&Storage` to `anyhow::Result<()>`.
+macro_rules! conformance {
+    ($($case:ident),* $(,)?) => {
+        conformance! { @driver memory $($case),* }
+        conformance! { @driver postgres $($case),* }
+    };
+    (@driver $driver:ident $($case:ident),*) => {
+        mod $driver {
+            use $crate::conformance::fixture::Storage;
+
+            $(
+                #[tokio::test]
+                async fn $case() -> anyhow::Result<()> {
+                    let storage = Storage::$driver().await?;
+                    super::$case(&storage).await
+                }
+            )*
+        }
+    };
+}
+
+pub(super) use conformance;
+
+/// An empty storage, and a way to let its time pass.
+#[derive(Debug)]
+pub(crate) struct Storage {
+    driver: Arc<dyn Driver>,
+    time: Time,
+    /// What must live as long as the driver is used.
+    _kept: Box<dyn Any + Send + Sync>,
+}
+
+#[derive(Debug)]
+enum Time {
+    Manual(ManualClock),
+    /// Passes by itself.
+    Real,
+}
+
+/// How often the clock of a server is looked at while time is to pass.
+const LOOK_EVERY: Duration = Duration::from_millis(2);
+
+impl Storage {
+    pub(crate) async fn memory() -> anyhow::Result<Self> {
+        let clock = ManualClock::default();
+        let driver: Arc<dyn Driver> = Arc::new(MemoryDriver::with_clock(clock.clone()));
+        driver.migrate().await?;
+        Ok(Self {
+            driver,
+            time: Time::Manual(clock),
+            _kept: Box::new(()),
+        })
+    }
+
+    pub(crate) async fn postgres() -> anyhow::Result<Self> {
+        let database = pgq_tests::database::TestDatabase::migrated().await?;
+        let driver: Arc<dyn Driver> =
+            Arc::new(pgq::postgres::PostgresDriver::new(database.pool().clone()));
+        Ok(Self {
+            driver,
+            time: Time::Real,
+            _kept: Box::new(database),
+        })
+    }
+
+    pub(crate) fn driver(&self) -> &Arc<dyn Driver> {
+        &self.driver
+    }
+
+    /// Returns once `duration` has passed on the storage's clock.
+    pub(crate) async fn pass(&self, duration: Duration) -> anyhow::Result<()> {
+        if let Time::Manual(clock) = &self.time {
+            clock.advance(duration);
+            return Ok(());
+        }
+        let end = self.now().await? + duration;
+        while self.now().await? <= end {
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+        Ok(())
+    }
+}
+
+impl Deref for Storage {
+    type Target = dyn Driver;
+
+    fn deref(&self) -> &Self::Target {
+        &*self.driver
+    }
+}

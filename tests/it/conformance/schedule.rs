@@ -1,0 +1,175 @@
+//! What every driver promises about schedules.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use pgq::JobState;
+use pgq::driver::{Enqueue, Schedule, Tick};
+
+use super::{SHORT, Storage, conformance, ids, one};
+
+conformance! {
+    a_new_schedule_last_ticked_when_it_was_declared,
+    declaring_again_keeps_the_last_tick,
+    only_the_schedules_that_are_asked_for_are_told,
+    a_tick_enqueues_its_job_and_moves_the_last_tick,
+    a_tick_that_was_overtaken_enqueues_nothing,
+    two_callers_of_one_tick_enqueue_one_job,
+    schedules_tick_on_their_own,
+    a_schedule_that_does_not_exist_does_not_tick,
+    the_time_of_the_storage_goes_on,
+}
+
+fn schedule(name: &str) -> Schedule {
+    Schedule {
+        name: name.to_owned(),
+        task: "greet".to_owned(),
+        expression: "* * * * *".to_owned(),
+    }
+}
+
+/// A tick of `schedule`, a minute after `previous`.
+fn tick(schedule: &str, previous: DateTime<Utc>) -> Tick {
+    Tick {
+        schedule: schedule.to_owned(),
+        previous,
+        at: previous + TimeDelta::minutes(1),
+        enqueue: one(),
+    }
+}
+
+/// The last tick of the schedule, which must exist.
+async fn last_tick(storage: &Storage, name: &str) -> anyhow::Result<DateTime<Utc>> {
+    let state = storage.schedules(&[name.to_owned()]).await?;
+    match &state.last_ticks[..] {
+        [(found, last_tick)] if found == name => Ok(*last_tick),
+        other => anyhow::bail!("asked for {name}, found {other:?}"),
+    }
+}
+
+async fn a_new_schedule_last_ticked_when_it_was_declared(storage: &Storage) -> anyhow::Result<()> {
+    let before = storage.now().await?;
+
+    storage.declare_schedules(&[schedule("hourly")]).await?;
+
+    let after = storage.now().await?;
+    let last_tick = last_tick(storage, "hourly").await?;
+    assert!((before..=after).contains(&last_tick), "{last_tick}");
+    Ok(())
+}
+
+async fn declaring_again_keeps_the_last_tick(storage: &Storage) -> anyhow::Result<()> {
+    storage.declare_schedules(&[schedule("hourly")]).await?;
+    let first = last_tick(storage, "hourly").await?;
+    storage.tick(tick("hourly", first)).await?;
+    storage.pass(SHORT).await?;
+
+    let changed = Schedule {
+        expression: "@daily".to_owned(),
+        ..schedule("hourly")
+    };
+    let declared = [changed, schedule("new")];
+    storage.declare_schedules(&declared).await?;
+
+    let kept = last_tick(storage, "hourly").await?;
+    assert_eq!(kept, first + TimeDelta::minutes(1));
+    assert!(last_tick(storage, "new").await? > first);
+    Ok(())
+}
+
+async fn only_the_schedules_that_are_asked_for_are_told(storage: &Storage) -> anyhow::Result<()> {
+    let declared = ["a", "b", "c"].map(schedule);
+    storage.declare_schedules(&declared).await?;
+
+    let asked = ["c", "a", "unknown"].map(str::to_owned);
+    let state = storage.schedules(&asked).await?;
+
+    let mut names: Vec<_> = state.last_ticks.iter().map(|(name, _)| &**name).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["a", "c"]);
+    Ok(())
+}
+
+async fn a_tick_enqueues_its_job_and_moves_the_last_tick(storage: &Storage) -> anyhow::Result<()> {
+    storage.declare_schedules(&[schedule("hourly")]).await?;
+    let previous = last_tick(storage, "hourly").await?;
+    let mut tick = tick("hourly", previous);
+    tick.enqueue = Enqueue {
+        priority: 4,
+        inputs: vec![b"tick".to_vec()],
+        ..one()
+    };
+    let at = tick.at;
+
+    let id = storage.tick(tick).await?;
+
+    let claimed = storage.worker().await?.claim_one().await?;
+    assert_eq!(id, Some(claimed.id));
+    assert_eq!((claimed.priority, &*claimed.input), (4, &b"tick"[..]));
+    assert_eq!(last_tick(storage, "hourly").await?, at);
+    assert_eq!(storage.job(claimed.id).await?.state, JobState::Running);
+    Ok(())
+}
+
+async fn a_tick_that_was_overtaken_enqueues_nothing(storage: &Storage) -> anyhow::Result<()> {
+    storage.declare_schedules(&[schedule("hourly")]).await?;
+    let previous = last_tick(storage, "hourly").await?;
+    let first = storage.tick(tick("hourly", previous)).await?;
+
+    let second = storage.tick(tick("hourly", previous)).await?;
+    let early = storage
+        .tick(tick("hourly", previous - TimeDelta::hours(1)))
+        .await?;
+
+    let claimed = storage.worker().await?.claim_all().await?;
+    let moved = last_tick(storage, "hourly").await?;
+    assert_eq!((second, early), (None, None));
+    assert_eq!(ids(&claimed), first.into_iter().collect::<Vec<_>>());
+    assert_eq!(moved, previous + TimeDelta::minutes(1));
+    Ok(())
+}
+
+async fn two_callers_of_one_tick_enqueue_one_job(storage: &Storage) -> anyhow::Result<()> {
+    storage.declare_schedules(&[schedule("hourly")]).await?;
+    let previous = last_tick(storage, "hourly").await?;
+
+    let (first, second) = tokio::join!(
+        storage.tick(tick("hourly", previous)),
+        storage.tick(tick("hourly", previous)),
+    );
+
+    let enqueued: Vec<_> = [first?, second?].into_iter().flatten().collect();
+    let claimed = storage.worker().await?.claim_all().await?;
+    assert_eq!(enqueued.len(), 1);
+    assert_eq!(ids(&claimed), enqueued);
+    Ok(())
+}
+
+async fn schedules_tick_on_their_own(storage: &Storage) -> anyhow::Result<()> {
+    storage.declare_schedules(&["a", "b"].map(schedule)).await?;
+    let previous = last_tick(storage, "a").await?;
+    let other = last_tick(storage, "b").await?;
+
+    storage.tick(tick("a", previous)).await?;
+
+    assert_eq!(last_tick(storage, "b").await?, other);
+    assert!(storage.tick(tick("b", other)).await?.is_some());
+    Ok(())
+}
+
+async fn a_schedule_that_does_not_exist_does_not_tick(storage: &Storage) -> anyhow::Result<()> {
+    let now = storage.now().await?;
+
+    let id = storage.tick(tick("unknown", now)).await?;
+
+    assert_eq!(id, None);
+    assert_eq!(storage.worker().await?.claim_all().await?.len(), 0);
+    Ok(())
+}
+
+async fn the_time_of_the_storage_goes_on(storage: &Storage) -> anyhow::Result<()> {
+    let before = storage.now().await?;
+
+    storage.pass(SHORT).await?;
+
+    assert!(storage.now().await? >= before + SHORT);
+    Ok(())
+}
