@@ -16,6 +16,8 @@ mod job;
 pub mod memory;
 mod queue;
 mod task;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod worker;
 
 #[doc(hidden)]
