@@ -1,1 +1,9 @@
-//! UI cases of the macros.
+//! What the macros accept and refuse, and what they say about it.
+
+#[rustversion::attr(not(stable(1.95)), ignore = "the .stderr files are of Rust 1.95")]
+#[test]
+fn task() {
+    let cases = trybuild::TestCases::new();
+    cases.pass("ui/task/pass/*.rs");
+    cases.compile_fail("ui/task/fail/*.rs");
+}

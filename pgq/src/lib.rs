@@ -6,15 +6,23 @@
 )]
 
 // Generated code names `::pgq`, also inside this crate's own doc tests and examples.
+#[allow(unused_extern_crates, reason = "named by generated code only")]
 extern crate self as pgq;
 
+mod app;
 mod backoff;
 mod client;
 pub mod driver;
+#[cfg(feature = "embedded")]
+pub mod embedded;
+mod error;
 mod job;
 #[cfg(feature = "testing")]
 pub mod memory;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 mod queue;
+mod scheduler;
 mod task;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -24,10 +32,14 @@ mod worker;
 #[path = "private.rs"]
 pub mod __private;
 
+pub use self::app::{Bounded, Queue, Report, Run, run};
+#[cfg(feature = "postgres")]
+pub use self::app::{Pgq, Within};
 pub use self::backoff::Backoff;
 pub use self::client::{
     EnqueueError, Enqueuer, INPUT_MAX_DEFAULT, JobBuilder, JobError, JobHandle, Reader,
 };
+pub use self::error::{Error, Result};
 pub use self::job::{DecodeError, EncodeError, Input, Job, JobId, JobState};
 pub use self::queue::{ATTEMPTS_MAX, DEFAULT_QUEUE, NAME_MAX, PRIORITY_MAX};
 pub use self::task::{

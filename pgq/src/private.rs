@@ -1,22 +1,155 @@
 //! What generated code names. Exempt from semantic versioning.
 
+use std::future::Future;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
 pub use inventory;
+pub use std::vec::Vec;
 
 pub use crate::client::{EnqueueError, Enqueuer, JobBuilder, JobHandle};
 pub use crate::job::{DecodeError, EncodeError, Input, InputReader, InputWriter};
 pub use crate::task::{
-    Context, Injected, IntoOutcome, Registration, ScheduleDescriptor, Source, Task, TaskDescriptor,
-    TaskError, TaskOptions,
+    Context, Injected, IntoOutcome, MissingState, Registration, ScheduleDescriptor, Source, Task,
+    TaskDescriptor, TaskError, TaskOptions,
 };
 
-/// Enqueues one job for each input.
+/// Enqueues one job for each input, which `make` makes of what the caller gives.
 ///
 /// # Errors
 ///
 /// See [`EnqueueError`].
-pub async fn enqueue_many<T: Task>(
+pub fn enqueue_many<T: Task, I>(
     enqueuer: impl Enqueuer,
-    inputs: impl IntoIterator<Item = T::Input>,
-) -> Result<Vec<JobHandle<T::Output>>, EnqueueError> {
-    crate::client::enqueue_many::<T>(enqueuer, inputs).await
+    inputs: impl IntoIterator<Item = I>,
+    make: fn(I) -> T::Input,
+) -> impl Future<Output = Result<Vec<JobHandle<T::Output>>, EnqueueError>> + Send {
+    // Collected here, so that the future is `Send` whatever the iterator is.
+    let inputs: Vec<T::Input> = inputs.into_iter().map(make).collect();
+    crate::client::enqueue_many::<T>(enqueuer, inputs)
+}
+
+/// Returns its argument. Its bound is where a task that is not `Send` is reported.
+pub fn sendable<F: Future + Send>(future: F) -> impl Future<Output = F::Output> + Send {
+    future
+}
+
+/// A type that the input of a task may hold.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be part of the input of a task",
+    label = "cannot be stored",
+    note = "input is stored: derive `serde::Serialize` and `serde::Deserialize` for it",
+    note = "shared state is taken by reference: `&{Self}`"
+)]
+pub trait Storable: Sized {
+    /// Writes the value as the parameter `name`.
+    ///
+    /// # Errors
+    ///
+    /// See [`InputWriter::parameter`].
+    fn write(&self, name: &str, writer: &mut InputWriter) -> Result<(), EncodeError>;
+
+    /// Reads the parameter `name`.
+    ///
+    /// # Errors
+    ///
+    /// See [`InputReader::parameter`].
+    fn read(name: &str, reader: &InputReader<'_>) -> Result<Self, DecodeError>;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: Serialize + DeserializeOwned> Storable for T {
+    fn write(&self, name: &str, writer: &mut InputWriter) -> Result<(), EncodeError> {
+        writer.parameter(name, self)
+    }
+
+    fn read(name: &str, reader: &InputReader<'_>) -> Result<Self, DecodeError> {
+        reader.parameter(name)
+    }
+}
+
+/// A parameter of a task that is part of its input.
+///
+/// It has no bound on `T`: [`parameter`] has, so that a type that does not meet it is reported
+/// once.
+#[derive(Debug)]
+pub struct Parameter<T> {
+    name: &'static str,
+    write: fn(&T, &str, &mut InputWriter) -> Result<(), EncodeError>,
+    read: fn(&str, &InputReader<'_>) -> Result<T, DecodeError>,
+}
+
+/// Names a parameter.
+#[must_use]
+pub const fn parameter<T: Storable>(name: &'static str) -> Parameter<T> {
+    Parameter {
+        name,
+        write: T::write,
+        read: T::read,
+    }
+}
+
+impl<T> Parameter<T> {
+    /// Writes the value of the parameter.
+    ///
+    /// # Errors
+    ///
+    /// See [`InputWriter::parameter`].
+    pub fn write(&self, writer: &mut InputWriter, value: &T) -> Result<(), EncodeError> {
+        (self.write)(value, self.name, writer)
+    }
+
+    /// Reads the value of the parameter.
+    ///
+    /// # Errors
+    ///
+    /// See [`InputReader::parameter`].
+    pub fn read(&self, reader: &InputReader<'_>) -> Result<T, DecodeError> {
+        (self.read)(self.name, reader)
+    }
+}
+
+/// A type that a task may take by reference.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be shared state",
+    label = "not `Send + Sync + 'static`",
+    note = "state is used by many tasks at once: make it `Send` and `Sync`, for instance by `Mutex` in the place of `RefCell` and `Arc` in the place of `Rc`"
+)]
+pub trait Shareable: Send + Sync + 'static {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Send + Sync + 'static> Shareable for T {}
+
+/// A parameter of a task that is taken by reference. Like [`Parameter`], it has no bound.
+#[derive(Debug)]
+pub struct State<T> {
+    injected: fn() -> Injected,
+    get: fn(&Context) -> Result<&T, MissingState>,
+}
+
+/// Names a type of state.
+#[must_use]
+pub const fn state<T: Shareable>() -> State<T> {
+    State {
+        injected: Injected::of::<T>,
+        get: Context::state::<T>,
+    }
+}
+
+impl<T> State<T> {
+    /// The type.
+    #[must_use]
+    pub fn injected(&self) -> Injected {
+        (self.injected)()
+    }
+
+    /// The value.
+    ///
+    /// # Errors
+    ///
+    /// Fails if there is none.
+    pub fn get<'a>(&self, context: &'a Context) -> Result<&'a T, MissingState> {
+        (self.get)(context)
+    }
 }

@@ -1,5 +1,8 @@
 //! One binary: it links once, runs its tests in parallel and shares its fixtures.
 
 mod conformance;
+mod embedded;
 mod memory;
+mod statements;
 mod testing;
+mod tidy;

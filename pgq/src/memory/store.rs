@@ -238,7 +238,7 @@ impl Store {
 }
 
 fn death_report(deaths: i16) -> String {
-    format!("the worker died {deaths} times while it held this job")
+    format!("{deaths} workers died while they held this job")
 }
 
 // Schedules.

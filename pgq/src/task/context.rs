@@ -21,7 +21,7 @@ pub struct Context {
 pub(crate) struct Attempt {
     pub(crate) job: JobId,
     pub(crate) task: String,
-    pub(crate) queue: String,
+    pub(crate) queue: Arc<str>,
     pub(crate) number: i16,
     pub(crate) max: i16,
     pub(crate) deliveries: i32,
@@ -53,7 +53,7 @@ impl Context {
         let attempt = Attempt {
             job: JobId::from_i64(0),
             task: "test".to_owned(),
-            queue: crate::queue::DEFAULT_QUEUE.to_owned(),
+            queue: Arc::from(crate::queue::DEFAULT_QUEUE),
             number: 1,
             max: 1,
             deliveries: 1,

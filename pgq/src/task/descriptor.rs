@@ -17,6 +17,19 @@ pub struct Source {
     pub line: u32,
 }
 
+impl Source {
+    /// Where the caller of the calling fn stands.
+    #[must_use]
+    #[track_caller]
+    pub fn caller() -> Self {
+        let location = std::panic::Location::caller();
+        Self {
+            file: location.file(),
+            line: location.line(),
+        }
+    }
+}
+
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.file, self.line)

@@ -1,12 +1,12 @@
 //! [`Registry`]: every task and schedule of this binary, and what is wrong with them.
 
 use std::any::TypeId;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use pgq_cron::Expression;
 
-use super::{Context, Registration, ScheduleDescriptor, Source, StateMap, TaskDescriptor};
+use super::{Context, Registration, ScheduleDescriptor, Source, TaskDescriptor};
 use crate::queue::name_problem;
 
 /// The tasks and schedules that one worker knows.
@@ -58,6 +58,13 @@ pub enum Problem {
         problem: String,
         /// Where the task is written.
         source: Source,
+    },
+    /// A setting of the worker is out of its range.
+    InvalidSetting {
+        /// The method that sets it.
+        setting: String,
+        /// What is allowed.
+        problem: String,
     },
     /// The cron expression of a schedule is not one.
     InvalidSchedule {
@@ -111,6 +118,9 @@ impl fmt::Display for Problem {
                 source,
             } => {
                 write!(f, "task `{task}` at {source}: {problem}")
+            }
+            Self::InvalidSetting { setting, problem } => {
+                write!(f, "setting `{setting}`: {problem}")
             }
             Self::InvalidSchedule {
                 schedule,
@@ -220,20 +230,27 @@ impl Registry {
         self.schedules.values()
     }
 
-    /// Checks everything that only start-up can see. `served` says whether a queue is served here
-    /// or is known to be served by another worker.
+    /// Checks everything that only start-up can see. `given` are the types of the shared values;
+    /// `served` says whether a queue is served here or is known to be served by another worker;
+    /// `settings` is what is wrong besides.
     ///
     /// # Errors
     ///
     /// Returns every problem at once.
-    pub fn check(&self, state: &StateMap, served: impl Fn(&str) -> bool) -> Result<(), Problems> {
-        let mut problems = self.problems.clone();
+    pub(crate) fn check(
+        &self,
+        given: &BTreeSet<TypeId>,
+        served: impl Fn(&str) -> bool,
+        settings: Vec<Problem>,
+    ) -> Result<(), Problems> {
+        let mut problems = settings;
+        problems.extend(self.problems.iter().cloned());
         if self.tasks.is_empty() {
             problems.push(Problem::NoTasks);
         }
         for task in self.tasks.values() {
             let missing = (task.injected)().into_iter().filter(|injected| {
-                injected.type_id != TypeId::of::<Context>() && !state.contains(injected.type_id)
+                injected.type_id != TypeId::of::<Context>() && !given.contains(&injected.type_id)
             });
             problems.extend(missing.map(|injected| Problem::MissingState {
                 task: task.name,

@@ -26,6 +26,12 @@ impl StateMap {
         self.values.get(&TypeId::of::<T>())?.1.downcast_ref()
     }
 
+    /// The types of the values.
+    pub(crate) fn type_ids(&self) -> impl Iterator<Item = TypeId> + '_ {
+        self.values.keys().copied()
+    }
+
+    #[cfg(feature = "postgres")]
     pub(crate) fn contains(&self, type_id: TypeId) -> bool {
         self.values.contains_key(&type_id)
     }

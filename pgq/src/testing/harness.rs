@@ -177,7 +177,7 @@ impl Harness {
         let attempt = Attempt {
             job: job.id,
             task: job.task.clone(),
-            queue: job.queue.to_string(),
+            queue: Arc::clone(&job.queue),
             number: job.attempt,
             max: job.max_attempts,
             deliveries: job.deliveries,
@@ -195,7 +195,8 @@ impl Harness {
 
     /// The task of that name, if nothing is wrong with it.
     fn runnable(&self, name: &str) -> Result<&TaskDescriptor, Stop> {
-        let problems = self.registry.check(&self.state, |_| true);
+        let given = self.state.type_ids().collect();
+        let problems = self.registry.check(&given, |_| true, Vec::new());
         let own = problems.err().and_then(|problems| {
             let mut problems = problems.as_slice().iter();
             problems.find(|problem| concerns(problem, name)).cloned()
@@ -224,7 +225,9 @@ fn concerns(problem: &Problem, name: &str) -> bool {
         | Problem::MissingState { task, .. }
         | Problem::QueueNotServed { task, .. }
         | Problem::InvalidTask { task, .. } => *task == name,
-        Problem::NoTasks | Problem::InvalidSchedule { .. } => false,
+        Problem::NoTasks | Problem::InvalidSchedule { .. } | Problem::InvalidSetting { .. } => {
+            false
+        }
     }
 }
 

@@ -1,5 +1,24 @@
-//! The worker: runs jobs, and says what becomes of them.
-#![allow(dead_code, reason = "the loops that call these are not written yet")]
+//! The worker: claims jobs, runs them, and says what becomes of them.
 
 pub(crate) mod attempt;
+mod board;
+mod claimer;
+pub(crate) mod config;
 pub(crate) mod decide;
+mod finisher;
+mod hub;
+mod lease;
+mod pace;
+mod promoter;
+mod reconcile;
+mod rescuer;
+mod runner;
+mod start;
+mod stop;
+mod unknown;
+mod wakeups;
+
+pub(crate) use self::claimer::{Ended, report};
+pub(crate) use self::hub::{Setup, Tally, limited, retry_pause};
+pub(crate) use self::start::run;
+pub(crate) use self::stop::StopSignal;

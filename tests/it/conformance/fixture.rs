@@ -12,7 +12,7 @@ use pgq::memory::{ManualClock, MemoryDriver};
 macro_rules! conformance {
     ($($case:ident),* $(,)?) => {
         conformance! { @driver memory $($case),* }
-        // conformance! { @driver postgres $($case),* }
+        conformance! { @driver postgres $($case),* }
     };
     (@driver $driver:ident $($case:ident),*) => {
         mod $driver {
@@ -44,7 +44,6 @@ pub(crate) struct Storage {
 enum Time {
     Manual(ManualClock),
     /// Passes by itself.
-    #[allow(dead_code, reason = "the clock of the drivers that have a server")]
     Real,
 }
 
@@ -63,17 +62,17 @@ impl Storage {
         })
     }
 
-    // pub(crate) async fn postgres() -> anyhow::Result<Self> {
-    //     let database = pgq_tests::database::TestDatabase::new().await?;
-    //     let driver: Arc<dyn Driver> =
-    //         Arc::new(pgq::postgres::PostgresDriver::new(database.pool().clone()));
-    //     driver.migrate().await?;
-    //     Ok(Self {
-    //         driver,
-    //         time: Time::Real,
-    //         _kept: Box::new(database),
-    //     })
-    // }
+    pub(crate) async fn postgres() -> anyhow::Result<Self> {
+        let database = pgq_tests::database::TestDatabase::new().await?;
+        let driver: Arc<dyn Driver> =
+            Arc::new(pgq::postgres::PostgresDriver::new(database.pool().clone()));
+        driver.migrate().await?;
+        Ok(Self {
+            driver,
+            time: Time::Real,
+            _kept: Box::new(database),
+        })
+    }
 
     pub(crate) fn driver(&self) -> &Arc<dyn Driver> {
         &self.driver

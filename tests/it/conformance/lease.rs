@@ -252,7 +252,7 @@ async fn a_job_fails_once_enough_workers_died_of_it(storage: &Storage) -> anyhow
     assert_eq!((job.deliveries, job.deaths), (3, 3));
     assert_eq!(
         job.error.as_deref(),
-        Some("the worker died 3 times while it held this job")
+        Some("3 workers died while they held this job")
     );
     assert!(job.finished_at.is_some());
     assert_eq!(storage.worker().await?.claim_all().await?.len(), 0);

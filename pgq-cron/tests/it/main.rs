@@ -1,0 +1,6 @@
+//! The tests of `pgq-cron` through its public API.
+
+mod errors;
+mod oracle;
+mod texts;
+mod ticks;

@@ -1,0 +1,214 @@
+//! Writes the code of a valid task. There are no rules here.
+//!
+//! Generated code has no logic: it names types, hands values on, and calls `pgq::__private`.
+
+use proc_macro2::{Literal, TokenStream};
+use quote::{format_ident, quote, quote_spanned};
+use syn::ext::IdentExt;
+use syn::spanned::Spanned;
+use syn::{Ident, Type};
+
+use super::fingerprint::fingerprint;
+use super::handle;
+use super::model::{Options, Shape};
+use super::parameter::Parameter;
+use crate::function::local;
+
+pub(crate) fn task(options: &Options, shape: &Shape<'_>) -> TokenStream {
+    let krate = &options.krate;
+    let private = quote!(#krate::__private);
+    let name = &shape.function.sig.ident;
+
+    let item = handle::item(shape.function);
+    let methods = handle::methods(&private, shape);
+    let constants = constants(&private, shape);
+    let input = input(&private, shape);
+    let task = task_impl(&private, options, shape);
+    let source = source(&private, name);
+    quote! {
+        #item
+
+        const _: () = {
+            #constants
+            #input
+            #task
+            #methods
+
+            #private::inventory::submit! {
+                #private::Registration::Task(#private::TaskDescriptor::of::<#name>(#source))
+            }
+        };
+    }
+}
+
+/// Where the fn is written. The span of its name keeps `line!()` from naming the attribute.
+pub(crate) fn source(private: &TokenStream, name: &Ident) -> TokenStream {
+    let line = quote_spanned!(name.span()=> ::core::line!());
+    quote!(#private::Source { file: ::core::file!(), line: #line })
+}
+
+/// One constant for each parameter. The bounds on its type are met, or not, here and nowhere else,
+/// so that there is one error for each type, under that type.
+fn constants(private: &TokenStream, shape: &Shape<'_>) -> TokenStream {
+    let constants = shape.parameters.iter().enumerate().map(|(i, parameter)| {
+        let constant = constant(i);
+        match parameter {
+            Parameter::Injected { ty } => quote_spanned! {ty.span()=>
+                const #constant: #private::State<#ty> = #private::state::<#ty>();
+            },
+            Parameter::Owned { ident, ty } => {
+                let name = ident.unraw().to_string();
+                quote_spanned! {ty.span()=>
+                    const #constant: #private::Parameter<#ty> = #private::parameter::<#ty>(#name);
+                }
+            }
+        }
+    });
+    quote!(#(#constants)*)
+}
+
+fn constant(index: usize) -> Ident {
+    format_ident!("__PGQ_PARAMETER_{index}")
+}
+
+/// The constant and the name of each parameter that is input.
+fn fields<'a>(shape: &'a Shape<'_>) -> impl Iterator<Item = (Ident, &'a Ident, &'a Type)> {
+    let parameters = shape.parameters.iter().enumerate();
+    parameters.filter_map(|(i, parameter)| match parameter {
+        Parameter::Owned { ident, ty } => Some((constant(i), *ident, *ty)),
+        Parameter::Injected { .. } => None,
+    })
+}
+
+/// The type of the input, and how it is written and read.
+fn input(private: &TokenStream, shape: &Shape<'_>) -> TokenStream {
+    let (writer, reader, bytes) = (local("writer"), local("reader"), local("bytes"));
+    let constants: Vec<_> = fields(shape).map(|(constant, ..)| constant).collect();
+    let idents: Vec<_> = fields(shape).map(|(_, ident, _)| ident).collect();
+    let types = fields(shape).map(|(.., ty)| ty);
+    // More parameters than that are more than a fn can sensibly have.
+    let count = Literal::u8_suffixed(u8::try_from(idents.len()).unwrap_or(u8::MAX));
+    let mutability = (!idents.is_empty()).then(|| quote!(mut));
+    let name = &shape.function.sig.ident;
+    // An error about the whole input, such as that it is not `Send`, is shown under the fn's name.
+    let input_type = quote_spanned!(name.span()=> __PgqInput);
+    quote! {
+        #[doc(hidden)]
+        pub struct __PgqInput {
+            #(pub #idents: #types,)*
+        }
+
+        #[automatically_derived]
+        impl #private::Input for #input_type {
+            fn encode(
+                &self,
+            ) -> ::core::result::Result<#private::Vec<::core::primitive::u8>, #private::EncodeError>
+            {
+                let #mutability #writer = #private::InputWriter::new(#count);
+                #(#constants.write(&mut #writer, &self.#idents)?;)*
+                ::core::result::Result::Ok(#writer.finish())
+            }
+
+            fn decode(
+                #bytes: &[::core::primitive::u8],
+            ) -> ::core::result::Result<Self, #private::DecodeError> {
+                let #reader = #private::InputReader::new(#bytes)?;
+                ::core::result::Result::Ok(Self {
+                    #(#idents: #constants.read(&#reader)?,)*
+                })
+            }
+        }
+    }
+}
+
+fn task_impl(private: &TokenStream, options: &Options, shape: &Shape<'_>) -> TokenStream {
+    let name = &shape.function.sig.ident;
+    let task_name = &options.name;
+    let task_options = task_options(private, options);
+    let fingerprint = fingerprint(shape);
+    let output = &shape.output;
+    let injected = injected(private, shape);
+    let run = run(private, shape);
+    quote! {
+        #[automatically_derived]
+        impl #private::Task for #name {
+            const NAME: &'static ::core::primitive::str = #task_name;
+            const OPTIONS: #private::TaskOptions = #task_options;
+            const FINGERPRINT: ::core::primitive::i64 = #fingerprint;
+            type Input = __PgqInput;
+            type Output = <#output as #private::IntoOutcome>::Ok;
+            #injected
+            #run
+        }
+    }
+}
+
+fn task_options(private: &TokenStream, options: &Options) -> TokenStream {
+    let mut tokens = quote!(#private::TaskOptions::new());
+    if let Some(queue) = &options.queue {
+        tokens.extend(quote!(.queue(#queue)));
+    }
+    if let Some(priority) = options.priority {
+        tokens.extend(quote!(.priority(#priority)));
+    }
+    if let Some(max_attempts) = options.max_attempts {
+        tokens.extend(quote!(.max_attempts(#max_attempts)));
+    }
+    if let Some(timeout) = options.timeout {
+        let millis = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
+        tokens.extend(quote!(.timeout(::core::time::Duration::from_millis(#millis))));
+    }
+    tokens
+}
+
+fn injected(private: &TokenStream, shape: &Shape<'_>) -> Option<TokenStream> {
+    let parameters = shape.parameters.iter().enumerate();
+    let states: Vec<_> = parameters
+        .filter(|(_, parameter)| matches!(parameter, Parameter::Injected { .. }))
+        .map(|(i, _)| constant(i))
+        .collect();
+    if states.is_empty() {
+        return None;
+    }
+    Some(quote! {
+        fn injected() -> #private::Vec<#private::Injected> {
+            #private::Vec::from([#(#states.injected()),*])
+        }
+    })
+}
+
+fn run(private: &TokenStream, shape: &Shape<'_>) -> TokenStream {
+    let name = &shape.function.sig.ident;
+    let (context, input, outcome) = (local("context"), local("input"), local("outcome"));
+    let arguments = shape.parameters.iter().enumerate().map(|(i, parameter)| {
+        let constant = constant(i);
+        match parameter {
+            Parameter::Injected { .. } => quote!(#constant.get(#context)?),
+            Parameter::Owned { ident, .. } => quote!(#input.#ident),
+        }
+    });
+    let call = quote!(#name(#(#arguments),*));
+    // A future that is not `Send` is an error under the name of the fn.
+    let future = quote_spanned!(name.span()=> #private::sendable(#call));
+    let ignore_input = shape
+        .owned()
+        .next()
+        .is_none()
+        .then(|| quote!(let _ = #input;));
+    let ignore_context = shape
+        .parameters
+        .iter()
+        .all(|parameter| matches!(parameter, Parameter::Owned { .. }))
+        .then(|| quote!(let _ = #context;));
+    quote! {
+        async fn run(
+            #context: &#private::Context,
+            #input: Self::Input,
+        ) -> ::core::result::Result<Self::Output, #private::TaskError> {
+            #ignore_context
+            #ignore_input
+            let #outcome = #future.await;
+            #private::IntoOutcome::into_outcome(#outcome)
+        }
+    }
+}

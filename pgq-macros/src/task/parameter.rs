@@ -1,0 +1,79 @@
+//! One parameter of a task: `&T` is injected, everything else is input.
+
+use syn::{FnArg, Ident, Pat, Type};
+
+use super::types;
+
+pub(crate) enum Parameter<'a> {
+    /// Shared state of type `ty`, taken by reference.
+    Injected { ty: &'a Type },
+    /// A part of the input.
+    Owned { ident: &'a Ident, ty: &'a Type },
+}
+
+impl<'a> Parameter<'a> {
+    pub(crate) fn new(argument: &'a FnArg) -> syn::Result<Self> {
+        let argument = match argument {
+            FnArg::Typed(argument) => argument,
+            FnArg::Receiver(receiver) => {
+                return Err(syn::Error::new_spanned(
+                    receiver.self_token,
+                    "a task cannot be a method; write a free `async fn`, and take what `self` was \
+                     as `&T`: state that `run()` is given",
+                ));
+            }
+        };
+        if let Some(cfg) = argument
+            .attrs
+            .iter()
+            .find(|attr| attr.path().is_ident("cfg"))
+        {
+            return Err(syn::Error::new_spanned(
+                cfg,
+                "a parameter of a task cannot depend on `cfg`, since builds with and without it \
+                 share one table; take an `Option`, or put `#[cfg]` on the whole task",
+            ));
+        }
+        if let Type::Reference(reference) = types::peel(&argument.ty) {
+            named(&argument.pat, Wildcard::Allowed)?;
+            let ty = types::injected(reference)?;
+            return Ok(Self::Injected { ty });
+        }
+        let ident = named(&argument.pat, Wildcard::Refused);
+        types::owned(&argument.ty)?;
+        match ident? {
+            Some(ident) => Ok(Self::Owned {
+                ident,
+                ty: &argument.ty,
+            }),
+            None => Err(unnamed(&argument.pat)),
+        }
+    }
+}
+
+#[derive(PartialEq)]
+enum Wildcard {
+    Allowed,
+    Refused,
+}
+
+/// The name that a parameter binds; `None` for `_`.
+fn named(pat: &Pat, wildcard: Wildcard) -> syn::Result<Option<&Ident>> {
+    match pat {
+        Pat::Ident(pat) if pat.by_ref.is_none() && pat.subpat.is_none() => Ok(Some(&pat.ident)),
+        Pat::Wild(_) if wildcard == Wildcard::Allowed => Ok(None),
+        Pat::Wild(_) => Err(unnamed(pat)),
+        _ => Err(syn::Error::new_spanned(
+            pat,
+            "a parameter of a task must be a plain name; take it apart in the body",
+        )),
+    }
+}
+
+fn unnamed(pat: &Pat) -> syn::Error {
+    syn::Error::new_spanned(
+        pat,
+        "a parameter of a task needs a name, under which it is stored; write `_name` if it is not \
+         used",
+    )
+}

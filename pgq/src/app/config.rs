@@ -1,0 +1,154 @@
+//! The settings of `pgq::run()`, their defaults, and what is wrong with them.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::queue::name_problem;
+use crate::task::{Problem, Registry};
+use crate::worker::config::{Mode, QueueConfig, WorkerConfig};
+
+/// How many jobs run at once.
+const CONCURRENCY: usize = 100;
+/// How long a lost wake-up may delay a job.
+const POLL: Duration = Duration::from_secs(1);
+/// With a heartbeat every 2.5 s and a look for dead workers as often, the jobs of a dead worker run
+/// again within 15 s.
+const LEASE: Duration = Duration::from_secs(10);
+/// The shortest lease whose heartbeats and self-fencing still leave time for a round trip.
+const LEASE_MIN: Duration = Duration::from_millis(400);
+/// What most supervisors allow a process between SIGTERM and SIGKILL.
+const DRAIN_DEADLINE: Duration = Duration::from_secs(30);
+/// The largest result that is stored.
+const RESULT_MAX: usize = 1024 * 1024;
+
+/// A queue that a worker serves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Queue {
+    name: String,
+    concurrency: Option<usize>,
+}
+
+impl Queue {
+    /// The queue of that name, with no limit but the worker's own.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            concurrency: None,
+        }
+    }
+
+    /// Sets how many of its jobs run at once in this worker.
+    #[must_use]
+    pub fn concurrency(mut self, concurrency: usize) -> Self {
+        self.concurrency = Some(concurrency);
+        self
+    }
+}
+
+impl<T: Into<String>> From<T> for Queue {
+    fn from(name: T) -> Self {
+        Self::new(name)
+    }
+}
+
+/// The settings as they were given.
+#[derive(Clone, Debug)]
+pub(super) struct Config {
+    pub(super) queues: Vec<Queue>,
+    pub(super) elsewhere: BTreeSet<String>,
+    pub(super) concurrency: usize,
+    pub(super) poll: Duration,
+    pub(super) lease: Duration,
+    pub(super) drain_deadline: Duration,
+    pub(super) result_max: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            queues: Vec::new(),
+            elsewhere: BTreeSet::new(),
+            concurrency: CONCURRENCY,
+            poll: POLL,
+            lease: LEASE,
+            drain_deadline: DRAIN_DEADLINE,
+            result_max: RESULT_MAX,
+        }
+    }
+}
+
+impl Config {
+    /// Whether a queue is served by this worker, or is known to be by another one.
+    pub(super) fn is_served(&self, queue: &str) -> bool {
+        self.queues.is_empty()
+            || self.queues.iter().any(|served| served.name == queue)
+            || self.elsewhere.contains(queue)
+    }
+
+    /// What is wrong with the settings.
+    pub(super) fn problems(&self) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        let mut wrong = |setting: &str, problem: String| {
+            problems.push(Problem::InvalidSetting {
+                setting: setting.to_owned(),
+                problem,
+            });
+        };
+        if self.concurrency == 0 {
+            wrong("concurrency", "must be at least 1".to_owned());
+        }
+        if self.poll.is_zero() {
+            wrong("poll_interval", "must be longer than zero".to_owned());
+        }
+        if self.lease < LEASE_MIN {
+            wrong(
+                "lease",
+                format!("must be at least {LEASE_MIN:?}, but is {:?}", self.lease),
+            );
+        }
+        let mut seen = BTreeSet::new();
+        for Queue { name, concurrency } in &self.queues {
+            if let Some(problem) = name_problem(name) {
+                wrong("queue", format!("the name `{name}` {problem}"));
+            }
+            if *concurrency == Some(0) {
+                wrong(
+                    "queue",
+                    format!("the concurrency of `{name}` must be at least 1"),
+                );
+            }
+            if !seen.insert(name) {
+                wrong("queue", format!("`{name}` is named twice"));
+            }
+        }
+        problems
+    }
+
+    /// The settings of the worker. Unless queues were named, it serves those of its tasks.
+    pub(super) fn worker(&self, registry: &Registry, mode: Mode) -> WorkerConfig {
+        let queues = if self.queues.is_empty() {
+            let names: BTreeSet<&str> = registry.tasks().map(|task| task.options().queue).collect();
+            let queue = |name: &str| QueueConfig {
+                name: Arc::from(name),
+                concurrency: None,
+            };
+            names.into_iter().map(queue).collect()
+        } else {
+            let queue = |queue: &Queue| QueueConfig {
+                name: Arc::from(queue.name.as_str()),
+                concurrency: queue.concurrency,
+            };
+            self.queues.iter().map(queue).collect()
+        };
+        WorkerConfig {
+            queues,
+            concurrency: self.concurrency,
+            poll: self.poll,
+            lease: self.lease,
+            drain_deadline: self.drain_deadline,
+            result_max: self.result_max,
+            mode,
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! [`Pgq`]: pgq on a database, for enqueueing and looking.
+
+use std::sync::Arc;
+
+use sqlx::{PgConnection, PgPool};
+
+use crate::client::{Enqueuer, INPUT_MAX_DEFAULT, Reader};
+use crate::driver::{Driver, DriverError, Enqueue};
+use crate::error::Result;
+use crate::job::JobId;
+use crate::postgres::{PostgresDriver, Schema, database_url, parse_url};
+
+/// pgq on a database, where the defaults of a plain `&PgPool` do not do: with a schema or a limit
+/// of its own.
+///
+/// Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Pgq {
+    driver: PostgresDriver,
+    pool: PgPool,
+    input_max: usize,
+}
+
+/// Enqueues within a transaction, by the settings of a [`Pgq`].
+#[derive(Debug)]
+pub struct Within<'a> {
+    pgq: &'a Pgq,
+    connection: &'a mut PgConnection,
+}
+
+impl Pgq {
+    /// Connects to the database of `DATABASE_URL`.
+    ///
+    /// # Errors
+    ///
+    /// As [`connect`](Self::connect), or if the variable is not set.
+    pub async fn from_env() -> Result<Self> {
+        Self::connect(&database_url()?).await
+    }
+
+    /// Connects to the database of this URL, `postgres://user:password@host:port/database`.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the URL is not one, or if the database cannot be reached; the error says which
+    /// part of it is wrong.
+    pub async fn connect(url: &str) -> Result<Self> {
+        let options = parse_url(url)?;
+        let pgq = Self::from_pool(PgPool::connect_lazy_with(options));
+        pgq.driver.ping().await?;
+        Ok(pgq)
+    }
+
+    /// Uses the connections of a pool.
+    #[must_use]
+    pub fn from_pool(pool: PgPool) -> Self {
+        let driver = PostgresDriver::new(pool.clone());
+        Self {
+            driver,
+            pool,
+            input_max: INPUT_MAX_DEFAULT,
+        }
+    }
+
+    /// Sets the schema of pgq's tables. Default: `pgq_jobs`.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the name is not allowed; see [`Schema`].
+    pub fn schema(mut self, schema: &str) -> Result<Self> {
+        self.driver = PostgresDriver::with_schema(self.pool.clone(), &Schema::new(schema)?);
+        Ok(self)
+    }
+
+    /// Sets the largest input that may be enqueued, in bytes. Default: 1 MiB.
+    #[must_use]
+    pub fn input_max(mut self, bytes: usize) -> Self {
+        self.input_max = bytes;
+        self
+    }
+
+    /// The pool that was given or made.
+    #[must_use]
+    pub fn pool(&self) -> &PgPool {
+        &self.pool
+    }
+
+    /// Creates the schema, or brings it up to this version of pgq. `pgq::run()` does so by itself.
+    ///
+    /// # Errors
+    ///
+    /// See [`Driver::migrate`].
+    pub async fn migrate(&self) -> Result<()> {
+        Ok(self.driver.migrate().await?)
+    }
+
+    /// Enqueues in the transaction that `connection` is in: pass `&mut *transaction`.
+    #[must_use]
+    pub fn within<'a>(&'a self, connection: &'a mut PgConnection) -> Within<'a> {
+        Within {
+            pgq: self,
+            connection,
+        }
+    }
+}
+
+impl Enqueuer for &Pgq {
+    async fn enqueue(self, enqueue: Enqueue) -> Result<Vec<JobId>, DriverError> {
+        Driver::enqueue(&self.driver, enqueue).await
+    }
+
+    fn input_max(&self) -> usize {
+        self.input_max
+    }
+}
+
+impl Reader for &Pgq {
+    fn driver(&self) -> Arc<dyn Driver> {
+        Arc::new(self.driver.clone())
+    }
+}
+
+impl Enqueuer for Within<'_> {
+    async fn enqueue(self, enqueue: Enqueue) -> Result<Vec<JobId>, DriverError> {
+        self.pgq
+            .driver
+            .enqueue_within(self.connection, enqueue)
+            .await
+    }
+
+    fn input_max(&self) -> usize {
+        self.pgq.input_max
+    }
+}

@@ -1,0 +1,233 @@
+//! [`Run`]: what `pgq::run()` returns.
+
+use std::collections::BTreeSet;
+use std::future::IntoFuture;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use tokio_util::sync::CancellationToken;
+
+use super::bounded::{Bounded, Report};
+use super::config::{Config, Queue};
+use super::serve::serve;
+use super::source::Source as Database;
+use crate::driver::Driver;
+use crate::error::Result;
+use crate::task::{Problems, Registration, Registry, Source, StateMap, Task, TaskDescriptor};
+use crate::worker::config::Mode;
+
+/// Runs every task and schedule that is linked into this binary, until SIGINT or SIGTERM.
+///
+/// The database is the one of `DATABASE_URL`, unless [`Run::url`], [`Run::pool`] or [`Run::driver`]
+/// names another. What is wrong with the tasks and the settings is reported at once, before
+/// anything is claimed.
+///
+/// # Examples
+///
+/// ```no_run
+/// #[tokio::main]
+/// async fn main() -> pgq::Result<()> {
+///     pgq::run().concurrency(50).await
+/// }
+/// ```
+pub fn run() -> Run {
+    Run::new(Registry::linked())
+}
+
+/// A worker that is about to start; await it.
+///
+/// # Errors
+///
+/// Awaiting it fails if something is wrong with the tasks or the settings, or if the database
+/// cannot be used when it starts. Once it runs, it waits out every outage of the database.
+///
+/// # Cancel safety
+///
+/// Not cancel safe: if it is dropped, its jobs run again once its lease has ended, as after a
+/// crash. Use [`Run::stop_on`] to end it.
+#[derive(Debug)]
+#[must_use = "a worker does nothing unless awaited"]
+pub struct Run {
+    pub(super) source: Database,
+    #[cfg(feature = "postgres")]
+    pub(super) schema: Option<String>,
+    pub(super) registry: Registry,
+    pub(super) state: StateMap,
+    pub(super) config: Config,
+    pub(super) migrate: bool,
+    pub(super) signals: bool,
+    pub(super) stop: Option<CancellationToken>,
+}
+
+impl Run {
+    /// A worker of the tasks in `registry`, whether or not they are linked through the macros.
+    pub fn new(registry: Registry) -> Self {
+        Self {
+            source: Database::default(),
+            #[cfg(feature = "postgres")]
+            schema: None,
+            registry,
+            state: StateMap::default(),
+            config: Config::default(),
+            migrate: true,
+            signals: true,
+            stop: None,
+        }
+    }
+
+    /// Uses the database of this URL, `postgres://user:password@host:port/database`.
+    #[cfg(feature = "postgres")]
+    pub fn url(mut self, url: impl Into<String>) -> Self {
+        self.source = Database::Url(url.into());
+        self
+    }
+
+    /// Uses the database of this pool. The worker opens connections of its own to it; tasks that
+    /// take `&PgPool` are given this pool.
+    #[cfg(feature = "postgres")]
+    pub fn pool(mut self, pool: sqlx::PgPool) -> Self {
+        self.source = Database::Pool(pool);
+        self
+    }
+
+    /// Uses any driver, for instance the one in memory.
+    pub fn driver(mut self, driver: Arc<dyn Driver>) -> Self {
+        self.source = Database::Driver(driver);
+        self
+    }
+
+    /// Sets the schema of pgq's tables. Default: `pgq_jobs`.
+    #[cfg(feature = "postgres")]
+    pub fn schema(mut self, schema: impl Into<String>) -> Self {
+        self.schema = Some(schema.into());
+        self
+    }
+
+    /// Leaves the schema as it is. By default it is created and migrated at the start.
+    pub fn without_migration(mut self) -> Self {
+        self.migrate = false;
+        self
+    }
+
+    /// Shares a value with every task that takes `&T`, in the place of an earlier one of its type.
+    pub fn state<T: Send + Sync + 'static>(mut self, value: T) -> Self {
+        self.state.insert(value);
+        self
+    }
+
+    /// Adds a task that the macros did not register; for those who want no code before `main`, and
+    /// with [`Run::new`] and an empty [`Registry`] for workers of some tasks only.
+    #[track_caller]
+    pub fn task<T: Task>(mut self) -> Self {
+        self.registry.add(Registration::Task(
+            TaskDescriptor::of::<T>(Source::caller()),
+        ));
+        self
+    }
+
+    /// Adds a task or a schedule that the macros did not register.
+    pub fn register(mut self, registration: Registration) -> Self {
+        self.registry.add(registration);
+        self
+    }
+
+    /// Serves this queue: a name, or a [`Queue`] with a limit of its own. May be called several
+    /// times. Default: every queue of the tasks of this binary.
+    pub fn queue(mut self, queue: impl Into<Queue>) -> Self {
+        self.config.queues.push(queue.into());
+        self
+    }
+
+    /// Says that another worker serves this queue, so that a task in it is no mistake.
+    pub fn served_elsewhere(mut self, queue: impl Into<String>) -> Self {
+        self.config.elsewhere.insert(queue.into());
+        self
+    }
+
+    /// Sets how many jobs run at once in this worker. Default: 100.
+    pub fn concurrency(mut self, concurrency: usize) -> Self {
+        self.config.concurrency = concurrency;
+        self
+    }
+
+    /// Sets how long a lost wake-up may delay a job. Default: 1 s.
+    pub fn poll_interval(mut self, interval: Duration) -> Self {
+        self.config.poll = interval;
+        self
+    }
+
+    /// Sets how long the worker keeps its jobs without a heartbeat; it sends four in that time.
+    /// Default: 10 s, so that the jobs of a worker that died run again within 15 s.
+    pub fn lease(mut self, lease: Duration) -> Self {
+        self.config.lease = lease;
+        self
+    }
+
+    /// Sets how long running jobs may take to end after a signal, before they are cancelled and
+    /// given back. Default: 30 s. `run()` returns at most 1 s later.
+    pub fn drain_deadline(mut self, deadline: Duration) -> Self {
+        self.config.drain_deadline = deadline;
+        self
+    }
+
+    /// Sets the largest result that is stored, in bytes. Default: 1 MiB. A job with a larger one
+    /// fails.
+    pub fn result_max(mut self, bytes: usize) -> Self {
+        self.config.result_max = bytes;
+        self
+    }
+
+    /// Installs no handlers for SIGINT and SIGTERM.
+    pub fn without_signals(mut self) -> Self {
+        self.signals = false;
+        self
+    }
+
+    /// Drains when `token` is cancelled.
+    pub fn stop_on(mut self, token: CancellationToken) -> Self {
+        self.stop = Some(token);
+        self
+    }
+
+    /// Runs what is due when it starts, each job at most once, and returns. Jobs that become due
+    /// later, retries included, are left.
+    pub fn once(self) -> Bounded {
+        Bounded::new(self, Mode::Once)
+    }
+
+    /// Runs until nothing is due any more, and returns. Jobs that are not yet due are left.
+    pub fn until_idle(self) -> Bounded {
+        Bounded::new(self, Mode::UntilIdle)
+    }
+
+    /// Checks everything that can be checked without a database, as the start does; for a unit
+    /// test.
+    ///
+    /// # Errors
+    ///
+    /// Returns every problem at once.
+    pub fn check(&self) -> Result<(), Problems> {
+        let mut given = BTreeSet::new();
+        // The start adds a pool for handlers unless one was given.
+        #[cfg(feature = "postgres")]
+        if !matches!(self.source, Database::Driver(_)) {
+            given.insert(std::any::TypeId::of::<sqlx::PgPool>());
+        }
+        given.extend(self.state.type_ids());
+        let served = |queue: &str| self.config.is_served(queue);
+        self.registry.check(&given, served, self.config.problems())
+    }
+}
+
+impl IntoFuture for Run {
+    type Output = Result<()>;
+    type IntoFuture = BoxFuture<'static, Result<()>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move {
+            let _: Report = serve(self, Mode::Forever, None).await?;
+            Ok(())
+        })
+    }
+}

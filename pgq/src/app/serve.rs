@@ -1,0 +1,115 @@
+//! Puts the parts together and runs them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::bounded::Report;
+use super::run::Run;
+use super::signals;
+use crate::driver::Driver;
+use crate::error::Result;
+use crate::scheduler::Scheduler;
+use crate::worker::config::Mode;
+use crate::worker::{Ended, Setup, StopSignal, Tally, limited, run as run_worker};
+
+/// Runs a worker and its scheduler until they end.
+pub(super) async fn serve(run: Run, mode: Mode, deadline: Option<Duration>) -> Result<Report> {
+    let stop = StopSignal::default();
+    let signals = async {
+        if run.signals {
+            signals::forward(stop.clone()).await
+        }
+        std::future::pending().await
+    };
+    let token = run.stop.clone().unwrap_or_default();
+    let following = signals::follow(token, stop.clone());
+    let deadline = async {
+        if let Some(deadline) = deadline {
+            tokio::time::sleep(deadline).await;
+            stop.drain.cancel();
+            stop.now.cancel();
+        }
+        std::future::pending::<std::convert::Infallible>().await
+    };
+
+    let work = work(&run, mode, &stop);
+    tokio::select! {
+        result = work => result,
+        never = signals => never,
+        never = following => never,
+        never = deadline => match never {},
+    }
+}
+
+async fn work(run: &Run, mode: Mode, stop: &StopSignal) -> Result<Report> {
+    run.check()?;
+    let mut state = run.state.clone();
+    let driver = open(run, &mut state)?;
+    prepare(&*driver, run.migrate).await?;
+
+    let registry = Arc::new(run.registry.clone());
+    let tally = Arc::new(Tally::default());
+    let config = run.config.worker(&registry, mode);
+    announce(&registry, &config);
+    let scheduler = Scheduler::new(Arc::clone(&driver), Arc::clone(&registry));
+    scheduler.declare().await?;
+    let setup = Setup {
+        driver,
+        registry,
+        state: Arc::new(state),
+        config: Arc::new(config),
+        tally: Arc::clone(&tally),
+    };
+    let ended = if mode == Mode::Forever {
+        let scheduling = tokio::spawn(scheduler.run_until(stop.drain.clone()));
+        let ended = run_worker(setup, stop).await;
+        scheduling.abort();
+        ended?
+    } else {
+        scheduler.fire().await?;
+        run_worker(setup, stop).await?
+    };
+    Ok(Report::of(&tally, ended == Ended::Idle))
+}
+
+#[cfg(feature = "postgres")]
+fn open(run: &Run, state: &mut crate::task::StateMap) -> Result<Arc<dyn Driver>> {
+    use crate::postgres::Schema;
+
+    let schema = run
+        .schema
+        .as_deref()
+        .map(Schema::new)
+        .transpose()?
+        .unwrap_or_default();
+    Ok(run.source.clone().open(&schema, state)?)
+}
+
+#[cfg(not(feature = "postgres"))]
+fn open(run: &Run, state: &mut crate::task::StateMap) -> Result<Arc<dyn Driver>> {
+    Ok(run.source.clone().open(state)?)
+}
+
+async fn prepare(driver: &dyn Driver, migrate: bool) -> Result<()> {
+    if migrate {
+        // Not limited: a migration may have to wait for another one.
+        driver.migrate().await?;
+    } else {
+        limited(driver.check_schema()).await?;
+    }
+    Ok(())
+}
+
+/// Says what runs here: the first thing to look at when a job does not.
+fn announce(registry: &crate::task::Registry, config: &crate::worker::config::WorkerConfig) {
+    let tasks: Vec<&str> = registry.tasks().map(|task| task.name()).collect();
+    let schedules = registry.schedules().count();
+    let queues: Vec<&str> = config.queues.iter().map(|queue| &*queue.name).collect();
+    tracing::info!(
+        ?tasks,
+        schedules,
+        ?queues,
+        concurrency = config.concurrency,
+        "starting"
+    );
+}

@@ -1,0 +1,69 @@
+//! Where `pgq::run()` finds its database.
+
+use std::sync::Arc;
+
+use crate::driver::{Driver, DriverError};
+use crate::task::StateMap;
+
+/// The database, as it was named.
+#[derive(Clone, Debug, Default)]
+pub(super) enum Source {
+    /// `DATABASE_URL`.
+    #[default]
+    Environment,
+    /// A URL.
+    #[cfg(feature = "postgres")]
+    Url(String),
+    /// The database of a pool that the application has.
+    #[cfg(feature = "postgres")]
+    Pool(sqlx::PgPool),
+    /// Any driver.
+    Driver(Arc<dyn Driver>),
+}
+
+#[cfg(feature = "postgres")]
+impl Source {
+    /// Makes the worker's own driver: handlers that use up the application's pool do not keep it
+    /// from completing jobs. Adds a pool for handlers to `state`, unless one is there.
+    pub(super) fn open(
+        self,
+        schema: &crate::postgres::Schema,
+        state: &mut StateMap,
+    ) -> Result<Arc<dyn Driver>, DriverError> {
+        use crate::postgres::{PostgresDriver, database_url, parse_url};
+        use std::any::TypeId;
+
+        let options = match self {
+            Self::Driver(driver) => return Ok(driver),
+            Self::Environment => parse_url(&database_url()?)?,
+            Self::Url(url) => parse_url(&url)?,
+            Self::Pool(pool) => {
+                let options = (*pool.connect_options()).clone();
+                if !state.contains(TypeId::of::<sqlx::PgPool>()) {
+                    state.insert(pool);
+                }
+                options
+            }
+        };
+        if !state.contains(TypeId::of::<sqlx::PgPool>()) {
+            state.insert(sqlx::PgPool::connect_lazy_with(options.clone()));
+        }
+        Ok(Arc::new(PostgresDriver::own_pool(&options, schema)))
+    }
+}
+
+#[cfg(not(feature = "postgres"))]
+impl Source {
+    pub(super) fn open(self, _: &mut StateMap) -> Result<Arc<dyn Driver>, DriverError> {
+        use crate::driver::DriverErrorKind;
+
+        match self {
+            Self::Driver(driver) => Ok(driver),
+            Self::Environment => Err(DriverError::new(
+                DriverErrorKind::NoDatabaseUrl,
+                "this build of pgq has no PostgreSQL driver",
+            )
+            .with_advice("enable the feature `postgres`, or pass a driver")),
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! From a URL to connections, with errors that name the cause.
+
+use std::env;
+use std::str::FromStr;
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{Connection, PgConnection, PgPool};
+
+use super::error::driver_error;
+use crate::driver::{DriverError, DriverErrorKind};
+
+/// Where the URL of the database comes from if nothing else says so.
+pub const DATABASE_URL: &str = "DATABASE_URL";
+
+/// How long a statement of the runtime may take on the server.
+pub(crate) const STATEMENT_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long to wait for a connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The most connections of the runtime's own pool; it has a few others beside it, for claims,
+/// completions, wake-ups and heartbeats.
+const POOL_MAX: u32 = 3;
+
+/// Reads `DATABASE_URL`.
+pub(crate) fn database_url() -> Result<String, DriverError> {
+    match env::var(DATABASE_URL) {
+        Ok(url) if !url.trim().is_empty() => Ok(url),
+        Ok(_) | Err(env::VarError::NotPresent) => Err(DriverError::new(
+            DriverErrorKind::NoDatabaseUrl,
+            "`DATABASE_URL` is not set",
+        )
+        .with_advice(
+            "set it to `postgres://user:password@host:5432/database`, or pass a pool or a \
+                     URL",
+        )),
+        Err(env::VarError::NotUnicode(_)) => Err(DriverError::new(
+            DriverErrorKind::InvalidDatabaseUrl,
+            "`DATABASE_URL` is not valid UTF-8",
+        )
+        .with_advice("percent-encode the bytes that are not")),
+    }
+}
+
+/// Parses a URL. The error does not repeat it: it may hold a password.
+pub(crate) fn parse_url(url: &str) -> Result<PgConnectOptions, DriverError> {
+    let invalid = |problem: &str| {
+        DriverError::new(DriverErrorKind::InvalidDatabaseUrl, problem).with_advice(
+            "write it as `postgres://user:password@host:5432/database`, with special characters \
+             of the password percent-encoded",
+        )
+    };
+    if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
+        return Err(invalid(
+            "the URL of the database does not begin with `postgres://`",
+        ));
+    }
+    PgConnectOptions::from_str(url)
+        .map_err(|error| invalid("the URL of the database cannot be read").with_source(error))
+}
+
+/// The options of the connections that the runtime opens itself.
+pub(super) fn runtime_options(options: &PgConnectOptions) -> PgConnectOptions {
+    let limit = STATEMENT_TIMEOUT.as_millis().to_string();
+    options
+        .clone()
+        .application_name(options.get_application_name().unwrap_or("pgq"))
+        .options([("statement_timeout", limit)])
+}
+
+/// Opens one connection.
+pub(super) async fn connect(options: &PgConnectOptions) -> Result<PgConnection, DriverError> {
+    let connecting = PgConnection::connect_with(options);
+    match tokio::time::timeout(CONNECT_TIMEOUT, connecting).await {
+        Ok(connected) => connected.map_err(|error| cannot_connect(options, error)),
+        Err(_) => Err(cannot_connect(options, sqlx::Error::PoolTimedOut)),
+    }
+}
+
+/// Makes the runtime's own pool; it connects when it is first used.
+pub(super) fn runtime_pool(options: &PgConnectOptions) -> PgPool {
+    PgPoolOptions::new()
+        .max_connections(POOL_MAX)
+        .acquire_timeout(CONNECT_TIMEOUT)
+        .connect_lazy_with(options.clone())
+}
+
+fn cannot_connect(options: &PgConnectOptions, error: sqlx::Error) -> DriverError {
+    let (host, port) = (options.get_host(), options.get_port());
+    let user = options.get_username();
+    let database = options.get_database().unwrap_or(user);
+    let problem = format!("cannot connect to database `{database}` at {host}:{port} as `{user}`");
+    driver_error(&problem, error)
+}

@@ -1,0 +1,216 @@
+//! [`Driver`] for PostgreSQL: each method binds, runs and maps; there is no logic here.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use sqlx::Row;
+
+use super::PostgresDriver;
+use super::connect::connect;
+use super::enqueue::{enqueue, micros};
+use super::error::driver_error;
+use super::listener::PostgresListener;
+use super::{migrate, row};
+use crate::driver::{
+    Claim, Claimed, Completion, Driver, DriverError, Ending, Enqueue, Listener, Promoted, Rescued,
+    Schedule, ScheduleState, Tick, WorkerId, WorkerInfo,
+};
+use crate::job::{Job, JobId};
+
+#[async_trait]
+impl Driver for PostgresDriver {
+    async fn migrate(&self) -> Result<(), DriverError> {
+        // Not a pooled connection: a migration may take longer than a statement of the runtime.
+        let options = (*self.pool.connect_options())
+            .clone()
+            .options([("statement_timeout", "0")]);
+        let mut connection = connect(&options).await?;
+        migrate::migrate(&mut connection, &self.statements).await
+    }
+
+    async fn check_schema(&self) -> Result<(), DriverError> {
+        let mut connection = connect(&self.options).await?;
+        migrate::check_schema(&mut connection, &self.statements).await
+    }
+
+    async fn enqueue(&self, request: Enqueue) -> Result<Vec<JobId>, DriverError> {
+        let error = |error| driver_error("no connection to enqueue through", error);
+        let mut connection = self.pool.acquire().await.map_err(error)?;
+        enqueue(&mut connection, &self.statements, request).await
+    }
+
+    async fn find(&self, job: JobId) -> Result<Option<Job>, DriverError> {
+        sqlx::query(self.statements.find_job.clone())
+            .bind(job.as_i64())
+            .fetch_optional(&self.pool)
+            .await
+            .and_then(|found| found.as_ref().map(row::job).transpose())
+            .map_err(|error| driver_error("failed to look for a job", error))
+    }
+
+    async fn register_worker(&self, worker: WorkerInfo) -> Result<bool, DriverError> {
+        self.insert_worker(worker).await
+    }
+
+    async fn heartbeat(&self, worker: WorkerId, lease: Duration) -> Result<bool, DriverError> {
+        sqlx::query(self.statements.heartbeat.clone())
+            .bind(worker.as_i64())
+            .bind(micros(lease))
+            .execute(&self.pool)
+            .await
+            .map(|done| done.rows_affected() == 1)
+            .map_err(|error| driver_error("failed to renew the lease", error))
+    }
+
+    async fn deregister_worker(&self, worker: WorkerId) -> Result<(), DriverError> {
+        self.return_jobs(worker).await
+    }
+
+    async fn claim(&self, claim: Claim) -> Result<Claimed, DriverError> {
+        self.claim_jobs(&claim).await
+    }
+
+    async fn complete(
+        &self,
+        worker: WorkerId,
+        completions: &[Completion],
+    ) -> Result<usize, DriverError> {
+        self.complete_jobs(worker, completions).await
+    }
+
+    async fn end(&self, worker: WorkerId, endings: &[Ending]) -> Result<usize, DriverError> {
+        self.end_jobs(worker, endings).await
+    }
+
+    async fn held(&self, worker: WorkerId) -> Result<Vec<(JobId, i64)>, DriverError> {
+        sqlx::query_as(self.statements.held_jobs.clone())
+            .bind(worker.as_i64())
+            .fetch_all(&self.pool)
+            .await
+            .map(|held: Vec<(i64, i64)>| {
+                held.into_iter()
+                    .map(|(job, claim)| (JobId::from_i64(job), claim))
+                    .collect()
+            })
+            .map_err(|error| driver_error("failed to list the jobs of the worker", error))
+    }
+
+    async fn rescue(&self, deaths_max: i16) -> Result<Rescued, DriverError> {
+        self.rescue_jobs(deaths_max).await
+    }
+
+    async fn promote(&self, limit: usize) -> Result<Promoted, DriverError> {
+        let map = |row: sqlx::postgres::PgRow| -> sqlx::Result<Promoted> {
+            let next: Option<i64> = row.try_get("next")?;
+            Ok(Promoted {
+                jobs: count(row.try_get("jobs")?),
+                next: next.map(|next| Duration::from_micros(next.max(0).unsigned_abs())),
+            })
+        };
+        sqlx::query(self.statements.promote_jobs.clone())
+            .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+            .bind(self.schema().as_str())
+            .fetch_one(&self.pool)
+            .await
+            .and_then(map)
+            .map_err(|error| driver_error("failed to promote scheduled jobs", error))
+    }
+
+    async fn horizon(&self) -> Result<i64, DriverError> {
+        sqlx::query_scalar(self.statements.horizon.clone())
+            .fetch_one(&self.pool)
+            .await
+            .map_err(|error| driver_error("failed to read the newest job number", error))
+    }
+
+    async fn unknown_task(
+        &self,
+        queue: &str,
+        tasks: &[String],
+    ) -> Result<Option<String>, DriverError> {
+        sqlx::query_scalar(self.statements.unknown_task.clone())
+            .bind(queue)
+            .bind(tasks)
+            .fetch_optional(&self.pool)
+            .await
+            .map_err(|error| driver_error("failed to look for unknown tasks", error))
+    }
+
+    async fn declare_schedules(&self, schedules: &[Schedule]) -> Result<(), DriverError> {
+        let (mut names, mut tasks, mut expressions) = (Vec::new(), Vec::new(), Vec::new());
+        for schedule in schedules {
+            names.push(schedule.name.as_str());
+            tasks.push(schedule.task.as_str());
+            expressions.push(schedule.expression.as_str());
+        }
+        sqlx::query(self.statements.declare_schedules.clone())
+            .bind(names)
+            .bind(tasks)
+            .bind(expressions)
+            .execute(&self.pool)
+            .await
+            .map(|_| ())
+            .map_err(|error| driver_error("failed to declare the schedules", error))
+    }
+
+    async fn schedules(&self, names: &[String]) -> Result<ScheduleState, DriverError> {
+        let map = |rows: Vec<sqlx::postgres::PgRow>| -> sqlx::Result<ScheduleState> {
+            let now = rows
+                .first()
+                .ok_or(sqlx::Error::RowNotFound)?
+                .try_get("now")?;
+            let mut last_ticks = Vec::new();
+            for row in rows {
+                if let Some(name) = row.try_get("name")? {
+                    last_ticks.push((name, row.try_get("last_tick")?));
+                }
+            }
+            Ok(ScheduleState { now, last_ticks })
+        };
+        sqlx::query(self.statements.schedules.clone())
+            .bind(names)
+            .fetch_all(&self.pool)
+            .await
+            .and_then(map)
+            .map_err(|error| driver_error("failed to read the schedules", error))
+    }
+
+    async fn tick(&self, tick: Tick) -> Result<Option<JobId>, DriverError> {
+        let Tick {
+            schedule,
+            previous,
+            at,
+            enqueue,
+        } = tick;
+        sqlx::query_scalar(self.statements.tick.clone())
+            .bind(schedule)
+            .bind(previous)
+            .bind(at)
+            .bind(enqueue.inputs.into_iter().next().unwrap_or_default())
+            .bind(enqueue.task.into_owned())
+            .bind(enqueue.queue.into_owned())
+            .bind(enqueue.priority)
+            .bind(enqueue.max_attempts)
+            .bind(enqueue.fingerprint)
+            .bind(self.schema().as_str())
+            .fetch_optional(&self.pool)
+            .await
+            .map(|id: Option<i64>| id.map(JobId::from_i64))
+            .map_err(|error| driver_error("failed to enqueue the job of a tick", error))
+    }
+
+    async fn listen(&self) -> Result<Box<dyn Listener>, DriverError> {
+        let listener = PostgresListener::connect(&self.options, self.schema()).await?;
+        Ok(Box::new(listener))
+    }
+
+    fn detached(&self) -> Arc<dyn Driver> {
+        Arc::new(Self::own_pool(&self.options, self.schema()))
+    }
+}
+
+/// A `count(*)`.
+pub(super) fn count(count: i64) -> usize {
+    usize::try_from(count).unwrap_or(0)
+}

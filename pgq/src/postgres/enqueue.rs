@@ -1,0 +1,114 @@
+//! Enqueues, on any connection of sqlx.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::{PgArguments, PgRow};
+use sqlx::query::Query;
+use sqlx::{PgConnection, PgPool, Postgres, Row, SqlStr, Transaction};
+
+use super::PostgresDriver;
+use super::error::driver_error;
+use super::schema::Schema;
+use super::sql::Statements;
+use crate::client::{Enqueuer, Reader};
+use crate::driver::{Driver, DriverError, Enqueue, Start};
+use crate::job::JobId;
+
+/// Adds one job for each input, in the transaction that `connection` is in.
+pub(crate) async fn enqueue(
+    connection: &mut PgConnection,
+    statements: &Statements,
+    enqueue: Enqueue,
+) -> Result<Vec<JobId>, DriverError> {
+    let start = enqueue.start;
+    let query = match start {
+        Start::Now => insert(statements.enqueue_ready.clone(), enqueue, statements),
+        Start::After(delay) => insert(statements.enqueue_scheduled.clone(), enqueue, statements)
+            .bind(None::<DateTime<Utc>>)
+            .bind(micros(delay)),
+        Start::At(time) => insert(statements.enqueue_scheduled.clone(), enqueue, statements)
+            .bind(time)
+            .bind(None::<i64>),
+    };
+    query
+        .fetch_all(connection)
+        .await
+        .and_then(|rows| ids(&rows))
+        .map_err(|error| driver_error("the database did not take the jobs", error))
+}
+
+fn insert(
+    sql: SqlStr,
+    enqueue: Enqueue,
+    statements: &Statements,
+) -> Query<'static, Postgres, PgArguments> {
+    sqlx::query(sql)
+        .bind(enqueue.inputs)
+        .bind(enqueue.task.into_owned())
+        .bind(enqueue.queue.into_owned())
+        .bind(enqueue.priority)
+        .bind(enqueue.max_attempts)
+        .bind(enqueue.fingerprint)
+        .bind(statements.schema.as_str().to_owned())
+}
+
+/// The ids of the inserted rows. They were drawn in the order of the inputs, but `returning`
+/// promises no order.
+fn ids(rows: &[PgRow]) -> sqlx::Result<Vec<JobId>> {
+    let mut ids = rows
+        .iter()
+        .map(|row| row.try_get(0).map(JobId::from_i64))
+        .collect::<sqlx::Result<Vec<_>>>()?;
+    ids.sort_unstable();
+    Ok(ids)
+}
+
+/// A duration as the statements take it.
+pub(super) fn micros(duration: Duration) -> i64 {
+    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
+}
+
+/// One statement, so it commits by itself unless the connection is in a transaction.
+async fn enqueue_here(
+    connection: &mut PgConnection,
+    request: Enqueue,
+) -> Result<Vec<JobId>, DriverError> {
+    enqueue(connection, &Statements::of(&Schema::default()), request).await
+}
+
+impl Enqueuer for &mut PgConnection {
+    async fn enqueue(self, enqueue: Enqueue) -> Result<Vec<JobId>, DriverError> {
+        enqueue_here(self, enqueue).await
+    }
+}
+
+impl Enqueuer for &mut PoolConnection<Postgres> {
+    async fn enqueue(self, enqueue: Enqueue) -> Result<Vec<JobId>, DriverError> {
+        enqueue_here(self, enqueue).await
+    }
+}
+
+impl Enqueuer for &mut Transaction<'_, Postgres> {
+    async fn enqueue(self, enqueue: Enqueue) -> Result<Vec<JobId>, DriverError> {
+        enqueue_here(self, enqueue).await
+    }
+}
+
+impl Enqueuer for &PgPool {
+    async fn enqueue(self, enqueue: Enqueue) -> Result<Vec<JobId>, DriverError> {
+        let mut connection = self
+            .acquire()
+            .await
+            .map_err(|error| driver_error("no connection to enqueue through", error))?;
+        enqueue_here(&mut connection, enqueue).await
+    }
+}
+
+impl Reader for &PgPool {
+    fn driver(&self) -> Arc<dyn Driver> {
+        Arc::new(PostgresDriver::new((*self).clone()))
+    }
+}

@@ -1,0 +1,74 @@
+//! From sqlx's errors to [`DriverError`], by SQLSTATE.
+
+use sqlx::Error;
+
+use crate::driver::{DriverError, DriverErrorKind};
+
+/// Makes the error of an operation; `problem` says which one failed.
+pub(super) fn driver_error(problem: &str, error: Error) -> DriverError {
+    let kind = kind(&error);
+    let made = DriverError::new(kind, problem);
+    let made = match advice(kind) {
+        Some(advice) => made.with_advice(advice),
+        None => made,
+    };
+    made.with_source(error)
+}
+
+fn kind(error: &Error) -> DriverErrorKind {
+    match error {
+        Error::Database(database) => database
+            .code()
+            .map_or(DriverErrorKind::Other, |code| of_sqlstate(&code)),
+        Error::Io(_)
+        | Error::Tls(_)
+        | Error::PoolTimedOut
+        | Error::PoolClosed
+        | Error::WorkerCrashed
+        | Error::Protocol(_) => DriverErrorKind::Unavailable,
+        Error::Configuration(_) => DriverErrorKind::InvalidDatabaseUrl,
+        Error::Encode(_) => DriverErrorKind::Rejected,
+        _ => DriverErrorKind::Other,
+    }
+}
+
+/// The codes of PostgreSQL's appendix "Error Codes".
+fn of_sqlstate(code: &str) -> DriverErrorKind {
+    match code {
+        "28000" | "28P01" => DriverErrorKind::Authentication,
+        "3D000" => DriverErrorKind::DatabaseMissing,
+        "42501" => DriverErrorKind::PermissionDenied,
+        "3F000" | "42P01" => DriverErrorKind::SchemaMissing,
+        // `column` or `function` that this version does not know.
+        "42703" | "42883" => DriverErrorKind::SchemaOlder,
+        "40001" | "40P01" => DriverErrorKind::Conflict,
+        "57014" => DriverErrorKind::Timeout,
+        // Shutdown, crash, start-up; too many connections; out of disk or memory.
+        "57P01" | "57P02" | "57P03" | "57P04" => DriverErrorKind::Unavailable,
+        _ => match code.get(..2) {
+            Some("08" | "53" | "58") => DriverErrorKind::Unavailable,
+            Some("22" | "23" | "54") => DriverErrorKind::Rejected,
+            _ => DriverErrorKind::Other,
+        },
+    }
+}
+
+fn advice(kind: DriverErrorKind) -> Option<&'static str> {
+    match kind {
+        DriverErrorKind::Unavailable => {
+            Some("check that the server runs and that host and port of the URL are right")
+        }
+        DriverErrorKind::Authentication => {
+            Some("check the user and the password of the URL, and `pg_hba.conf` on the server")
+        }
+        DriverErrorKind::DatabaseMissing => {
+            Some("create the database, or correct its name in the URL")
+        }
+        DriverErrorKind::PermissionDenied => Some("grant the user what the cause names"),
+        DriverErrorKind::SchemaMissing => {
+            Some("migrate first: `pgq::run()` does so unless told not to")
+        }
+        DriverErrorKind::SchemaOlder => Some("migrate the schema to this version of pgq"),
+        _ => None,
+    }
+}

@@ -1,0 +1,110 @@
+//! The PostgreSQL driver, over sqlx.
+
+mod connect;
+mod driver;
+mod enqueue;
+mod error;
+mod finish;
+mod listener;
+mod migrate;
+mod row;
+mod schema;
+mod session;
+mod sql;
+mod worker;
+
+use std::fmt;
+use std::sync::Arc;
+
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{PgConnection, PgPool};
+
+use self::connect::{runtime_options, runtime_pool};
+use self::session::Session;
+use self::sql::Statements;
+use crate::driver::{DriverError, Enqueue};
+use crate::job::JobId;
+
+pub use self::connect::DATABASE_URL;
+pub(crate) use self::connect::{database_url, parse_url};
+pub use self::schema::{DEFAULT_SCHEMA, Schema};
+#[doc(hidden)]
+pub use self::sql::STATEMENTS;
+
+/// How many batches of endings may be on their way at once.
+const FINISH_SESSIONS: usize = 2;
+
+/// Jobs in PostgreSQL.
+///
+/// Claims and completions hold connections of their own, which are opened when they are first
+/// used; everything else goes through the pool.
+#[derive(Clone)]
+pub struct PostgresDriver {
+    pool: PgPool,
+    options: Arc<PgConnectOptions>,
+    statements: Arc<Statements>,
+    claims: Arc<Session>,
+    finishes: Arc<[Session]>,
+}
+
+impl PostgresDriver {
+    /// Uses the connections of `pool`, and the schema [`DEFAULT_SCHEMA`].
+    #[must_use]
+    pub fn new(pool: PgPool) -> Self {
+        Self::with_schema(pool, &Schema::default())
+    }
+
+    /// Uses the connections of `pool`, and another schema.
+    #[must_use]
+    pub fn with_schema(pool: PgPool, schema: &Schema) -> Self {
+        let options = runtime_options(&pool.connect_options());
+        Self::build(pool, options, Statements::of(schema))
+    }
+
+    /// A driver with a small pool of its own, for a runtime that must not wait for connections
+    /// that others hold. It connects when it is first used.
+    pub(crate) fn own_pool(options: &PgConnectOptions, schema: &Schema) -> Self {
+        let options = runtime_options(options);
+        Self::build(runtime_pool(&options), options, Statements::of(schema))
+    }
+
+    fn build(pool: PgPool, options: PgConnectOptions, statements: Arc<Statements>) -> Self {
+        Self {
+            pool,
+            claims: Arc::new(Session::new(options.clone())),
+            finishes: (0..FINISH_SESSIONS)
+                .map(|_| Session::new(options.clone()))
+                .collect(),
+            options: Arc::new(options),
+            statements,
+        }
+    }
+
+    /// Connects once, to see that it works.
+    pub(crate) async fn ping(&self) -> Result<(), DriverError> {
+        connect::connect(&self.options).await.map(|_| ())
+    }
+
+    /// Adds one job for each input, in the transaction that `connection` is in.
+    pub(crate) async fn enqueue_within(
+        &self,
+        connection: &mut PgConnection,
+        enqueue: Enqueue,
+    ) -> Result<Vec<JobId>, DriverError> {
+        enqueue::enqueue(connection, &self.statements, enqueue).await
+    }
+
+    /// The schema that the jobs are in.
+    #[must_use]
+    pub fn schema(&self) -> &Schema {
+        &self.statements.schema
+    }
+}
+
+impl fmt::Debug for PostgresDriver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PostgresDriver")
+            .field("schema", self.schema())
+            .finish_non_exhaustive()
+    }
+}

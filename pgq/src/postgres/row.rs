@@ -1,0 +1,52 @@
+//! From rows to pgq's own types.
+
+use std::sync::Arc;
+
+use sqlx::Row;
+use sqlx::postgres::PgRow;
+
+use crate::driver::{Claim, ClaimedJob};
+use crate::job::{Job, JobId, JobState};
+
+/// A row of `find_job`.
+pub(super) fn job(row: &PgRow) -> sqlx::Result<Job> {
+    let state: &str = row.try_get("state")?;
+    let state = JobState::from_name(state)
+        .ok_or_else(|| sqlx::Error::Decode(format!("unknown job state `{state}`").into()))?;
+    Ok(Job {
+        id: JobId::from_i64(row.try_get("id")?),
+        state,
+        task: row.try_get("task")?,
+        queue: row.try_get("queue")?,
+        priority: row.try_get("priority")?,
+        attempt: row.try_get("attempt")?,
+        max_attempts: row.try_get("max_attempts")?,
+        deliveries: row.try_get("deliveries")?,
+        deaths: row.try_get("deaths")?,
+        created_at: row.try_get("created_at")?,
+        run_at: row.try_get("run_at")?,
+        claimed_at: row.try_get("claimed_at")?,
+        finished_at: row.try_get("finished_at")?,
+        result: row.try_get("result")?,
+        error: row.try_get("error")?,
+    })
+}
+
+/// A row of `claim_jobs`, by position; `None` if it only says that the lease is alive.
+pub(super) fn claimed_job(row: &PgRow, claim: &Claim) -> sqlx::Result<Option<ClaimedJob>> {
+    let Some(id) = row.try_get::<Option<i64>, _>(1)? else {
+        return Ok(None);
+    };
+    Ok(Some(ClaimedJob {
+        id: JobId::from_i64(id),
+        claim: claim.number,
+        task: row.try_get(2)?,
+        queue: Arc::clone(&claim.queue),
+        priority: row.try_get(3)?,
+        attempt: row.try_get(4)?,
+        max_attempts: row.try_get(5)?,
+        deliveries: row.try_get(6)?,
+        fingerprint: row.try_get(7)?,
+        input: row.try_get(8)?,
+    }))
+}

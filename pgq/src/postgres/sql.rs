@@ -1,0 +1,86 @@
+//! Every statement that this driver runs, one file each.
+//!
+//! The files name the schema `pgq_jobs`. For another schema the name is replaced once, when a
+//! [`Statements`] is made; after that the text never changes.
+
+use std::sync::{Arc, LazyLock};
+
+use sqlx::{AssertSqlSafe, SqlSafeStr, SqlStr};
+
+use super::schema::{DEFAULT_SCHEMA, Schema};
+
+macro_rules! statements {
+    ($($name:ident),* $(,)?) => {
+        /// The statements for one schema.
+        #[derive(Debug)]
+        pub(super) struct Statements {
+            pub(super) schema: Schema,
+            $(pub(super) $name: SqlStr,)*
+        }
+
+        impl Statements {
+            fn new(schema: Schema) -> Self {
+                Self {
+                    $($name: render(
+                        include_str!(concat!("sql/", stringify!($name), ".sql")),
+                        &schema,
+                    ),)*
+                    schema,
+                }
+            }
+        }
+
+        /// Every statement by its name, for the test that prepares them.
+        #[doc(hidden)]
+        pub const STATEMENTS: &[(&str, &str)] = &[
+            $((stringify!($name), include_str!(concat!("sql/", stringify!($name), ".sql"))),)*
+        ];
+    };
+}
+
+statements! {
+    applied_migrations,
+    claim_jobs,
+    complete_jobs,
+    declare_schedules,
+    end_jobs,
+    enqueue_ready,
+    enqueue_scheduled,
+    find_job,
+    heartbeat,
+    held_jobs,
+    horizon,
+    lock_dead_workers,
+    lock_worker,
+    promote_jobs,
+    record_migration,
+    register_worker,
+    rescue_jobs,
+    return_jobs,
+    schedules,
+    tick,
+    unknown_task,
+}
+
+impl Statements {
+    /// The statements for `schema`; made once for the default one.
+    pub(super) fn of(schema: &Schema) -> Arc<Self> {
+        static DEFAULT: LazyLock<Arc<Statements>> =
+            LazyLock::new(|| Arc::new(Statements::new(Schema::default())));
+
+        if schema.as_str() == DEFAULT_SCHEMA {
+            Arc::clone(&DEFAULT)
+        } else {
+            Arc::new(Self::new(schema.clone()))
+        }
+    }
+}
+
+/// Puts `schema` in the place of `pgq_jobs`. A [`Schema`] holds nothing that could end the name.
+pub(super) fn render(text: &'static str, schema: &Schema) -> SqlStr {
+    if schema.as_str() == DEFAULT_SCHEMA {
+        return SqlStr::from_static(text);
+    }
+    let own = format!("\"{schema}\".");
+    AssertSqlSafe(text.replace(&format!("{DEFAULT_SCHEMA}."), &own)).into_sql_str()
+}

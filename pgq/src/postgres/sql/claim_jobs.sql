@@ -1,0 +1,61 @@
+-- Moves the next ready jobs of one queue to a worker: highest priority first, then oldest.
+--
+-- $1 worker   bigint
+-- $2 claim    bigint
+-- $3 queue    text
+-- $4 tasks    text[]
+-- $5 limit    bigint
+-- $6 horizon  bigint, or null
+--
+-- The worker's row is locked against its rescue: otherwise a rescue that does not yet see the
+-- claim would leave its jobs behind with nobody to rescue them again. Only a lease that has not
+-- ended may claim. `alive` tells "nothing to do" from "lease lost".
+--
+-- A claim that is lost in a crash of the server only gives its jobs back, so it does not wait for
+-- the disk. The setting ends with the statement's own transaction.
+--
+-- The lanes are walked one after the other and only as far as the limit needs: the inner query is
+-- lateral, so its rows are locked as the outer limit asks for them.
+with quick as materialized (
+    select set_config('synchronous_commit', 'off', true)
+), me as materialized (
+    select worker.id
+    from pgq_jobs.worker as worker
+    cross join quick
+    where worker.id = $1 and worker.lease_until > now()
+    for key share of worker
+), taken as (
+    delete from pgq_jobs.ready
+    where ctid = any (array(
+        select candidate.ctid
+        from me
+        cross join generate_series(9, 0, -1) as lane (priority)
+        cross join lateral (
+            select ready.ctid
+            from pgq_jobs.ready as ready
+            where ready.queue = $3
+              and ready.priority = lane.priority::smallint
+              and ready.task = any ($4)
+              and ready.seq <= coalesce($6, 9223372036854775807)
+            order by ready.seq
+            limit $5
+            for update skip locked
+        ) as candidate
+        limit $5
+    ))
+    returning id, seq, fingerprint, created_at, deliveries + 1 as deliveries, priority,
+              attempt + 1::smallint as attempt, max_attempts, deaths, queue, task, input
+), moved as (
+    insert into pgq_jobs.running
+        (id, worker, claim, fingerprint, created_at, claimed_at, deliveries, priority, attempt,
+         max_attempts, deaths, queue, task, input)
+    select id, $1, $2, fingerprint, created_at, now(), deliveries, priority, attempt, max_attempts,
+           deaths, queue, task, input
+    from taken
+)
+select exists (select from me) as alive,
+       taken.id, taken.task, taken.priority, taken.attempt, taken.max_attempts, taken.deliveries,
+       taken.fingerprint, taken.input
+from (select) as always
+left join taken on true
+order by taken.priority desc, taken.seq;

@@ -1,0 +1,58 @@
+-- Ends attempts without a result; fenced by the claim token. An attempt that is released is given
+-- back: it does not count.
+--
+-- $1 worker   bigint
+-- $2 jobs     bigint[]
+-- $3 claims   bigint[]
+-- $4 ends     text[], each `failed`, `retry` or `release`
+-- $5 delays   bigint[], in microseconds; of `retry` and `release`
+-- $6 errors   text[]
+-- $7 channel  text
+with ended as (
+    delete from pgq_jobs.running
+    using unnest($2::bigint[], $3::bigint[], $4::text[], $5::bigint[], $6::text[])
+        as ending (job, claim, kind, delay, error)
+    where running.worker = $1
+      and running.id = ending.job
+      and running.claim = ending.claim
+    returning running.id, running.fingerprint, running.created_at, running.claimed_at,
+              running.deliveries, running.priority, running.attempt as started,
+              (running.attempt - (ending.kind = 'release')::int)::smallint as attempt,
+              running.max_attempts, running.deaths, running.queue, running.task, running.input,
+              ending.kind, ending.delay * interval '1 microsecond' as delay, ending.error
+), failed as (
+    insert into pgq_jobs.finished
+        (id, worker, fingerprint, created_at, claimed_at, finished_at, deliveries, state, priority,
+         attempt, max_attempts, deaths, queue, task, input, error)
+    select id, $1, fingerprint, created_at, claimed_at, now(), deliveries, 2, priority, attempt,
+           max_attempts, deaths, queue, task, input, error
+    from ended
+    where kind = 'failed'
+), later as (
+    insert into pgq_jobs.scheduled
+        (id, fingerprint, created_at, run_at, deliveries, priority, attempt, max_attempts, deaths,
+         queue, task, input, error)
+    select id, fingerprint, created_at, now() + delay, deliveries, priority, attempt, max_attempts,
+           deaths, queue, task, input, error
+    from ended
+    where kind = 'retry' or (kind = 'release' and delay > interval '0')
+), again as (
+    insert into pgq_jobs.ready
+        (id, seq, fingerprint, created_at, deliveries, priority, attempt, max_attempts, deaths,
+         queue, task, input)
+    select id, nextval('pgq_jobs.job_number'), fingerprint, created_at, deliveries, priority,
+           attempt, max_attempts, deaths, queue, task, input
+    from ended
+    where kind = 'release' and delay <= interval '0'
+    returning queue
+), history as (
+    insert into pgq_jobs.failure (job, worker, claimed_at, failed_at, attempt, error)
+    select id, $1, claimed_at, now(), started, error
+    from ended
+    where error is not null
+), woken as (
+    select pg_notify($7, 'ready ' || queue)
+    from (select distinct queue from again) as queues
+)
+select (select count(*) from ended) as ended,
+       (select count(*) from woken) as woken;

@@ -1,0 +1,28 @@
+-- Adds jobs of one task that are due at once, and wakes the workers of their queue.
+--
+-- $1 inputs        bytea[]
+-- $2 task          text
+-- $3 queue         text
+-- $4 priority      smallint
+-- $5 max_attempts  smallint
+-- $6 fingerprint   bigint
+-- $7 channel       text
+--
+-- The number is drawn by the inserting statement, after it has locked the table. The subquery
+-- keeps the two columns from drawing one each.
+with added as (
+    insert into pgq_jobs.ready
+        (id, seq, fingerprint, created_at, deliveries, priority, attempt, max_attempts, deaths,
+         queue, task, input)
+    select n, n, $6, statement_timestamp(), 0, $4, 0, $5, 0, $3, $2, input
+    from (
+        select nextval('pgq_jobs.job_number') as n, input
+        from unnest($1::bytea[]) as input
+    ) as numbered
+    returning id
+), woken as materialized (
+    select pg_notify($7, 'ready ' || $3)
+)
+select added.id
+from added
+cross join woken;

@@ -1,0 +1,7 @@
+-- Renews the lease of a worker; finds no row if the worker has been rescued.
+--
+-- $1 worker  bigint
+-- $2 lease   bigint, in microseconds
+update pgq_jobs.worker
+set lease_until = now() + $2::bigint * interval '1 microsecond'
+where id = $1;

@@ -1,0 +1,2 @@
+-- Returns a number that every later entry of `ready` is above.
+select last_value from pgq_jobs.job_number;

@@ -1,0 +1,43 @@
+-- Takes the jobs from workers that have died, and removes the workers.
+--
+-- $1 workers     bigint[], locked by this transaction
+-- $2 deaths_max  smallint
+-- $3 channel     text
+with dead as (
+    delete from pgq_jobs.worker
+    where id = any ($1)
+), lost as (
+    delete from pgq_jobs.running
+    where worker = any ($1)
+    returning id, worker, fingerprint, created_at, claimed_at, deliveries, priority, attempt,
+              max_attempts, (deaths + 1)::smallint as deaths, queue, task, input
+), failed as (
+    insert into pgq_jobs.finished
+        (id, worker, fingerprint, created_at, claimed_at, finished_at, deliveries, state, priority,
+         attempt, max_attempts, deaths, queue, task, input, error)
+    select id, worker, fingerprint, created_at, claimed_at, now(), deliveries, 2, priority, attempt,
+           max_attempts, deaths, queue, task, input,
+           format('%s workers died while they held this job', deaths)
+    from lost
+    where deaths >= $2
+    returning id
+), again as (
+    insert into pgq_jobs.ready
+        (id, seq, fingerprint, created_at, deliveries, priority, attempt, max_attempts, deaths,
+         queue, task, input)
+    select id, nextval('pgq_jobs.job_number'), fingerprint, created_at, deliveries, priority,
+           (attempt - 1)::smallint, max_attempts, deaths, queue, task, input
+    from lost
+    where deaths < $2
+    returning queue
+), history as (
+    insert into pgq_jobs.failure (job, worker, claimed_at, failed_at, attempt, error)
+    select id, worker, claimed_at, now(), attempt, 'the worker died'
+    from lost
+), woken as (
+    select pg_notify($3, 'ready ' || queue)
+    from (select distinct queue from again) as queues
+)
+select (select count(*) from again) as ready,
+       (select count(*) from failed) as failed,
+       (select count(*) from woken) as woken;

@@ -1,0 +1,104 @@
+//! The statements about workers and their leases.
+
+use sqlx::{Connection, PgConnection, Row};
+
+use super::PostgresDriver;
+use super::driver::count;
+use super::enqueue::micros;
+use super::error::driver_error;
+use super::row;
+use crate::driver::{Claim, Claimed, DriverError, Rescued, WorkerId, WorkerInfo};
+
+impl PostgresDriver {
+    pub(super) async fn insert_worker(&self, worker: WorkerInfo) -> Result<bool, DriverError> {
+        sqlx::query(self.statements.register_worker.clone())
+            .bind(worker.id.as_i64())
+            .bind(micros(worker.lease))
+            .bind(i32::try_from(worker.pid).unwrap_or(i32::MAX))
+            .bind(worker.host)
+            .bind(worker.queues)
+            .execute(&self.pool)
+            .await
+            .map(|done| done.rows_affected() == 1)
+            .map_err(|error| driver_error("failed to register the worker", error))
+    }
+
+    pub(super) async fn claim_jobs(&self, claim: &Claim) -> Result<Claimed, DriverError> {
+        let mut session = self.claims.lend().await?;
+        let rows = sqlx::query(self.statements.claim_jobs.clone())
+            .bind(claim.worker.as_i64())
+            .bind(claim.number)
+            .bind(&*claim.queue)
+            .bind(&*claim.tasks)
+            .bind(i64::try_from(claim.limit).unwrap_or(i64::MAX))
+            .bind(claim.horizon)
+            .fetch_all(session.connection())
+            .await
+            .map_err(|error| driver_error("failed to claim jobs", error))?;
+        session.keep();
+
+        let read = || -> sqlx::Result<Claimed> {
+            let alive = match rows.first() {
+                Some(row) => row.try_get(0)?,
+                None => false,
+            };
+            if !alive {
+                return Ok(Claimed::LeaseLost);
+            }
+            let jobs = rows
+                .iter()
+                .filter_map(|row| row::claimed_job(row, claim).transpose());
+            Ok(Claimed::Jobs(jobs.collect::<sqlx::Result<_>>()?))
+        };
+        read().map_err(|error| driver_error("failed to read claimed jobs", error))
+    }
+
+    /// Two statements in one transaction: the first locks the workers, so that the second sees
+    /// every job that they have claimed.
+    pub(super) async fn rescue_jobs(&self, deaths_max: i16) -> Result<Rescued, DriverError> {
+        let error = |error| driver_error("failed to rescue the jobs of dead workers", error);
+        let mut connection = self.pool.acquire().await.map_err(error)?;
+        let connection: &mut PgConnection = &mut connection;
+        let mut transaction = connection.begin().await.map_err(error)?;
+        let dead: Vec<i64> = sqlx::query_scalar(self.statements.lock_dead_workers.clone())
+            .fetch_all(&mut *transaction)
+            .await
+            .map_err(error)?;
+        if dead.is_empty() {
+            transaction.rollback().await.map_err(error)?;
+            return Ok(Rescued::default());
+        }
+        let row = sqlx::query(self.statements.rescue_jobs.clone())
+            .bind(&dead)
+            .bind(deaths_max)
+            .bind(self.schema().as_str())
+            .fetch_one(&mut *transaction)
+            .await
+            .map_err(error)?;
+        transaction.commit().await.map_err(error)?;
+        Ok(Rescued {
+            workers: dead.len(),
+            ready: count(row.try_get("ready").map_err(error)?),
+            failed: count(row.try_get("failed").map_err(error)?),
+        })
+    }
+
+    pub(super) async fn return_jobs(&self, worker: WorkerId) -> Result<(), DriverError> {
+        let error = |error| driver_error("failed to deregister the worker", error);
+        let mut connection = self.pool.acquire().await.map_err(error)?;
+        let connection: &mut PgConnection = &mut connection;
+        let mut transaction = connection.begin().await.map_err(error)?;
+        sqlx::query(self.statements.lock_worker.clone())
+            .bind(worker.as_i64())
+            .execute(&mut *transaction)
+            .await
+            .map_err(error)?;
+        sqlx::query(self.statements.return_jobs.clone())
+            .bind(worker.as_i64())
+            .bind(self.schema().as_str())
+            .execute(&mut *transaction)
+            .await
+            .map_err(error)?;
+        transaction.commit().await.map_err(error)
+    }
+}

@@ -1,0 +1,266 @@
+//! Who runs, who waits, and what the worker holds: the bookkeeping of one worker, without I/O.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::Instant;
+
+use tokio::task::AbortHandle;
+
+use super::config::WorkerConfig;
+use crate::driver::ClaimedJob;
+use crate::job::JobId;
+
+/// The jobs that a worker holds, from their claim until the storage has taken their end.
+#[derive(Debug)]
+pub(crate) struct Board {
+    concurrency: usize,
+    running: usize,
+    lines: Vec<Line>,
+    /// The line to look at first, so that no queue is always the last.
+    turn: usize,
+    held: HashMap<JobId, Held>,
+}
+
+/// One queue.
+#[derive(Debug)]
+struct Line {
+    name: Arc<str>,
+    limit: usize,
+    running: usize,
+    /// Highest priority first, then in the order of their claims.
+    waiting: VecDeque<Waiting>,
+    /// Whether the storage may have more.
+    hungry: bool,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    job: ClaimedJob,
+    since: Instant,
+}
+
+#[derive(Debug)]
+struct Held {
+    claim: i64,
+    stage: Stage,
+}
+
+#[derive(Debug)]
+enum Stage {
+    Waiting,
+    /// The handle is there as soon as the attempt's task is.
+    Running(Option<AbortHandle>),
+    /// The attempt has ended; the storage is being told.
+    Ending,
+}
+
+/// A claim that should be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Demand {
+    pub(crate) queue: Arc<str>,
+    pub(crate) limit: usize,
+}
+
+impl Board {
+    pub(crate) fn new(config: &WorkerConfig) -> Self {
+        let lines = config.queues.iter().map(|queue| Line {
+            name: Arc::clone(&queue.name),
+            limit: queue
+                .concurrency
+                .unwrap_or(config.concurrency)
+                .min(config.concurrency),
+            running: 0,
+            waiting: VecDeque::new(),
+            hungry: true,
+        });
+        Self {
+            concurrency: config.concurrency,
+            running: 0,
+            lines: lines.collect(),
+            turn: 0,
+            held: HashMap::new(),
+        }
+    }
+
+    /// Marks a queue as one that may have more jobs. Returns `false` if it is not served here.
+    pub(crate) fn mark_hungry(&mut self, queue: &str) -> bool {
+        self.line(queue).map(|line| line.hungry = true).is_some()
+    }
+
+    pub(crate) fn mark_all_hungry(&mut self) {
+        self.lines.iter_mut().for_each(|line| line.hungry = true);
+    }
+
+    /// The next claim to make, if any; `prefetch` jobs may wait beside the running ones. The queue
+    /// is not hungry any more until it is marked so again, which may happen while the claim is on
+    /// its way.
+    pub(crate) fn demand(&mut self, prefetch: usize) -> Option<Demand> {
+        let free = self.concurrency.saturating_sub(self.running);
+        let waiting: usize = self.lines.iter().map(|line| line.waiting.len()).sum();
+        let mut order = self.turns();
+        let (at, limit) = order.find_map(|at| {
+            let line = &self.lines[at];
+            let limit = line.demand(free, waiting, prefetch);
+            (line.hungry && limit > 0).then_some((at, limit))
+        })?;
+        self.lines[at].hungry = false;
+        self.turn = at + 1;
+        Some(Demand {
+            queue: Arc::clone(&self.lines[at].name),
+            limit,
+        })
+    }
+
+    /// Takes claimed jobs in.
+    pub(crate) fn put(&mut self, queue: &str, jobs: Vec<ClaimedJob>, now: Instant) {
+        for job in &jobs {
+            let held = Held {
+                claim: job.claim,
+                stage: Stage::Waiting,
+            };
+            self.held.insert(job.id, held);
+        }
+        if let Some(line) = self.line(queue) {
+            jobs.into_iter().for_each(|job| line.put(job, now));
+        }
+    }
+
+    /// The next job that may start, which then counts as running.
+    pub(crate) fn take(&mut self) -> Option<ClaimedJob> {
+        if self.running >= self.concurrency {
+            return None;
+        }
+        let at = self.turns().find(|&at| {
+            let line = &self.lines[at];
+            line.running < line.limit && !line.waiting.is_empty()
+        })?;
+        let line = &mut self.lines[at];
+        let job = line.waiting.pop_front()?.job;
+        line.running += 1;
+        self.running += 1;
+        self.turn = at + 1;
+        self.set_stage(job.id, Stage::Running(None));
+        Some(job)
+    }
+
+    /// Keeps the handle of a running attempt's task.
+    pub(crate) fn started(&mut self, job: JobId, handle: AbortHandle) {
+        if let Some(Held {
+            stage: Stage::Running(slot),
+            ..
+        }) = self.held.get_mut(&job)
+        {
+            *slot = Some(handle);
+        }
+    }
+
+    /// The attempt has ended and the storage is being told; its slot is still taken.
+    pub(crate) fn ending(&mut self, job: JobId) {
+        self.set_stage(job, Stage::Ending);
+    }
+
+    /// Frees the slot of a job of that queue.
+    pub(crate) fn free(&mut self, queue: &str) {
+        self.running = self.running.saturating_sub(1);
+        if let Some(line) = self.line(queue) {
+            line.running = line.running.saturating_sub(1);
+        }
+    }
+
+    /// The storage has taken the end of these jobs.
+    pub(crate) fn forget(&mut self, jobs: impl IntoIterator<Item = JobId>) {
+        for job in jobs {
+            self.held.remove(&job);
+        }
+    }
+
+    /// Takes the jobs out that have waited since before `then`. They count as ending.
+    pub(crate) fn take_waiting(&mut self, then: Instant) -> Vec<ClaimedJob> {
+        let mut taken = Vec::new();
+        for line in &mut self.lines {
+            let all = std::mem::take(&mut line.waiting);
+            let (old, young) = all.into_iter().partition(|waiting| waiting.since <= then);
+            line.waiting = young;
+            let old: VecDeque<Waiting> = old;
+            taken.extend(old.into_iter().map(|waiting| waiting.job));
+        }
+        for job in &taken {
+            self.set_stage(job.id, Stage::Ending);
+        }
+        taken
+    }
+
+    /// Everything that is held, with its claim.
+    pub(crate) fn held(&self) -> HashMap<JobId, i64> {
+        self.held
+            .iter()
+            .map(|(job, held)| (*job, held.claim))
+            .collect()
+    }
+
+    pub(crate) fn holds_nothing(&self) -> bool {
+        self.held.is_empty()
+    }
+
+    /// Drops a job that the storage says this worker does not hold, unless its end is on its way:
+    /// one that waits does not start, one that runs is aborted.
+    pub(crate) fn drop_lost(&mut self, job: JobId) {
+        let Some(held) = self.held.get(&job) else {
+            return;
+        };
+        match &held.stage {
+            Stage::Waiting => {
+                for line in &mut self.lines {
+                    line.waiting.retain(|waiting| waiting.job.id != job);
+                }
+            }
+            Stage::Running(Some(handle)) => handle.abort(),
+            Stage::Running(None) | Stage::Ending => return,
+        }
+        self.held.remove(&job);
+    }
+
+    /// Aborts every running attempt.
+    pub(crate) fn abort_all(&self) {
+        for held in self.held.values() {
+            if let Stage::Running(Some(handle)) = &held.stage {
+                handle.abort();
+            }
+        }
+    }
+
+    fn set_stage(&mut self, job: JobId, stage: Stage) {
+        if let Some(held) = self.held.get_mut(&job) {
+            held.stage = stage;
+        }
+    }
+
+    fn line(&mut self, queue: &str) -> Option<&mut Line> {
+        self.lines.iter_mut().find(|line| &*line.name == queue)
+    }
+
+    fn turns(&self) -> impl Iterator<Item = usize> + use<> {
+        let (turn, count) = (self.turn, self.lines.len());
+        (0..count).map(move |step| (turn + step) % count)
+    }
+}
+
+impl Line {
+    /// How many jobs to claim: what its free slots need, and the prefetch. As long as half of the
+    /// prefetch is there it claims nothing, so that claims stay large.
+    fn demand(&self, free: usize, waiting: usize, prefetch: usize) -> usize {
+        let own = self.limit.saturating_sub(self.running);
+        let slots = own.min(free);
+        if waiting > slots + prefetch / 2 {
+            return 0;
+        }
+        (slots + prefetch).saturating_sub(waiting)
+    }
+
+    fn put(&mut self, job: ClaimedJob, since: Instant) {
+        let at = self
+            .waiting
+            .partition_point(|waiting| waiting.job.priority >= job.priority);
+        self.waiting.insert(at, Waiting { job, since });
+    }
+}

@@ -1,0 +1,211 @@
+//! Claims jobs for the slots that are free: one loop per worker, driven by demand.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio_util::sync::CancellationToken;
+
+use super::board::Demand;
+use super::config::Mode;
+use super::hub::{Hub, limited, retry_pause};
+use super::pace::Pace;
+use super::promoter::promote_due;
+use super::reconcile::reconcile;
+use super::runner::start_jobs;
+use super::unknown::UnknownTasks;
+use crate::driver::{Claim, Claimed, ClaimedJob, DriverError, End, Ending};
+use crate::worker::decide::Decision;
+
+/// A job that has waited in the worker for so long goes back to where others see it. Jobs wait
+/// only if slots were expected to be free, so this means that jobs have become slow.
+const WAIT_MAX: Duration = Duration::from_secs(2);
+
+/// Why the claimer has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// It was told to.
+    Stopped,
+    /// There is nothing more to do; see [`Mode`].
+    Idle,
+    /// The worker has been rescued, or must assume so.
+    LeaseLost,
+}
+
+/// The loop, and what it remembers.
+pub(crate) struct Claimer {
+    hub: Arc<Hub>,
+    pace: Pace,
+    unknown: UnknownTasks,
+    /// For [`Mode::Once`].
+    horizon: Option<i64>,
+    failures: u32,
+}
+
+impl Claimer {
+    pub(crate) fn new(hub: Arc<Hub>, horizon: Option<i64>) -> Self {
+        let pace = Pace::new(Instant::now());
+        Self {
+            hub,
+            pace,
+            unknown: UnknownTasks::default(),
+            horizon,
+            failures: 0,
+        }
+    }
+
+    /// Claims until told to stop.
+    pub(crate) async fn run(mut self, stop: &CancellationToken) -> Ended {
+        let hub = Arc::clone(&self.hub);
+        let mut poll = tokio::time::interval(hub.setup.config.poll);
+        poll.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return Ended::Stopped,
+                () = hub.lost.cancelled() => return Ended::LeaseLost,
+                () = hub.reconcile.notified() => self.reconcile().await,
+                () = hub.claim.notified() => {}
+                _ = poll.tick() => self.poll().await,
+            }
+            // Not dropped half-way: a claim that is under way would leave jobs behind.
+            if let Err(ended) = self.claim_all(stop).await {
+                return ended;
+            }
+            if self.is_idle().await {
+                return Ended::Idle;
+            }
+        }
+    }
+
+    /// Claims for every queue that is hungry, until the slots are full or the queues empty.
+    async fn claim_all(&mut self, stop: &CancellationToken) -> Result<(), Ended> {
+        loop {
+            if stop.is_cancelled() {
+                return Ok(());
+            }
+            self.pace
+                .observe(self.hub.setup.tally.finished(), Instant::now());
+            let prefetch = self.pace.prefetch();
+            let Some(demand) = self.hub.board().demand(prefetch) else {
+                return Ok(());
+            };
+            match self.claim(&demand).await {
+                Ok(Claimed::Jobs(jobs)) => {
+                    self.failures = 0;
+                    let full = jobs.len() >= demand.limit;
+                    if jobs.is_empty() {
+                        self.unknown.look(&self.hub, &demand.queue).await;
+                    }
+                    self.take_in(&demand.queue, jobs, full);
+                }
+                Ok(Claimed::LeaseLost) => return Err(Ended::LeaseLost),
+                Err(error) => return self.failed(&demand, &error, stop).await,
+            }
+        }
+    }
+
+    /// A claim that was filled leaves its queue hungry.
+    fn take_in(&self, queue: &str, jobs: Vec<ClaimedJob>, full: bool) {
+        let mut board = self.hub.board();
+        board.put(queue, jobs, Instant::now());
+        if full {
+            board.mark_hungry(queue);
+        }
+        drop(board);
+        start_jobs(&self.hub);
+    }
+
+    async fn claim(&self, demand: &Demand) -> Result<Claimed, DriverError> {
+        let claim = Claim {
+            worker: self.hub.worker,
+            number: self.hub.next_claim(),
+            queue: Arc::clone(&demand.queue),
+            tasks: Arc::clone(&self.hub.tasks),
+            limit: demand.limit,
+            horizon: self.horizon,
+        };
+        limited(self.hub.setup.driver.claim(claim)).await
+    }
+
+    /// A claim that failed may have taken jobs: the storage is asked before the next one.
+    async fn failed(
+        &mut self,
+        demand: &Demand,
+        error: &DriverError,
+        stop: &CancellationToken,
+    ) -> Result<(), Ended> {
+        tracing::warn!(error = %report(error), queue = &*demand.queue, "failed to claim jobs");
+        self.hub.board().mark_hungry(&demand.queue);
+        self.hub.reconcile.notify_one();
+        self.failures += 1;
+        tokio::select! {
+            () = tokio::time::sleep(retry_pause(self.failures)) => {}
+            () = stop.cancelled() => {}
+            () = self.hub.lost.cancelled() => return Err(Ended::LeaseLost),
+        }
+        Ok(())
+    }
+
+    async fn reconcile(&mut self) {
+        if let Err(error) = reconcile(&self.hub).await {
+            tracing::warn!(error = %report(&error), "failed to compare the held jobs");
+            tokio::time::sleep(retry_pause(self.failures)).await;
+            self.failures += 1;
+            self.hub.reconcile.notify_one();
+        }
+    }
+
+    /// What stands behind lost wake-ups, and behind jobs that have become slow.
+    async fn poll(&mut self) {
+        let then = Instant::now().checked_sub(WAIT_MAX);
+        let stale = then
+            .map(|then| self.hub.board().take_waiting(then))
+            .unwrap_or_default();
+        for job in stale {
+            let end = End::Release(Duration::ZERO);
+            let ending = Ending {
+                job: job.id,
+                claim: job.claim,
+                end,
+                error: None,
+            };
+            let _ = self.hub.decisions.send(Decision::End(ending)).await;
+        }
+        self.hub.board().mark_all_hungry();
+    }
+
+    /// Whether a worker that ends by itself has reached its end. Everything it held has ended;
+    /// what that made due is promoted and would be claimed in the next round.
+    async fn is_idle(&mut self) -> bool {
+        if !self.hub.board().holds_nothing() {
+            return false;
+        }
+        match self.hub.setup.config.mode {
+            Mode::Forever => false,
+            Mode::Once => self.claims_nothing().await,
+            Mode::UntilIdle => {
+                let promoted = promote_due(&*self.hub.setup.driver).await;
+                matches!(promoted, Ok(0)) && self.claims_nothing().await
+            }
+        }
+    }
+
+    /// Claims once more from each queue; what it gets runs.
+    async fn claims_nothing(&mut self) -> bool {
+        self.hub.board().mark_all_hungry();
+        let claimed = self.claim_all(&CancellationToken::new()).await;
+        claimed.is_ok() && self.failures == 0 && self.hub.board().holds_nothing()
+    }
+}
+
+/// An error with its causes.
+pub(crate) fn report(error: &DriverError) -> String {
+    let mut report = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        report.push_str(": ");
+        report.push_str(&error.to_string());
+        cause = error.source();
+    }
+    report
+}

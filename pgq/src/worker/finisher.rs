@@ -1,0 +1,185 @@
+//! Tells the storage how attempts ended, in batches.
+
+use std::sync::Arc;
+
+use tokio::sync::{Semaphore, mpsc};
+use tokio_util::sync::CancellationToken;
+
+use super::claimer::report;
+use super::decide::Decision;
+use super::hub::{Hub, Tally, limited, retry_pause};
+use crate::driver::{Completion, DriverError, End, Ending};
+use crate::job::JobId;
+
+/// The most attempts that one statement ends.
+const BATCH_MAX: usize = 1000;
+
+/// How many statements may be on their way at once. While they are, the next batch grows.
+const IN_FLIGHT: usize = 2;
+
+/// How many ended attempts may wait for the storage before jobs wait with their slots.
+pub(crate) const DECISIONS_MAX: usize = 4096;
+
+/// Ends attempts until `decisions` is closed, or `give_up` is cancelled.
+///
+/// A call that fails for the moment is tried again for as long as it takes: attempts are fenced by
+/// their claim tokens, so a batch that had arrived already does no harm.
+pub(crate) async fn run(
+    hub: Arc<Hub>,
+    mut decisions: mpsc::Receiver<Decision>,
+    closing: CancellationToken,
+    give_up: CancellationToken,
+) {
+    let in_flight = Arc::new(Semaphore::new(IN_FLIGHT));
+    let mut batch = Vec::with_capacity(BATCH_MAX);
+    loop {
+        let received = tokio::select! {
+            received = decisions.recv_many(&mut batch, BATCH_MAX) => received,
+            () = closing.cancelled(), if !decisions.is_closed() => {
+                decisions.close();
+                continue;
+            }
+        };
+        if received == 0 {
+            break;
+        }
+        let Ok(permit) = Arc::clone(&in_flight).acquire_owned().await else {
+            break;
+        };
+        // More may have come while it waited for the permit.
+        while batch.len() < BATCH_MAX {
+            let Ok(decision) = decisions.try_recv() else {
+                break;
+            };
+            batch.push(decision);
+        }
+        let (hub, give_up) = (Arc::clone(&hub), give_up.clone());
+        let full = std::mem::replace(&mut batch, Vec::with_capacity(BATCH_MAX));
+        tokio::spawn(async move {
+            tokio::select! {
+                () = finish(&hub, full) => {}
+                () = give_up.cancelled() => {}
+            }
+            drop(permit);
+        });
+    }
+    let all = u32::try_from(IN_FLIGHT).unwrap_or(u32::MAX);
+    let _ = in_flight.acquire_many(all).await;
+}
+
+async fn finish(hub: &Hub, decisions: Vec<Decision>) {
+    let (mut completions, mut endings) = (Vec::new(), Vec::new());
+    for decision in decisions {
+        match decision {
+            Decision::Complete(completion) => completions.push(completion),
+            Decision::End(ending) => endings.push(ending),
+        }
+    }
+    if !completions.is_empty() {
+        endings.extend(complete(hub, completions).await);
+    }
+    if !endings.is_empty() {
+        end(hub, endings).await;
+    }
+}
+
+/// Completes a batch. Returns the endings of completions that the storage refuses: of a batch that
+/// is refused each half is tried alone, until the bad one is.
+async fn complete(hub: &Hub, completions: Vec<Completion>) -> Vec<Ending> {
+    let mut refused = Vec::new();
+    let mut batches = vec![completions];
+    while let Some(mut batch) = batches.pop() {
+        let call = || hub.setup.driver.complete(hub.worker, &batch);
+        match persist(call).await {
+            Ok(ended) => {
+                settle(hub, batch.iter().map(|completion| completion.job), ended);
+                Tally::add(&hub.setup.tally.completed, ended);
+                hub.claim.notify_one();
+            }
+            Err(error) if batch.len() == 1 => refused.extend(batch.pop().map(|bad| Ending {
+                job: bad.job,
+                claim: bad.claim,
+                end: End::Failed,
+                error: Some(format!("the result cannot be stored: {}", report(&error))),
+            })),
+            Err(_) => {
+                let half = batch.split_off(batch.len() / 2);
+                batches.extend([half, batch]);
+            }
+        }
+    }
+    refused
+}
+
+/// Ends a batch in any other way, with the same care.
+async fn end(hub: &Hub, endings: Vec<Ending>) {
+    let mut batches = vec![endings];
+    while let Some(mut batch) = batches.pop() {
+        let call = || hub.setup.driver.end(hub.worker, &batch);
+        match persist(call).await {
+            Ok(ended) => {
+                settle(hub, batch.iter().map(|ending| ending.job), ended);
+                tally(hub, &batch);
+                hub.promote.notify_one();
+                hub.claim.notify_one();
+            }
+            Err(error) if batch.len() == 1 => give_up_on(hub, batch.pop(), &error),
+            Err(_) => {
+                let half = batch.split_off(batch.len() / 2);
+                batches.extend([half, batch]);
+            }
+        }
+    }
+}
+
+/// Calls until the storage answers: transient errors are waited out.
+async fn persist<F>(call: impl Fn() -> F) -> Result<usize, DriverError>
+where
+    F: Future<Output = Result<usize, DriverError>>,
+{
+    let mut failures = 0;
+    loop {
+        match limited(call()).await {
+            Err(error) if error.is_transient() => {
+                tracing::warn!(error = %report(&error), "failed to end attempts; trying again");
+                failures += 1;
+                tokio::time::sleep(retry_pause(failures)).await;
+            }
+            result => return result,
+        }
+    }
+}
+
+/// An ending that the storage refuses even alone: its row stays with the worker, and is given back
+/// when the worker stops.
+fn give_up_on(hub: &Hub, ending: Option<Ending>, error: &DriverError) {
+    let Some(ending) = ending else { return };
+    tracing::error!(job = ending.job.as_i64(), error = %report(error), "failed to end an attempt");
+    hub.board().forget([ending.job]);
+}
+
+/// The storage has answered: these jobs are not held any more, whether they were ours to end or
+/// not.
+fn settle(hub: &Hub, jobs: impl ExactSizeIterator<Item = JobId>, ended: usize) {
+    let fenced = jobs.len().saturating_sub(ended);
+    hub.board().forget(jobs);
+    if fenced > 0 {
+        Tally::add(&hub.setup.tally.fenced, fenced);
+        tracing::warn!(
+            attempts = fenced,
+            "attempts ended that were no longer this worker's; nothing was recorded of them",
+        );
+    }
+}
+
+fn tally(hub: &Hub, endings: &[Ending]) {
+    let tally = &hub.setup.tally;
+    for ending in endings {
+        let counter = match ending.end {
+            End::Failed => &tally.failed,
+            End::Retry(_) => &tally.retried,
+            End::Release(_) => &tally.released,
+        };
+        Tally::add(counter, 1);
+    }
+}

@@ -1,0 +1,79 @@
+//! Keeps the lease, on a thread of its own: handlers that hog the runtime do not stop heartbeats.
+
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tokio_util::sync::CancellationToken;
+
+use super::claimer::report;
+use super::config::HEARTBEATS_PER_LEASE;
+use crate::driver::{Driver, WorkerId};
+
+/// The part of the lease after which a worker that cannot renew it ends its attempts, so that they
+/// have ended when the lease does. In per cent.
+const GIVE_UP_AFTER: u32 = 80;
+
+/// Renews a lease until it is stopped or lost.
+#[derive(Debug)]
+pub(crate) struct LeaseKeeper {
+    pub(crate) driver: Arc<dyn Driver>,
+    pub(crate) worker: WorkerId,
+    pub(crate) lease: Duration,
+    /// Is cancelled by the keeper when the worker must assume that it has been rescued.
+    pub(crate) lost: CancellationToken,
+    /// Stops the keeper.
+    pub(crate) stop: CancellationToken,
+}
+
+impl LeaseKeeper {
+    /// Starts the thread. The lease was renewed last at `renewed`, or later.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the system has no thread left.
+    pub(crate) fn start(self, renewed: Instant) -> std::io::Result<()> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        thread::Builder::new()
+            .name("pgq-lease".to_owned())
+            .spawn(move || runtime.block_on(self.keep(renewed)))?;
+        Ok(())
+    }
+
+    async fn keep(self, mut renewed: Instant) {
+        // Its connection lives on this thread's runtime.
+        let driver = self.driver.detached();
+        let interval = self.lease / HEARTBEATS_PER_LEASE;
+        let patience = self.lease * GIVE_UP_AFTER / 100;
+        loop {
+            tokio::select! {
+                () = self.stop.cancelled() => return,
+                () = tokio::time::sleep(interval) => {}
+            }
+            let sent = Instant::now();
+            let left = patience.saturating_sub(renewed.elapsed());
+            let beat = driver.heartbeat(self.worker, self.lease);
+            match tokio::time::timeout(left.min(interval * 2), beat).await {
+                Ok(Ok(true)) => renewed = sent,
+                Ok(Ok(false)) => return self.lose("the worker has been rescued"),
+                Ok(Err(error)) => {
+                    tracing::warn!(error = %report(&error), "failed to renew the lease");
+                }
+                Err(_) => tracing::warn!("the database did not answer a heartbeat in time"),
+            }
+            if renewed.elapsed() >= patience {
+                return self.lose("the lease could not be renewed in time");
+            }
+        }
+    }
+
+    fn lose(&self, reason: &str) {
+        tracing::error!(
+            reason,
+            "lost the lease; ending every attempt and starting again"
+        );
+        self.lost.cancel();
+    }
+}

@@ -1,0 +1,31 @@
+//! Takes the jobs of dead workers. Every worker looks, so that no leader has to be elected.
+
+use std::sync::Arc;
+
+use super::claimer::report;
+use super::config::{DEATHS_MAX, HEARTBEATS_PER_LEASE};
+use super::hub::{Hub, limited};
+
+/// Rescues for as long as it is polled, about as often as it sends heartbeats.
+pub(crate) async fn run(hub: Arc<Hub>) {
+    let interval = hub.setup.config.lease / HEARTBEATS_PER_LEASE;
+    loop {
+        match limited(hub.setup.driver.rescue(DEATHS_MAX)).await {
+            Ok(rescued) if rescued.workers > 0 => {
+                tracing::warn!(
+                    workers = rescued.workers,
+                    ready = rescued.ready,
+                    failed = rescued.failed,
+                    "rescued the jobs of workers that died",
+                );
+                hub.wake_all();
+            }
+            Ok(_) => {}
+            Err(error) => {
+                tracing::warn!(error = %report(&error), "failed to look for dead workers");
+            }
+        }
+        // Spread, so that the workers of a fleet do not all look at once.
+        tokio::time::sleep(interval.mul_f64(0.75 + fastrand::f64() / 4.0)).await;
+    }
+}

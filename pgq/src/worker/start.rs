@@ -1,0 +1,141 @@
+//! One worker from its start to its end; after a lost lease it starts again.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::claimer::{Claimer, Ended, report};
+use super::config::Mode;
+use super::finisher::{self, DECISIONS_MAX};
+use super::hub::{Hub, Setup, limited, retry_pause};
+use super::lease::LeaseKeeper;
+use super::promoter::promote_due;
+use super::stop::{StopSignal, wind_up};
+use super::{promoter, rescuer, wakeups};
+use crate::driver::{DriverError, DriverErrorKind, WorkerId, WorkerInfo};
+
+/// Runs a worker until it is stopped, or has nothing more to do. Errors of the storage that pass
+/// are waited out.
+///
+/// # Errors
+///
+/// Fails if a loop of the worker has ended that should not.
+pub(crate) async fn run(setup: Setup, stop: &StopSignal) -> Result<Ended, DriverError> {
+    let mut horizon = None;
+    loop {
+        let Some(worker) = register(&setup, stop).await? else {
+            return Ok(Ended::Stopped);
+        };
+        if setup.config.mode == Mode::Once && horizon.is_none() {
+            promote_due(&*setup.driver).await?;
+            horizon = Some(limited(setup.driver.horizon()).await?);
+        }
+        match live(&setup, worker, horizon, stop).await? {
+            Ended::LeaseLost => tracing::warn!("starting again as another worker"),
+            ended => return Ok(ended),
+        }
+    }
+}
+
+/// A worker that is registered.
+struct Registered {
+    id: WorkerId,
+    at: Instant,
+}
+
+/// Registers the worker under a new id; `None` if it was stopped before the storage answered.
+async fn register(setup: &Setup, stop: &StopSignal) -> Result<Option<Registered>, DriverError> {
+    let queues: Vec<String> = setup
+        .config
+        .queues
+        .iter()
+        .map(|queue| queue.name.to_string())
+        .collect();
+    let mut failures = 0;
+    while !stop.drain.is_cancelled() {
+        let id = WorkerId::random();
+        let at = Instant::now();
+        let info = WorkerInfo {
+            id,
+            lease: setup.config.lease,
+            host: host_name(),
+            pid: std::process::id(),
+            queues: queues.clone(),
+        };
+        match limited(setup.driver.register_worker(info)).await {
+            Ok(true) => return Ok(Some(Registered { id, at })),
+            Ok(false) => {}
+            Err(error) if error.is_transient() => {
+                tracing::warn!(error = %report(&error), "failed to register the worker");
+                failures += 1;
+                tokio::select! {
+                    () = tokio::time::sleep(retry_pause(failures)) => {}
+                    () = stop.drain.cancelled() => {}
+                }
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(None)
+}
+
+/// One life of a worker under one id.
+async fn live(
+    setup: &Setup,
+    worker: Registered,
+    horizon: Option<i64>,
+    stop: &StopSignal,
+) -> Result<Ended, DriverError> {
+    let (sender, decisions) = mpsc::channel(DECISIONS_MAX);
+    let hub = Arc::new(Hub::new(setup.clone(), worker.id, sender));
+    let (closing, give_up) = (CancellationToken::new(), CancellationToken::new());
+    let finisher = tokio::spawn(finisher::run(
+        Arc::clone(&hub),
+        decisions,
+        closing.clone(),
+        give_up.clone(),
+    ));
+    let lease_stop = CancellationToken::new();
+    let keeper = LeaseKeeper {
+        driver: Arc::clone(&setup.driver),
+        worker: worker.id,
+        lease: setup.config.lease,
+        lost: hub.lost.clone(),
+        stop: lease_stop.clone(),
+    };
+    let _stop_keeper = lease_stop.drop_guard();
+    keeper.start(worker.at).map_err(|error| {
+        DriverError::new(
+            DriverErrorKind::Other,
+            "failed to start the thread of the lease",
+        )
+        .with_source(error)
+    })?;
+
+    let mut loops = JoinSet::new();
+    loops.spawn(wakeups::run(Arc::clone(&hub)));
+    loops.spawn(promoter::run(Arc::clone(&hub)));
+    loops.spawn(rescuer::run(Arc::clone(&hub)));
+    let claimer = Claimer::new(Arc::clone(&hub), horizon);
+    let ended = tokio::select! {
+        ended = claimer.run(&stop.drain) => Ok(ended),
+        _ = loops.join_next() => Err(DriverError::new(
+            DriverErrorKind::Other,
+            "a loop of the worker has ended, which is a bug of pgq",
+        )),
+    };
+    // The loops go on while it winds up: others' jobs are still rescued and promoted.
+    wind_up(&hub, ended.as_ref().ok(), stop, closing, give_up, finisher).await;
+    ended
+}
+
+/// The host's name, for people who look for a worker.
+fn host_name() -> String {
+    std::env::var("HOSTNAME")
+        .ok()
+        .or_else(|| std::fs::read_to_string("/proc/sys/kernel/hostname").ok())
+        .map_or_else(|| "unknown".to_owned(), |name| name.trim().to_owned())
+}

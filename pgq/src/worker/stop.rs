@@ -1,0 +1,134 @@
+//! How a worker ends: it gives back what has not started, waits, cancels, and says goodbye.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use super::claimer::{Ended, report};
+use super::decide::Decision;
+use super::hub::Hub;
+use crate::driver::{End, Ending};
+
+/// Tells a worker to stop.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct StopSignal {
+    /// Claim nothing more, and let running jobs end until the deadline.
+    pub(crate) drain: CancellationToken,
+    /// The deadline is now.
+    pub(crate) now: CancellationToken,
+}
+
+/// How long a worker that stops waits for the storage to take what it has to say, when its deadline
+/// has passed already.
+const LAST_WORDS: Duration = Duration::from_millis(400);
+
+/// The same when the deadline is far.
+const LAST_WORDS_MAX: Duration = Duration::from_secs(5);
+
+/// How long an attempt that was cancelled may take to notice before it is aborted.
+const NOTICE: Duration = Duration::from_millis(250);
+
+/// Ends one life of a worker. `ended` is `None` if it ends because of an error.
+pub(super) async fn wind_up(
+    hub: &Arc<Hub>,
+    ended: Option<&Ended>,
+    stop: &StopSignal,
+    closing: CancellationToken,
+    give_up: CancellationToken,
+    finisher: JoinHandle<()>,
+) {
+    let deadline = Instant::now() + hub.setup.config.drain_deadline;
+    give_back_waiting(hub).await;
+    hub.attempts.close();
+    if ended == Some(&Ended::Stopped) {
+        tokio::select! {
+            () = hub.attempts.wait() => {}
+            () = tokio::time::sleep_until(deadline.into()) => {}
+            () = stop.now.cancelled() => {}
+            () = hub.lost.cancelled() => {}
+        }
+    }
+    end_attempts(hub).await;
+
+    let left = match stop.now.is_cancelled() {
+        true => Duration::ZERO,
+        false => deadline.saturating_duration_since(Instant::now()),
+    };
+    let patience = LAST_WORDS + left.min(LAST_WORDS_MAX);
+    closing.cancel();
+    flush(hub, ended, stop, patience, &give_up, finisher).await;
+    // Whatever is left goes back: attempts that were aborted, and ends that could not be told.
+    let goodbye = hub.setup.driver.deregister_worker(hub.worker);
+    match timeout(patience, goodbye).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => {
+            tracing::warn!(error = %report(&error), "failed to deregister; its jobs will be rescued");
+        }
+        Err(_) => tracing::warn!("no time to deregister; its jobs will be rescued"),
+    }
+}
+
+/// Jobs that have not started go back at once, at no cost to them.
+async fn give_back_waiting(hub: &Hub) {
+    let waiting = hub.board().take_waiting(Instant::now());
+    for job in waiting {
+        let end = End::Release(Duration::ZERO);
+        let ending = Ending {
+            job: job.id,
+            claim: job.claim,
+            end,
+            error: None,
+        };
+        let send = hub.decisions.send(Decision::End(ending));
+        if timeout(LAST_WORDS, send).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Cancels the attempts that still run, and aborts those that do not notice.
+async fn end_attempts(hub: &Hub) {
+    if hub.attempts.is_empty() {
+        return;
+    }
+    tracing::warn!(
+        attempts = hub.attempts.len(),
+        "ending attempts that still run"
+    );
+    hub.cancelled.cancel();
+    if timeout(NOTICE, hub.attempts.wait()).await.is_err() {
+        hub.board().abort_all();
+        let _ = timeout(NOTICE, hub.attempts.wait()).await;
+    }
+}
+
+/// Waits until the storage has taken what is known of ended attempts. A worker that stops has
+/// little time for that; one that lost its lease has as long as it takes, since it could not start
+/// again without the storage anyway.
+async fn flush(
+    hub: &Hub,
+    ended: Option<&Ended>,
+    stop: &StopSignal,
+    patience: Duration,
+    give_up: &CancellationToken,
+    mut finisher: JoinHandle<()>,
+) {
+    let patience = async move {
+        if ended == Some(&Ended::LeaseLost) {
+            stop.drain.cancelled().await;
+        }
+        tokio::time::sleep(patience).await;
+    };
+    tokio::select! {
+        _ = &mut finisher => return,
+        () = patience => {}
+    }
+    if !hub.board().holds_nothing() {
+        tracing::warn!("the database did not take the end of some attempts; they will run again");
+    }
+    give_up.cancel();
+    let _ = finisher.await;
+}
