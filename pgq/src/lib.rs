@@ -24,6 +24,8 @@ pub mod postgres;
 mod queue;
 mod scheduler;
 mod task;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod worker;
 
 #[doc(hidden)]

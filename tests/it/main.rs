@@ -5,4 +5,5 @@ mod embedded;
 mod memory;
 mod run;
 mod statements;
+mod testing;
 mod tidy;

@@ -4,8 +4,11 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use pgq::JobState;
-use pgq::driver::{Driver, DriverErrorKind, Enqueue, Start, Wake};
+use pgq::driver::{Driver, DriverError, DriverErrorKind, Enqueue, Listener, Start, Wake};
 use pgq::memory::{ManualClock, MemoryDriver};
+
+/// How long something may take. Only a test that fails waits so long.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 fn one(queue: &'static str, start: Start) -> Enqueue {
     Enqueue {
@@ -17,6 +20,13 @@ fn one(queue: &'static str, start: Start) -> Enqueue {
         start,
         inputs: vec![vec![1]],
     }
+}
+
+/// The next wake-up, or an error if none comes.
+async fn hear(listener: &mut dyn Listener) -> Result<Wake, DriverError> {
+    tokio::time::timeout(PATIENCE, listener.recv())
+        .await
+        .map_err(|_| DriverError::new(DriverErrorKind::Timeout, "no wake-up came"))?
 }
 
 #[test]
@@ -50,7 +60,7 @@ async fn moving_the_clock_wakes_listeners() -> anyhow::Result<()> {
 
     clock.advance(Duration::from_secs(1));
 
-    assert_eq!(listener.recv().await?, Wake::Scheduled);
+    assert_eq!(hear(&mut *listener).await?, Wake::Scheduled);
     Ok(())
 }
 
@@ -63,8 +73,11 @@ async fn a_listener_that_lags_is_told_that_it_missed_some() -> anyhow::Result<()
         Driver::enqueue(&driver, one("default", Start::Now)).await?;
     }
 
-    assert_eq!(listener.recv().await?, Wake::Reconnected);
-    assert_eq!(listener.recv().await?, Wake::Ready("default".to_owned()));
+    assert_eq!(hear(&mut *listener).await?, Wake::Reconnected);
+    assert_eq!(
+        hear(&mut *listener).await?,
+        Wake::Ready("default".to_owned())
+    );
     Ok(())
 }
 
@@ -75,7 +88,7 @@ async fn a_listener_ends_with_its_storage() -> anyhow::Result<()> {
 
     drop(driver);
 
-    let error = listener.recv().await.map_err(|error| error.kind());
+    let error = hear(&mut *listener).await.map_err(|error| error.kind());
     assert_eq!(error, Err(DriverErrorKind::Unavailable));
     Ok(())
 }
@@ -87,9 +100,13 @@ async fn a_storage_on_the_real_clock_lets_time_pass_by_itself() -> anyhow::Resul
     let delay = Duration::from_millis(1);
     Driver::enqueue(&driver, one("default", Start::After(delay))).await?;
 
-    while driver.promote(1).await?.jobs == 0 {
-        tokio::task::yield_now().await;
-    }
+    let promoted = async {
+        while driver.promote(1).await?.jobs == 0 {
+            tokio::task::yield_now().await;
+        }
+        Ok::<(), DriverError>(())
+    };
+    tokio::time::timeout(PATIENCE, promoted).await??;
 
     assert!(driver.schedules(&[]).await?.now >= before + delay);
     assert_eq!(driver.jobs()[0].state, JobState::Ready);

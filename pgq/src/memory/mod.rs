@@ -88,6 +88,16 @@ impl MemoryDriver {
         })
     }
 
+    /// The queue of the ready job of these tasks that would be claimed first.
+    pub(crate) fn next_queue(&self, tasks: &[String]) -> Option<String> {
+        self.call(|store, _| store.ready().first_queue(tasks))
+    }
+
+    /// The tasks that have a ready job, by name.
+    pub(crate) fn ready_tasks(&self) -> Vec<String> {
+        self.call(|store, _| store.ready().tasks())
+    }
+
     /// Runs one operation on the store at the current time, then wakes whom it concerns.
     fn call<T>(&self, operation: impl FnOnce(&mut Store, DateTime<Utc>) -> T) -> T {
         let (value, wakes) = {

@@ -62,4 +62,26 @@ impl Ready {
             .find(|&task| !tasks.contains(task))
             .cloned()
     }
+
+    /// The queue of the first job of all queues that is of one of `tasks`.
+    pub(super) fn first_queue(&self, tasks: &[String]) -> Option<String> {
+        let first = |lines: &BTreeMap<String, BTreeSet<Place>>| {
+            tasks
+                .iter()
+                .filter_map(|task| lines.get(task)?.first())
+                .min()
+                .copied()
+        };
+        self.queues
+            .iter()
+            .filter_map(|(queue, lines)| Some((first(lines)?, queue)))
+            .min()
+            .map(|(_, queue)| queue.clone())
+    }
+
+    /// The tasks that have a job in any queue, by name.
+    pub(super) fn tasks(&self) -> Vec<String> {
+        let tasks: BTreeSet<&String> = self.queues.values().flat_map(BTreeMap::keys).collect();
+        tasks.into_iter().cloned().collect()
+    }
 }

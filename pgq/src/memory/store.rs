@@ -64,6 +64,10 @@ impl Store {
         self.jobs.values()
     }
 
+    pub(super) fn ready(&self) -> &Ready {
+        &self.ready
+    }
+
     pub(super) fn claim(&mut self, claim: &Claim, now: DateTime<Utc>) -> Claimed {
         let Some(worker) = self.workers.get_mut(&claim.worker) else {
             return Claimed::LeaseLost;

@@ -304,10 +304,13 @@ async fn an_unknown_task_is_named(storage: &Storage) -> anyhow::Result<()> {
         storage.put(enqueue).await?;
     }
 
-    let unknown = storage.unknown_task(QUEUE, &tasks([TASK])).await?;
+    let here = storage.unknown_task(QUEUE, &tasks([TASK])).await?;
+    let there = storage.unknown_task("other", &tasks([TASK])).await?;
+    let nowhere = storage.unknown_task("empty", &tasks([TASK])).await?;
 
-    assert_eq!(known, None);
-    assert_eq!(unknown.as_deref(), Some("unknown in mail"));
+    assert_eq!((known, nowhere), (None, None));
+    assert_eq!(here.as_deref(), Some("unknown in mail"));
+    assert_eq!(there.as_deref(), Some("unknown in other"));
     Ok(())
 }
 

@@ -1,0 +1,94 @@
+//! What a [`Harness`] says about the jobs that are enqueued.
+
+use std::fmt::Write;
+
+use super::Harness;
+use crate::job::{Input, Job, decode_value};
+use crate::task::Task;
+
+/// The longest input that a message shows, in characters.
+const SHOWN_MAX: usize = 200;
+
+impl Harness {
+    /// The inputs of the jobs of `T` that have not ended, in the order in which they were
+    /// enqueued.
+    ///
+    /// # Panics
+    ///
+    /// If an input does not decode, as none that this build enqueued should.
+    #[must_use]
+    #[track_caller]
+    pub fn enqueued<T: Task>(&self) -> Vec<T::Input> {
+        self.storage
+            .unfinished()
+            .into_iter()
+            .filter(|(job, _)| job.task == T::NAME)
+            .map(|(job, input)| match T::Input::decode(&input) {
+                Ok(input) => input,
+                Err(error) => panic!(
+                    "the input of {} does not decode: {error}",
+                    shown(&job, &input)
+                ),
+            })
+            .collect()
+    }
+
+    /// Asserts that a job of `T` that has not ended has an input that `expected` accepts.
+    ///
+    /// # Panics
+    ///
+    /// If there is none. The message lists every job that has not ended.
+    #[track_caller]
+    pub fn assert_enqueued<T: Task>(&self, expected: impl Fn(&T::Input) -> bool) {
+        assert!(
+            self.enqueued::<T>().iter().any(expected),
+            "a job of `{}` with the expected input should be enqueued, but {}",
+            T::NAME,
+            self.listing()
+        );
+    }
+
+    /// Asserts that no job of `T` that has not ended has an input that `unexpected` accepts.
+    ///
+    /// # Panics
+    ///
+    /// If there is one. The message lists every job that has not ended.
+    #[track_caller]
+    pub fn assert_not_enqueued<T: Task>(&self, unexpected: impl Fn(&T::Input) -> bool) {
+        assert!(
+            !self.enqueued::<T>().iter().any(unexpected),
+            "no job of `{}` with such an input should be enqueued, but {}",
+            T::NAME,
+            self.listing()
+        );
+    }
+
+    /// Every job that has not ended, one on a line.
+    fn listing(&self) -> String {
+        let jobs = self.storage.unfinished();
+        if jobs.is_empty() {
+            return "no job is".to_owned();
+        }
+        let mut listing = "these jobs are:".to_owned();
+        for (job, input) in jobs {
+            let _ = write!(listing, "\n  - {}", shown(&job, &input));
+        }
+        listing
+    }
+}
+
+/// A job with its input, for people.
+fn shown(job: &Job, input: &[u8]) -> String {
+    let mut input = match decode_value::<serde_json::Value>(input) {
+        Ok(value) => value.to_string(),
+        Err(_) => format!("{} bytes", input.len()),
+    };
+    if let Some((end, _)) = input.char_indices().nth(SHOWN_MAX) {
+        input.truncate(end);
+        input.push('…');
+    }
+    format!(
+        "job {}, `{}` in queue `{}`, {}: {input}",
+        job.id, job.task, job.queue, job.state
+    )
+}

@@ -1,0 +1,49 @@
+//! Tests of tasks without a server: jobs run inline, on a clock that is moved by hand.
+//!
+//! A [`Harness`] takes the place of the pool that jobs are enqueued through, and of the workers
+//! that run them. Its jobs run as a worker runs them: input is decoded, state is injected, panics
+//! and timeouts are contained, and what failed is retried after its backoff, without jitter.
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! use pgq::testing::Harness;
+//! use pgq::{JobBuilder, JobState};
+//! # use pgq::{Context, Registration, Registry, Source, Task, TaskDescriptor, TaskError};
+//! # struct Greet;
+//! # impl Task for Greet {
+//! #     const NAME: &'static str = "greet";
+//! #     const FINGERPRINT: i64 = 1;
+//! #     type Input = String;
+//! #     type Output = String;
+//! #     async fn run(_: &Context, name: String) -> Result<String, TaskError> {
+//! #         Ok(format!("hello {name}"))
+//! #     }
+//! # }
+//! # let mut registry = Registry::new();
+//! # let source = Source { file: file!(), line: line!() };
+//! # registry.add(Registration::Task(TaskDescriptor::of::<Greet>(source)));
+//! # tokio::runtime::Runtime::new()?.block_on(async move {
+//! let harness = Harness::with_registry(registry);
+//! let job = JobBuilder::<Greet>::new("world".to_owned())
+//!     .delay(Duration::from_secs(60))
+//!     .enqueue(&harness)
+//!     .await?;
+//! harness.assert_enqueued::<Greet>(|name| name == "world");
+//!
+//! harness.advance(Duration::from_secs(60));
+//! harness.run_due().await.assert_completed();
+//!
+//! assert_eq!(job.status(&harness).await?, JobState::Completed);
+//! assert_eq!(job.wait(&harness).await?, "hello world");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod assertions;
+mod harness;
+mod report;
+
+pub use self::harness::{Harness, RUNS_MAX};
+pub use self::report::{Outcome, Report, Run};
