@@ -7,3 +7,11 @@ fn task() {
     cases.pass("ui/task/pass/*.rs");
     cases.compile_fail("ui/task/fail/*.rs");
 }
+
+#[rustversion::attr(not(stable(1.95)), ignore = "the .stderr files are of Rust 1.95")]
+#[test]
+fn cron() {
+    let cases = trybuild::TestCases::new();
+    cases.pass("ui/cron/pass/*.rs");
+    cases.compile_fail("ui/cron/fail/*.rs");
+}

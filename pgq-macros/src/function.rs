@@ -1,9 +1,10 @@
 //! The item under an attribute: a fn, of which the body is not looked at.
 
 use proc_macro2::{Span, TokenStream, TokenTree};
+use quote::ToTokens;
 use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream};
-use syn::{Attribute, Ident, Signature, Token, Visibility};
+use syn::{Attribute, FnArg, Ident, PatType, Signature, Token, Visibility};
 
 /// A fn without its body.
 ///
@@ -20,6 +21,32 @@ impl Function {
     pub(crate) fn name(&self) -> String {
         self.sig.ident.unraw().to_string()
     }
+
+    /// The parameters, without `self`.
+    pub(crate) fn arguments(&self) -> impl Iterator<Item = &PatType> {
+        self.sig.inputs.iter().filter_map(|input| match input {
+            FnArg::Typed(argument) => Some(argument),
+            FnArg::Receiver(_) => None,
+        })
+    }
+
+    /// Returns the `self` or `Self` by which a method is known.
+    pub(crate) fn method(&self) -> Option<Ident> {
+        let mut inputs = self.sig.inputs.iter();
+        let receiver = inputs.find_map(|input| match input {
+            FnArg::Receiver(receiver) => Some(Ident::new("self", receiver.self_token.span)),
+            FnArg::Typed(_) => None,
+        });
+        receiver.or_else(|| find_self(self.sig.to_token_stream()))
+    }
+}
+
+fn find_self(tokens: TokenStream) -> Option<Ident> {
+    tokens.into_iter().find_map(|token| match token {
+        TokenTree::Ident(ident) if ident == "Self" => Some(ident),
+        TokenTree::Group(group) => find_self(group.stream()),
+        _ => None,
+    })
 }
 
 impl Parse for Function {

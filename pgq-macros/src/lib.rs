@@ -1,5 +1,8 @@
-//! The attribute macros of `pgq`.
+//! The attribute macros of [`pgq`]. Use them through `pgq`, which re-exports them.
+//!
+//! [`pgq`]: https://docs.rs/pgq
 
+mod cron;
 mod diagnostics;
 mod function;
 mod literal;
@@ -9,14 +12,14 @@ mod task;
 
 use proc_macro::TokenStream;
 
-/// Registers an async fn as a task.
+#[doc = include_str!("../docs/task.md")]
 #[proc_macro_attribute]
 pub fn task(args: TokenStream, item: TokenStream) -> TokenStream {
     task::expand(args.into(), item.into()).into()
 }
 
-/// Registers an async fn as a schedule.
+#[doc = include_str!("../docs/cron.md")]
 #[proc_macro_attribute]
-pub fn cron(_: TokenStream, item: TokenStream) -> TokenStream {
-    item
+pub fn cron(args: TokenStream, item: TokenStream) -> TokenStream {
+    cron::expand(args.into(), item.into()).into()
 }

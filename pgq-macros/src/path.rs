@@ -1,13 +1,9 @@
 //! Where the library is found: `crate = path`, else `::pgq`.
 
-use syn::{Expr, Path, parse_quote};
+use proc_macro2::{Group, Span, TokenStream, TokenTree};
+use syn::{Expr, Path};
 
 use crate::literal;
-
-/// The path of the library unless the attribute names another.
-pub(crate) fn default() -> Path {
-    parse_quote!(::pgq)
-}
 
 /// Reads the value of `crate`: a path, also as a string.
 pub(crate) fn parse(value: &Expr) -> Result<Path, String> {
@@ -21,4 +17,16 @@ pub(crate) fn parse(value: &Expr) -> Result<Path, String> {
         Expr::Path(expr) if expr.qself.is_none() => Ok(expr.path.clone()),
         _ => Err(problem()),
     }
+}
+
+/// The same tokens, resolved as before, with errors about them reported at `span`.
+pub(crate) fn located(tokens: TokenStream, span: Span) -> TokenStream {
+    let locate = |mut token: TokenTree| {
+        if let TokenTree::Group(group) = &token {
+            token = Group::new(group.delimiter(), located(group.stream(), span)).into();
+        }
+        token.set_span(token.span().located_at(span));
+        token
+    };
+    tokens.into_iter().map(locate).collect()
 }

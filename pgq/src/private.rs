@@ -11,8 +11,8 @@ pub use std::vec::Vec;
 pub use crate::client::{EnqueueError, Enqueuer, JobBuilder, JobHandle};
 pub use crate::job::{DecodeError, EncodeError, Input, InputReader, InputWriter};
 pub use crate::task::{
-    Context, Injected, IntoOutcome, MissingState, Registration, ScheduleDescriptor, Source, Task,
-    TaskDescriptor, TaskError, TaskOptions,
+    Context, Injected, IntoOutcome, IntoTaskError, MissingState, Registration, ScheduleDescriptor,
+    Source, Task, TaskDescriptor, TaskError, TaskOptions,
 };
 
 /// Enqueues one job for each input, which `make` makes of what the caller gives.
@@ -33,6 +33,19 @@ pub fn enqueue_many<T: Task, I>(
 /// Returns its argument. Its bound is where a task that is not `Send` is reported.
 pub fn sendable<F: Future + Send>(future: F) -> impl Future<Output = F::Output> + Send {
     future
+}
+
+/// Says how an attempt ended.
+///
+/// # Errors
+///
+/// Returns the error of the task.
+pub fn outcome<R>(returned: R) -> Result<R::Ok, TaskError>
+where
+    R: IntoOutcome,
+    R::Error: IntoTaskError,
+{
+    returned.into_outcome()
 }
 
 /// A type that the input of a task may hold.

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use pgq::Pgq;
 use pgq::postgres::STATEMENTS;
 use pgq_tests::database::TestDatabase;
 use pgq_tests::root;
@@ -11,8 +10,7 @@ use sqlx::{AssertSqlSafe, Executor, SqlSafeStr};
 
 #[tokio::test]
 async fn every_statement_prepares() -> anyhow::Result<()> {
-    let database = TestDatabase::new().await?;
-    Pgq::from_pool(database.pool().clone()).migrate().await?;
+    let database = TestDatabase::migrated().await?;
 
     for (name, sql) in STATEMENTS {
         let prepared = database
@@ -32,8 +30,10 @@ fn every_sql_file_is_a_statement() -> anyhow::Result<()> {
         files.insert(name.trim_end_matches(".sql").to_owned());
     }
 
-    let statements: BTreeSet<String> =
-        STATEMENTS.iter().map(|(name, _)| (*name).to_owned()).collect();
+    let statements: BTreeSet<String> = STATEMENTS
+        .iter()
+        .map(|(name, _)| (*name).to_owned())
+        .collect();
     assert_eq!(files, statements);
     Ok(())
 }

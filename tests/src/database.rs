@@ -7,9 +7,14 @@ use std::thread;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Context as _;
+use pgq::Pgq;
 use pgq::embedded::Cluster;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, PgPool};
+use tokio::sync::OnceCell;
+
+/// Opts in to a server that somebody else started.
+const TEST_DATABASE_URL: &str = "PGQ_TEST_DATABASE_URL";
 
 /// The connections that the pool of one test may open.
 const POOL_CONNECTIONS: u32 = 10;
@@ -17,8 +22,11 @@ const POOL_CONNECTIONS: u32 = 10;
 /// The connections that the server allows: many tests run at once.
 const SERVER_CONNECTIONS: &str = "300";
 
-/// What a database is made from. A template with the migrations applied belongs here.
-const TEMPLATE: &str = "template0";
+/// What an empty database is made from.
+const EMPTY: &str = "template0";
+
+/// What a migrated database is made from; made itself by the first test that needs it.
+const MIGRATED: &str = "pgq_migrated";
 
 /// The server of this process, started by the first test that needs it.
 ///
@@ -44,13 +52,34 @@ impl TestDatabase {
     ///
     /// Fails if there is no server or it refuses.
     pub async fn new() -> anyhow::Result<Self> {
+        Self::from_template(EMPTY).await
+    }
+
+    /// Creates a database that pgq's migrations were applied to.
+    ///
+    /// # Errors
+    ///
+    /// Fails if there is no server or it refuses.
+    pub async fn migrated() -> anyhow::Result<Self> {
+        if is_foreign_server() {
+            // Leaves no template behind on somebody's server.
+            let database = Self::new().await?;
+            Pgq::from_pool(database.pool().clone()).migrate().await?;
+            return Ok(database);
+        }
+        static MADE: OnceCell<()> = OnceCell::const_new();
+        MADE.get_or_try_init(make_migrated_template).await?;
+        Self::from_template(MIGRATED).await
+    }
+
+    async fn from_template(template: &str) -> anyhow::Result<Self> {
         let server_url = server_url().await?;
         let server: PgConnectOptions = server_url.parse()?;
         let name = unique_name();
 
         let mut connection = PgConnection::connect_with(&server).await?;
         // The name is ours: letters, digits and underscores.
-        let create = format!("create database {name} template {TEMPLATE}");
+        let create = format!("create database {name} template {template}");
         sqlx::raw_sql(AssertSqlSafe(create))
             .execute(&mut connection)
             .await?;
@@ -110,9 +139,33 @@ impl Drop for TestDatabase {
     }
 }
 
+async fn make_migrated_template() -> anyhow::Result<()> {
+    let server_url = server_url().await?;
+    let mut connection = PgConnection::connect(&server_url).await?;
+    sqlx::raw_sql(AssertSqlSafe(format!(
+        "create database {MIGRATED} template {EMPTY}"
+    )))
+    .execute(&mut connection)
+    .await?;
+    connection.close().await?;
+    let pool = PgPoolOptions::new()
+        .max_connections(1)
+        .connect(&with_database(&server_url, MIGRATED))
+        .await?;
+    Pgq::from_pool(pool.clone()).migrate().await?;
+    // A database is no template while somebody is connected to it.
+    pool.close().await;
+    Ok(())
+}
+
+/// Whether the tests run on a server that somebody else started.
+fn is_foreign_server() -> bool {
+    std::env::var_os(TEST_DATABASE_URL).is_some()
+}
+
 /// Returns the URL of a database on the server that is nobody's in particular.
 async fn server_url() -> anyhow::Result<String> {
-    if let Ok(url) = std::env::var("PGQ_TEST_DATABASE_URL") {
+    if let Ok(url) = std::env::var(TEST_DATABASE_URL) {
         return Ok(url);
     }
     tokio::task::spawn_blocking(|| shared_cluster().map(|cluster| cluster.url("postgres")))

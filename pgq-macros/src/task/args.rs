@@ -1,10 +1,9 @@
 //! The options of `#[pgq::task(…)]`, as written.
 
 use proc_macro2::{TokenStream, TokenTree};
-use syn::meta::ParseNestedMeta;
+use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
-use syn::spanned::Spanned;
-use syn::{Expr, Token};
+use syn::{Expr, Ident, Token};
 
 use crate::diagnostics::Diagnostics;
 use crate::suggest;
@@ -33,34 +32,49 @@ pub(crate) struct Args {
 impl Args {
     /// Reads what it can, and reports the rest.
     pub(crate) fn parse(tokens: TokenStream, diagnostics: &mut Diagnostics) -> Self {
+        let parser = |input: ParseStream<'_>| Ok(Self::read(input, diagnostics));
+        parser.parse2(tokens).unwrap_or_default()
+    }
+
+    /// Reads options to the end of the input.
+    pub(crate) fn read(input: ParseStream<'_>, diagnostics: &mut Diagnostics) -> Self {
         let mut args = Self::default();
-        let parser = syn::meta::parser(|meta| {
-            if let Err(error) = args.set(&meta) {
-                diagnostics.push(error);
-                skip_value(meta.input)?;
+        while !input.is_empty() {
+            let read = diagnostics.ok(args.set(input)).is_some();
+            if read && !input.is_empty() && !input.peek(Token![,]) {
+                diagnostics.push(input.error("expected `,` between two options"));
             }
-            Ok(())
-        });
-        let parsed = parser.parse2(tokens);
-        diagnostics.ok(parsed);
+            Self::skip_option(input);
+        }
         args
     }
 
-    fn set(&mut self, meta: &ParseNestedMeta<'_>) -> syn::Result<()> {
-        let given = meta
-            .path
-            .get_ident()
-            .map_or_else(String::new, ToString::to_string);
-        let error = |message: String| syn::Error::new(meta.path.span(), message);
-        let Some((option, example)) = OPTIONS.iter().find(|(option, _)| *option == given) else {
-            return Err(error(unknown(&given)));
-        };
-        if !meta.input.peek(Token![=]) {
-            return Err(error(format!(
-                "option `{option}` needs a value, such as `{example}`"
-            )));
+    /// Skips what is left of an option, and the comma after it, so that the next one is read.
+    pub(crate) fn skip_option(input: ParseStream<'_>) {
+        skip_value(input);
+        let _ = input.parse::<Token![,]>();
+    }
+
+    fn set(&mut self, input: ParseStream<'_>) -> syn::Result<()> {
+        if !input.peek(Ident::peek_any) {
+            return Err(input.error("expected an option, such as `queue = \"mail\"`"));
         }
-        let value: Expr = meta.value()?.parse()?;
+        let given = input.call(Ident::parse_any)?;
+        let error = |message: String| {
+            skip_value(input);
+            Err(syn::Error::new(given.span(), message))
+        };
+        let known = OPTIONS.iter().find(|(option, _)| given == option);
+        let Some((option, example)) = known else {
+            return error(unknown(&given.to_string()));
+        };
+        if !input.peek(Token![=]) {
+            return error(format!(
+                "option `{option}` needs a value, such as `{example}`"
+            ));
+        }
+        input.parse::<Token![=]>()?;
+        let value: Expr = input.parse()?;
         let slot = match *option {
             "crate" => &mut self.krate,
             "max_attempts" => &mut self.max_attempts,
@@ -70,9 +84,9 @@ impl Args {
             _ => &mut self.timeout,
         };
         if slot.is_some() {
-            return Err(error(format!(
+            return error(format!(
                 "option `{option}` is given twice; remove one of them"
-            )));
+            ));
         }
         *slot = Some(value);
         Ok(())
@@ -89,10 +103,7 @@ fn unknown(given: &str) -> String {
     format!("unknown option; {meant}the options are {options}")
 }
 
-/// Skips what is left of a wrong option, so that the next one is read.
-fn skip_value(input: ParseStream<'_>) -> syn::Result<()> {
-    while !input.is_empty() && !input.peek(Token![,]) {
-        input.parse::<TokenTree>()?;
-    }
-    Ok(())
+/// Skips what is left of a wrong option.
+fn skip_value(input: ParseStream<'_>) {
+    while !input.is_empty() && !input.peek(Token![,]) && input.parse::<TokenTree>().is_ok() {}
 }

@@ -2,7 +2,7 @@
 //!
 //! Generated code has no logic: it names types, hands values on, and calls `pgq::__private`.
 
-use proc_macro2::{Literal, TokenStream};
+use proc_macro2::{Literal, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
@@ -13,13 +13,19 @@ use super::handle;
 use super::model::{Options, Shape};
 use super::parameter::Parameter;
 use crate::function::local;
+use crate::path;
 
-pub(crate) fn task(options: &Options, shape: &Shape<'_>) -> TokenStream {
-    let krate = &options.krate;
-    let private = quote!(#krate::__private);
+/// The code of a task. `more` is registered with it.
+pub(crate) fn task(
+    options: &Options,
+    shape: &Shape<'_>,
+    more: Option<&TokenStream>,
+) -> TokenStream {
+    let private = options.private(Span::call_site());
     let name = &shape.function.sig.ident;
 
     let item = handle::item(shape.function);
+    let allowed = handle::allowed(shape.function);
     let methods = handle::methods(&private, shape);
     let constants = constants(&private, shape);
     let input = input(&private, shape);
@@ -28,6 +34,7 @@ pub(crate) fn task(options: &Options, shape: &Shape<'_>) -> TokenStream {
     quote! {
         #item
 
+        #allowed
         const _: () = {
             #constants
             #input
@@ -37,6 +44,7 @@ pub(crate) fn task(options: &Options, shape: &Shape<'_>) -> TokenStream {
             #private::inventory::submit! {
                 #private::Registration::Task(#private::TaskDescriptor::of::<#name>(#source))
             }
+            #more
         };
     }
 }
@@ -127,8 +135,12 @@ fn task_impl(private: &TokenStream, options: &Options, shape: &Shape<'_>) -> Tok
     let task_options = task_options(private, options);
     let fingerprint = fingerprint(shape);
     let output = &shape.output;
+    // Its span is where an output that cannot be stored, or is private, is reported.
+    let output = quote_spanned! {output.span()=>
+        type Output = <#output as #private::IntoOutcome>::Ok;
+    };
     let injected = injected(private, shape);
-    let run = run(private, shape);
+    let run = run(private, options, shape);
     quote! {
         #[automatically_derived]
         impl #private::Task for #name {
@@ -136,7 +148,7 @@ fn task_impl(private: &TokenStream, options: &Options, shape: &Shape<'_>) -> Tok
             const OPTIONS: #private::TaskOptions = #task_options;
             const FINGERPRINT: ::core::primitive::i64 = #fingerprint;
             type Input = __PgqInput;
-            type Output = <#output as #private::IntoOutcome>::Ok;
+            #output
             #injected
             #run
         }
@@ -172,14 +184,14 @@ fn injected(private: &TokenStream, shape: &Shape<'_>) -> Option<TokenStream> {
     }
     Some(quote! {
         fn injected() -> #private::Vec<#private::Injected> {
-            #private::Vec::from([#(#states.injected()),*])
+            ::core::convert::From::from([#(#states.injected()),*])
         }
     })
 }
 
-fn run(private: &TokenStream, shape: &Shape<'_>) -> TokenStream {
+fn run(private: &TokenStream, options: &Options, shape: &Shape<'_>) -> TokenStream {
     let name = &shape.function.sig.ident;
-    let (context, input, outcome) = (local("context"), local("input"), local("outcome"));
+    let (context, input, returned) = (local("context"), local("input"), local("returned"));
     let arguments = shape.parameters.iter().enumerate().map(|(i, parameter)| {
         let constant = constant(i);
         match parameter {
@@ -187,9 +199,9 @@ fn run(private: &TokenStream, shape: &Shape<'_>) -> TokenStream {
             Parameter::Owned { ident, .. } => quote!(#input.#ident),
         }
     });
-    let call = quote!(#name(#(#arguments),*));
     // A future that is not `Send` is an error under the name of the fn.
-    let future = quote_spanned!(name.span()=> #private::sendable(#call));
+    let sendable = options.private(name.span());
+    let call = quote_spanned!(name.span()=> #sendable::sendable(#name(#(#arguments),*)).await);
     let ignore_input = shape
         .owned()
         .next()
@@ -200,6 +212,8 @@ fn run(private: &TokenStream, shape: &Shape<'_>) -> TokenStream {
         .iter()
         .all(|parameter| matches!(parameter, Parameter::Owned { .. }))
         .then(|| quote!(let _ = #context;));
+    // An error that cannot be the error of a task is reported under the return type.
+    let outcome = path::located(quote!(#private::outcome(#returned)), shape.output.span());
     quote! {
         async fn run(
             #context: &#private::Context,
@@ -207,8 +221,8 @@ fn run(private: &TokenStream, shape: &Shape<'_>) -> TokenStream {
         ) -> ::core::result::Result<Self::Output, #private::TaskError> {
             #ignore_context
             #ignore_input
-            let #outcome = #future.await;
-            #private::IntoOutcome::into_outcome(#outcome)
+            let #returned = #call;
+            #outcome
         }
     }
 }

@@ -15,12 +15,14 @@ pub(crate) fn item(function: &Function) -> TokenStream {
         "The task `{}`: makes its jobs, and stands for it as a type.",
         function.name()
     );
-    let carried = carried(&function.attrs);
+    let deprecated = deprecated(&function.attrs);
+    let allowed = function.attrs.iter().filter_map(allow);
     let hidden = function.attrs.iter().filter(|attr| is_hidden(attr));
     quote! {
         #[doc = #doc]
         #(#hidden)*
-        #(#carried)*
+        #deprecated
+        #(#allowed)*
         #[allow(non_camel_case_types)]
         #vis enum #name {}
     }
@@ -28,14 +30,13 @@ pub(crate) fn item(function: &Function) -> TokenStream {
 
 /// `enqueue`, `job` and `enqueue_many`.
 pub(crate) fn methods(private: &TokenStream, shape: &Shape<'_>) -> TokenStream {
-    let Function { attrs, vis, sig } = shape.function;
+    let Function { vis, sig, .. } = shape.function;
     let name = &sig.ident;
     let (enqueuer, inputs) = (local("enqueuer"), local("inputs"));
     let idents: Vec<&Ident> = shape.owned().map(|(ident, _)| ident).collect();
     let types: Vec<&Type> = shape.owned().map(|(_, ty)| ty).collect();
     let item = one_or_tuple(&types);
     let pattern = one_or_tuple(&idents);
-    let allows = attrs.iter().filter_map(allow);
     let future = |output: TokenStream| {
         quote! {
             impl ::core::future::Future<
@@ -47,8 +48,6 @@ pub(crate) fn methods(private: &TokenStream, shape: &Shape<'_>) -> TokenStream {
     let one = future(handle.clone());
     let many = future(quote!(#private::Vec<#handle>));
     quote! {
-        #(#allows)*
-        #[allow(dead_code, private_interfaces)]
         impl #name {
             /// Enqueues a job with the options of the task.
             ///
@@ -91,18 +90,20 @@ fn one_or_tuple<T: quote::ToTokens>(all: &[T]) -> TokenStream {
     }
 }
 
-/// The attributes of the fn that hold for its task as well.
-fn carried(attrs: &[Attribute]) -> impl Iterator<Item = TokenStream> {
-    attrs.iter().filter_map(|attr| {
-        if attr.path().is_ident("deprecated") {
-            return Some(quote!(#attr));
-        }
-        allow(attr)
-    })
+/// The lints that generated code does not report: those that the fn allows or expects, and those
+/// that would report the fn a second time.
+pub(crate) fn allowed(function: &Function) -> TokenStream {
+    let deprecated = deprecated(&function.attrs).map(|_| quote!(#[allow(deprecated)]));
+    let allowed = function.attrs.iter().filter_map(allow);
+    quote! {
+        #[allow(dead_code, non_snake_case, private_interfaces)]
+        #[allow(clippy::too_many_arguments, clippy::type_complexity)]
+        #deprecated
+        #(#allowed)*
+    }
 }
 
-/// The lints that the fn allows or expects, and that the code made of it must not report either.
-pub(crate) fn allow(attr: &Attribute) -> Option<TokenStream> {
+fn allow(attr: &Attribute) -> Option<TokenStream> {
     match &attr.meta {
         Meta::List(list) if attr.path().is_ident("allow") || attr.path().is_ident("expect") => {
             let lints = &list.tokens;
@@ -110,6 +111,10 @@ pub(crate) fn allow(attr: &Attribute) -> Option<TokenStream> {
         }
         _ => None,
     }
+}
+
+fn deprecated(attrs: &[Attribute]) -> Option<&Attribute> {
+    attrs.iter().find(|attr| attr.path().is_ident("deprecated"))
 }
 
 fn is_hidden(attr: &Attribute) -> bool {

@@ -13,7 +13,9 @@ mod types;
 use proc_macro2::TokenStream;
 
 pub(crate) use self::args::Args;
+pub(crate) use self::expand::{source, task as code};
 pub(crate) use self::model::{Options, Shape};
+pub(crate) use self::stub::task as stub;
 use crate::diagnostics::Diagnostics;
 use crate::function::Function;
 
@@ -23,8 +25,8 @@ pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
     finish(item, diagnostics, |function, diagnostics| {
         let options = Options::new(&args, function, diagnostics);
         match Shape::new(function, diagnostics) {
-            Some(shape) => expand::task(&options, &shape),
-            None => stub::task(&options, function),
+            Some(shape) => code(&options, &shape, None),
+            None => stub(&options, function),
         }
     })
 }
@@ -39,9 +41,19 @@ pub(crate) fn finish(
     lower: impl FnOnce(&Function, &mut Diagnostics) -> TokenStream,
 ) -> TokenStream {
     let function = diagnostics.ok(syn::parse2::<Function>(item.clone()));
-    let generated = function.map(|function| lower(&function, &mut diagnostics));
+    let generated = function.and_then(|function| match function.method() {
+        // Beside a method there is no place for what would be generated.
+        Some(word) => {
+            diagnostics.push(syn::Error::new(word.span(), METHOD));
+            None
+        }
+        None => Some(lower(&function, &mut diagnostics)),
+    });
     let mut tokens = item;
     tokens.extend(generated);
     tokens.extend(diagnostics.into_tokens());
     tokens
 }
+
+const METHOD: &str = "a task cannot be a method; write a free `async fn`, and take what it needs of \
+                      `self` as `&T`: state that `run()` is given";

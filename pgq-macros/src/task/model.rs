@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use proc_macro2::{Span, TokenStream};
+use quote::{quote, quote_spanned};
 use syn::{Expr, Path, Type, parse_quote};
 
 use super::args::Args;
@@ -16,7 +18,8 @@ pub(crate) const PRIORITY_MAX: i16 = 9;
 
 /// The options of a task. Those that are `None` are left to the library's defaults.
 pub(crate) struct Options {
-    pub(crate) krate: Path,
+    /// Where the library is found, if not at `::pgq`.
+    krate: Option<Path>,
     pub(crate) name: String,
     pub(crate) queue: Option<String>,
     pub(crate) priority: Option<i16>,
@@ -47,7 +50,7 @@ impl Options {
                 .push(syn::Error::new(function.sig.ident.span(), message));
         }
         Self {
-            krate: krate.unwrap_or_else(path::default),
+            krate,
             name: name.unwrap_or(own_name),
             queue: check.option("queue", args.queue.as_ref(), literal::name),
             priority: check.option("priority", args.priority.as_ref(), |value| {
@@ -58,6 +61,17 @@ impl Options {
             }),
             timeout: check.option("timeout", args.timeout.as_ref(), literal::duration),
         }
+    }
+}
+
+impl Options {
+    /// The module that generated code names things of. What the compiler says about them, it says
+    /// at `span`.
+    pub(crate) fn private(&self, span: Span) -> TokenStream {
+        let default = || quote_spanned!(span=> ::pgq::__private);
+        self.krate.as_ref().map_or_else(default, |krate| {
+            path::located(quote!(#krate::__private), span)
+        })
     }
 }
 
@@ -86,11 +100,13 @@ impl<'a> Shape<'a> {
             valid = false;
         }
         let parameters: Vec<_> = function
-            .sig
-            .inputs
-            .iter()
+            .arguments()
             .map(|argument| diagnostics.ok(Parameter::new(argument)))
             .collect();
+        for error in signature::repeated(function) {
+            diagnostics.push(error);
+            valid = false;
+        }
         let parameters = parameters.into_iter().collect::<Option<Vec<_>>>();
         let output = diagnostics.ok(signature::output(&function.sig));
         Some(Self {

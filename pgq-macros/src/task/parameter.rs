@@ -1,6 +1,6 @@
 //! One parameter of a task: `&T` is injected, everything else is input.
 
-use syn::{FnArg, Ident, Pat, Type};
+use syn::{Ident, Pat, PatType, Type};
 
 use super::types;
 
@@ -12,17 +12,7 @@ pub(crate) enum Parameter<'a> {
 }
 
 impl<'a> Parameter<'a> {
-    pub(crate) fn new(argument: &'a FnArg) -> syn::Result<Self> {
-        let argument = match argument {
-            FnArg::Typed(argument) => argument,
-            FnArg::Receiver(receiver) => {
-                return Err(syn::Error::new_spanned(
-                    receiver.self_token,
-                    "a task cannot be a method; write a free `async fn`, and take what `self` was \
-                     as `&T`: state that `run()` is given",
-                ));
-            }
-        };
+    pub(crate) fn new(argument: &'a PatType) -> syn::Result<Self> {
         if let Some(cfg) = argument
             .attrs
             .iter()
@@ -51,7 +41,7 @@ impl<'a> Parameter<'a> {
     }
 }
 
-#[derive(PartialEq)]
+#[derive(Clone, Copy, PartialEq)]
 enum Wildcard {
     Allowed,
     Refused,

@@ -1,9 +1,12 @@
 //! What the signature of a task must not have.
 
+use std::collections::BTreeSet;
+
 use quote::ToTokens;
-use syn::{GenericParam, ReturnType, Safety, Signature, Type};
+use syn::{GenericParam, Pat, ReturnType, Safety, Signature, Type};
 
 use super::{model, types};
+use crate::function::Function;
 
 /// Everything that is wrong apart from the parameters and the return type.
 pub(crate) fn problems(sig: &Signature) -> Vec<syn::Error> {
@@ -51,4 +54,30 @@ pub(crate) fn output(sig: &Signature) -> syn::Result<Type> {
             Ok((**ty).clone())
         }
     }
+}
+
+/// Parameters of one name. `macro_rules` can write them, each in a context of its own.
+pub(crate) fn repeated(function: &Function) -> Vec<syn::Error> {
+    let mut seen = BTreeSet::new();
+    let idents = function
+        .arguments()
+        .filter_map(|argument| match &*argument.pat {
+            Pat::Ident(pat) => Some(&pat.ident),
+            _ => None,
+        });
+    idents
+        .filter(|ident| !seen.insert(ident.to_string()))
+        .map(|ident| {
+            let message = format!(
+                "another parameter is named `{ident}`, and input is stored by name; rename one"
+            );
+            syn::Error::new(ident.span(), message)
+        })
+        .collect()
+}
+
+/// Returns `true` if there is a type in the signature that is not known here.
+pub(crate) fn is_generic(sig: &Signature) -> bool {
+    let mut parameters = sig.generics.params.iter();
+    parameters.any(|parameter| !matches!(parameter, GenericParam::Lifetime(_)))
 }

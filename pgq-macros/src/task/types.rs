@@ -27,13 +27,25 @@ pub(crate) fn injected(reference: &TypeReference) -> syn::Result<&Type> {
             ),
         ));
     }
+    if let Some(lifetime) = &reference.lifetime
+        && lifetime.ident == "static"
+    {
+        let shown = display(elem);
+        return Err(syn::Error::new_spanned(
+            lifetime,
+            format!(
+                "shared state is borrowed while the task runs; take `&{shown}`, and put what must \
+                 live longer into an `Arc`"
+            ),
+        ));
+    }
     let instead = match elem {
         Type::Path(path) if path.path.is_ident("str") => {
-            "`&str` cannot be shared state, and input is owned; take `String`".to_owned()
+            "input is stored, so it is owned; take `String`".to_owned()
         }
         Type::Slice(slice) => {
             let elem = display(&slice.elem);
-            format!("`&[{elem}]` cannot be shared state, and input is owned; take `Vec<{elem}>`")
+            format!("input is stored, so it is owned; take `Vec<{elem}>`")
         }
         Type::TraitObject(_) => {
             let elem = display(elem);
@@ -55,6 +67,18 @@ pub(crate) fn injected(reference: &TypeReference) -> syn::Result<&Type> {
     Err(syn::Error::new_spanned(reference, instead))
 }
 
+/// Returns `true` for `&str` and `&[T]`, which mean input that is not owned.
+pub(crate) fn is_borrowed_input(ty: &Type) -> bool {
+    let Type::Reference(reference) = peel(ty) else {
+        return false;
+    };
+    match peel(&reference.elem) {
+        Type::Path(path) => path.path.is_ident("str"),
+        Type::Slice(_) => true,
+        _ => false,
+    }
+}
+
 /// Checks the type of a part of the input.
 pub(crate) fn owned(ty: &Type) -> syn::Result<()> {
     check(ty, &|borrowed| {
@@ -73,11 +97,40 @@ pub(crate) fn returned(ty: &Type) -> syn::Result<()> {
             "a task must come to an end; return `()` or a `Result`",
         ));
     }
+    if is_plain(peel(ty)) {
+        let shown = display(ty);
+        return Err(syn::Error::new_spanned(
+            ty,
+            format!(
+                "a task returns `()`, or a `Result` that says whether it failed; return \
+                 `Result<{shown}, E>`, where `E` is an error of yours or `anyhow::Error`"
+            ),
+        ));
+    }
     check(ty, &|borrowed| {
         format!(
             "the result of a task is stored, so it cannot hold {borrowed}; return an owned type"
         )
     })
+}
+
+/// Returns `true` for the types that are known to be no `Result`. The compiler says so of others,
+/// but it says it once for each fn that is made of the task.
+fn is_plain(ty: &Type) -> bool {
+    const PLAIN: [&str; 19] = [
+        "bool", "char", "f32", "f64", "i8", "i16", "i32", "i64", "i128", "isize", "u8", "u16",
+        "u32", "u64", "u128", "usize", "Option", "String", "Vec",
+    ];
+
+    match ty {
+        Type::Path(path) => {
+            let last = path.path.segments.last();
+            last.is_some_and(|last| PLAIN.iter().any(|plain| last.ident == plain))
+        }
+        Type::Tuple(tuple) => !tuple.elems.is_empty(),
+        Type::Array(_) => true,
+        _ => false,
+    }
 }
 
 /// Refuses `impl Trait` and everything that borrows for less than `'static`.

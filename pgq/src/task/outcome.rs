@@ -1,6 +1,8 @@
 //! What a task may return.
 
+use std::convert::Infallible;
 use std::error::Error as StdError;
+use std::fmt;
 
 use super::TaskError;
 
@@ -9,33 +11,46 @@ use super::TaskError;
 /// So `anyhow::Error`, `Box<dyn Error + Send + Sync>`, strings and every error type work.
 #[diagnostic::on_unimplemented(
     message = "a task cannot return `{Self}`",
-    label = "not `()` and not a `Result` with an error that can be reported",
-    note = "return `()` or `Result<T, E>` where `T` is serde and `E` is `std::error::Error + Send + Sync`, `anyhow::Error`, or `TaskError`"
+    label = "neither `()` nor a `Result`",
+    note = "return `()`, or a `Result`, such as `Result<{Self}, anyhow::Error>`"
 )]
 pub trait IntoOutcome {
     /// The result that is stored.
     type Ok;
+
+    /// The error that a task fails with.
+    ///
+    /// What it must be is asked of [`into_outcome`](Self::into_outcome) only: so a type that is
+    /// not an error is reported once, and not wherever `Ok` is named.
+    type Error;
 
     /// Says how the attempt ended.
     ///
     /// # Errors
     ///
     /// Returns the error of the task.
-    fn into_outcome(self) -> Result<Self::Ok, TaskError>;
+    fn into_outcome(self) -> Result<Self::Ok, TaskError>
+    where
+        Self::Error: IntoTaskError;
 }
 
 impl IntoOutcome for () {
     type Ok = ();
+    type Error = Infallible;
 
     fn into_outcome(self) -> Result<(), TaskError> {
         Ok(())
     }
 }
 
-impl<T, E: IntoTaskError> IntoOutcome for Result<T, E> {
+impl<T, E> IntoOutcome for Result<T, E> {
     type Ok = T;
+    type Error = E;
 
-    fn into_outcome(self) -> Result<T, TaskError> {
+    fn into_outcome(self) -> Result<T, TaskError>
+    where
+        E: IntoTaskError,
+    {
         self.map_err(E::into_task_error)
     }
 }
@@ -44,15 +59,60 @@ impl<T, E: IntoTaskError> IntoOutcome for Result<T, E> {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be the error of a task",
     label = "not an error that can be reported",
-    note = "implement `std::error::Error` for it and make it `Send + Sync`, or return `anyhow::Error`"
+    note = "implement `std::error::Error` for it and make it `Send + Sync`, or return `anyhow::Error` or `pgq::TaskError`"
 )]
 pub trait IntoTaskError {
     /// Turns the error into the form that the runtime keeps.
     fn into_task_error(self) -> TaskError;
 }
 
+#[diagnostic::do_not_recommend]
 impl<E: Into<Box<dyn StdError + Send + Sync>>> IntoTaskError for E {
     fn into_task_error(self) -> TaskError {
-        TaskError::retryable(self)
+        match self.into().downcast::<Returned>() {
+            Ok(returned) => returned.0,
+            Err(error) => TaskError::retryable(error),
+        }
+    }
+}
+
+/// A [`TaskError`] on its way through the conversion that all errors take. It is no error itself:
+/// then it could not be told from those that it is made of.
+#[derive(Debug)]
+struct Returned(TaskError);
+
+impl fmt::Display for Returned {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl StdError for Returned {}
+
+impl From<TaskError> for Box<dyn StdError + Send + Sync> {
+    fn from(error: TaskError) -> Self {
+        Box::new(Returned(error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{IntoTaskError, TaskError};
+
+    #[test]
+    fn a_task_error_stays_what_it_is() {
+        let permanent = TaskError::permanent("no such user").into_task_error();
+        let retryable = TaskError::retryable("no connection").into_task_error();
+
+        assert!(!permanent.is_retryable());
+        assert_eq!(permanent.report(), "no such user");
+        assert!(retryable.is_retryable());
+        assert_eq!(retryable.report(), "no connection");
+    }
+
+    #[test]
+    fn another_error_is_retried() {
+        assert!("timed out".into_task_error().is_retryable());
+        assert!(std::fmt::Error.into_task_error().is_retryable());
     }
 }

@@ -63,10 +63,9 @@ impl Storage {
     }
 
     pub(crate) async fn postgres() -> anyhow::Result<Self> {
-        let database = pgq_tests::database::TestDatabase::new().await?;
+        let database = pgq_tests::database::TestDatabase::migrated().await?;
         let driver: Arc<dyn Driver> =
             Arc::new(pgq::postgres::PostgresDriver::new(database.pool().clone()));
-        driver.migrate().await?;
         Ok(Self {
             driver,
             time: Time::Real,

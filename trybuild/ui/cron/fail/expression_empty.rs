@@ -1,0 +1,4 @@
+#[pgq::cron("")]
+async fn tidy() {}
+
+fn main() {}

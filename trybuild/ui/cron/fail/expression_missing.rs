@@ -1,0 +1,7 @@
+#[pgq::cron]
+async fn tidy() {}
+
+#[pgq::cron(queue = "low")]
+async fn tidier() {}
+
+fn main() {}

@@ -1,0 +1,4 @@
+#[pgq::cron("0 3 * * *")]
+fn tidy() {}
+
+fn main() {}

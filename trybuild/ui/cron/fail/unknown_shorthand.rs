@@ -1,0 +1,4 @@
+#[pgq::cron("@nightly")]
+async fn tidy() {}
+
+fn main() {}

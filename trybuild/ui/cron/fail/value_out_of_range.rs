@@ -1,0 +1,4 @@
+#[pgq::cron("0 25 * * *")]
+async fn tidy() {}
+
+fn main() {}

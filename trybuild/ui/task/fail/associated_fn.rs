@@ -1,0 +1,8 @@
+struct Tidier;
+
+impl Tidier {
+    #[pgq::task]
+    async fn tidy() {}
+}
+
+fn main() {}

@@ -1,0 +1,4 @@
+#[pgq::task]
+const fn tidy() {}
+
+fn main() {}

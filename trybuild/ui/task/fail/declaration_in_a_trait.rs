@@ -1,0 +1,6 @@
+trait Tidy {
+    #[pgq::task]
+    async fn tidy();
+}
+
+fn main() {}

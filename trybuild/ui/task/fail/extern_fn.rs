@@ -1,0 +1,4 @@
+#[pgq::task]
+async extern "C" fn tidy() {}
+
+fn main() {}

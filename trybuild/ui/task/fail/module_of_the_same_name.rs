@@ -1,0 +1,8 @@
+pub mod send {
+    #[pgq::task]
+    pub async fn send() {}
+}
+
+pub use send::send;
+
+fn main() {}

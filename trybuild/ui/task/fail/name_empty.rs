@@ -1,0 +1,4 @@
+#[pgq::task(name = "")]
+async fn tidy() {}
+
+fn main() {}

@@ -1,0 +1,4 @@
+#[pgq::task(name = "tidy up")]
+async fn tidy() {}
+
+fn main() {}

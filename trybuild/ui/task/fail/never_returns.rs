@@ -1,0 +1,8 @@
+#[pgq::task]
+async fn tidy() -> ! {
+    loop {
+        std::future::pending::<()>().await;
+    }
+}
+
+fn main() {}

@@ -1,0 +1,4 @@
+#[pgq::task("mail")]
+async fn tidy() {}
+
+fn main() {}

@@ -1,0 +1,4 @@
+#[pgq::task(priorty = 3)]
+async fn tidy() {}
+
+fn main() {}

@@ -1,0 +1,4 @@
+#[pgq::task(colour = "red", x, y::z = 1, w(1, 2))]
+async fn tidy() {}
+
+fn main() {}

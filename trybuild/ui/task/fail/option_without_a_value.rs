@@ -1,0 +1,4 @@
+#[pgq::task(queue, timeout("30s"))]
+async fn tidy() {}
+
+fn main() {}

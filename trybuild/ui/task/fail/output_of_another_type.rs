@@ -1,0 +1,8 @@
+pub struct Receipt;
+
+#[pgq::task]
+async fn send() -> Receipt {
+    Receipt
+}
+
+fn main() {}

@@ -1,0 +1,6 @@
+#[pgq::task]
+async fn send(mailer: &'static String) {
+    let _ = mailer;
+}
+
+fn main() {}

@@ -1,0 +1,6 @@
+#[pgq::task]
+async fn send(mailer: &&String) {
+    let _ = mailer;
+}
+
+fn main() {}

@@ -1,0 +1,4 @@
+#[pgq::task]
+async fn send(_: String) {}
+
+fn main() {}

@@ -1,0 +1,4 @@
+#[pgq::task(priority = "high")]
+async fn tidy() {}
+
+fn main() {}

@@ -1,0 +1,4 @@
+#[pgq::task(queue = "")]
+async fn tidy() {}
+
+fn main() {}

@@ -1,0 +1,4 @@
+#[pgq::task(timeout = "30s1m")]
+async fn tidy() {}
+
+fn main() {}

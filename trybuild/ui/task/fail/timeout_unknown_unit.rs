@@ -1,0 +1,4 @@
+#[pgq::task(timeout = "30 sec")]
+async fn tidy() {}
+
+fn main() {}

@@ -1,0 +1,4 @@
+#[pgq::task(timeout = "30")]
+async fn tidy() {}
+
+fn main() {}

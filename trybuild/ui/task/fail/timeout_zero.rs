@@ -1,0 +1,4 @@
+#[pgq::task(timeout = "0s")]
+async fn tidy() {}
+
+fn main() {}

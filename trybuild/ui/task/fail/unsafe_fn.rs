@@ -1,0 +1,4 @@
+#[pgq::task]
+async unsafe fn tidy() {}
+
+fn main() {}
