@@ -25,25 +25,19 @@ impl Database {
     ///
     /// Fails if no private server can be started.
     pub async fn open() -> anyhow::Result<Self> {
-        match from_environment() {
-            Some(database) => Ok(database),
-            None => Self::embedded(Cluster::builder()).await,
+        match env::var("DATABASE_URL") {
+            Ok(url) if !url.is_empty() => {
+                eprintln!("database: that of `DATABASE_URL`");
+                Ok(Self {
+                    url,
+                    _cluster: None,
+                })
+            }
+            _ => Self::embedded(Cluster::builder()).await,
         }
     }
 
-    /// Opens the database; if it is a private one, its data is kept in `directory`.
-    ///
-    /// # Errors
-    ///
-    /// Fails if no private server can be started.
-    pub async fn open_or_keep_in(directory: &Path) -> anyhow::Result<Self> {
-        match from_environment() {
-            Some(database) => Ok(database),
-            None => Self::kept_in(directory).await,
-        }
-    }
-
-    /// Starts a private server that keeps its data in `directory`, whatever `DATABASE_URL` is.
+    /// Starts a private server that keeps its data in `directory`.
     ///
     /// # Errors
     ///
@@ -84,15 +78,4 @@ impl Database {
         pgq.migrate().await?;
         Ok(pgq)
     }
-}
-
-fn from_environment() -> Option<Database> {
-    let url = env::var("DATABASE_URL")
-        .ok()
-        .filter(|url| !url.is_empty())?;
-    eprintln!("database: that of `DATABASE_URL`");
-    Some(Database {
-        url,
-        _cluster: None,
-    })
 }
