@@ -22,7 +22,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, ensure};
+use anyhow::Context as _;
 use clap::error::ErrorKind;
 use clap::{CommandFactory as _, Parser};
 use pgq::Pgq;
@@ -95,6 +95,13 @@ fn folder_problem(args: &Args) -> Result<PathBuf, String> {
     if !folder.is_dir() {
         return Err(format!("`{name}` is not a folder"));
     }
+    let data = data::directory(args.data.as_deref()).map_err(|error| error.to_string())?;
+    let data = data.and_then(|data| data.canonicalize().ok());
+    if data.is_some_and(|data| folder.starts_with(data)) {
+        return Err(format!(
+            "`{name}` is where the database is; name another place for it with `--data`"
+        ));
+    }
     Ok(folder)
 }
 
@@ -103,12 +110,6 @@ async fn index_folder(args: &Args, folder: &Path) -> anyhow::Result<ExitCode> {
     let directory = data::directory(args.data.as_deref())?
         .map(|directory| data::create(&directory))
         .transpose()?;
-    if let Some(directory) = &directory {
-        ensure!(
-            !folder.starts_with(directory),
-            "the folder is where the database is; name another place with `--data`"
-        );
-    }
     let database = data::open(directory.as_deref()).await?;
     let pgq = database.connect().await?;
     run::prepare(&pgq).await?;
