@@ -89,6 +89,9 @@ pub trait Driver: fmt::Debug + Send + Sync + 'static {
     /// task that is not among `claim.tasks` is left alone. Each claim is one delivery and one
     /// attempt.
     ///
+    /// A claim may find fewer jobs than there are, but it finds none only if there are none: every
+    /// job that was ready before the call, and that no other claim is about to take.
+    ///
     /// # Errors
     ///
     /// After an error jobs may be held that nobody runs; [`held`](Self::held) finds them.
