@@ -98,7 +98,8 @@ pub trait Driver: fmt::Debug + Send + Sync + 'static {
     async fn claim(&self, claim: Claim) -> Result<Claimed, DriverError>;
 
     /// Ends jobs with their results. Returns how many of them this worker still held under the
-    /// claim that is named; the others are untouched. Calling it again does nothing more.
+    /// claim that is named; the others are untouched. Calling it again does nothing more. A claim of
+    /// a job is named once at most.
     ///
     /// # Errors
     ///
@@ -110,7 +111,8 @@ pub trait Driver: fmt::Debug + Send + Sync + 'static {
     ) -> Result<usize, DriverError>;
 
     /// Ends attempts in any other way. Returns how many of them this worker still held under the
-    /// claim that is named; the others are untouched. Calling it again does nothing more.
+    /// claim that is named; the others are untouched. Calling it again does nothing more. A claim of
+    /// a job is named once at most.
     ///
     /// # Errors
     ///
