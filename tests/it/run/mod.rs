@@ -4,6 +4,7 @@ mod enqueue;
 mod failures;
 mod input;
 mod scheduled;
+mod schedules;
 mod start;
 mod wake;
 
