@@ -3,6 +3,7 @@
 mod enqueue;
 mod failures;
 mod input;
+mod outage;
 mod scheduled;
 mod schedules;
 mod start;
