@@ -2,6 +2,7 @@
 
 mod conformance;
 mod embedded;
+mod fleet;
 mod memory;
 mod run;
 mod statements;
