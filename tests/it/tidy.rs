@@ -54,6 +54,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
 /// Modules whose code reads no clock, draws no random number and waits for nothing.
 const PURE: &[&str] = &[
     "backoff.rs",
+    "job/codec.rs",
     "job/input.rs",
     "job/state.rs",
     "queue.rs",

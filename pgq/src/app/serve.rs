@@ -16,10 +16,10 @@ use crate::worker::{Ended, Setup, StopSignal, Tally, limited, run as run_worker}
 pub(super) async fn serve(run: Run, mode: Mode, deadline: Option<Duration>) -> Result<Report> {
     let stop = StopSignal::default();
     let signals = async {
-        if run.signals {
-            signals::forward(stop.clone()).await
+        match run.signals {
+            true => signals::forward(stop.clone()).await,
+            false => std::future::pending().await,
         }
-        std::future::pending().await
     };
     let token = run.stop.clone().unwrap_or_default();
     let following = signals::follow(token, stop.clone());

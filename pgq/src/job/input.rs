@@ -1,22 +1,11 @@
-//! How inputs and results are written: one format byte, then MessagePack or JSON.
-//!
-//! MessagePack is always written as a *map* by parameter and field name. The array form of
-//! `rmp-serde` would decode two swapped fields of one type without an error.
-
-use std::borrow::Cow;
-use std::io::Cursor;
+//! The input of a job: parameters by name.
 
 use serde::Serialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 
-/// Format byte of MessagePack: what pgq writes.
-const MESSAGE_PACK: u8 = 1;
-/// Format byte of JSON: what other languages may write.
-const JSON: u8 = 2;
-
-/// How deep values may be nested: as deep as in `serde_json`. The 1024 that `rmp-serde` allows
-/// overflow the stack of a thread in a debug build.
-const DEPTH_MAX: usize = 128;
+use super::codec::{
+    DecodeError, EncodeError, JSON, MESSAGE_PACK, decode_value, encode_value, read_one, write_named,
+};
 
 /// MessagePack's markers of a map, by the size of its length.
 const FIX_MAP: u8 = 0x80;
@@ -61,68 +50,6 @@ where
     }
 }
 
-/// A value could not be written.
-#[derive(Debug, thiserror::Error)]
-#[error("{message}")]
-pub struct EncodeError {
-    message: String,
-}
-
-/// Stored bytes are not a value of the expected type.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum DecodeError {
-    /// There is not a single byte.
-    #[error("the stored value is empty")]
-    Empty,
-    /// The first byte names no known format.
-    #[error("the stored value has the unknown format byte {0}; 1 is MessagePack, 2 is JSON")]
-    Format(u8),
-    /// The input is not a map of parameters.
-    #[error("the input is not a map of parameters")]
-    NotAMap,
-    /// A parameter is missing.
-    #[error("the input has no parameter `{0}`")]
-    Missing(String),
-    /// A parameter has another type, or the value is cut off.
-    #[error("parameter `{parameter}` of the input does not decode: {message}")]
-    Parameter {
-        /// The name of the parameter.
-        parameter: String,
-        /// What the decoder says.
-        message: String,
-    },
-    /// The value has another type, or is cut off.
-    #[error("the stored value does not decode: {0}")]
-    Value(String),
-    /// There is more after the value.
-    #[error("{0} bytes follow the stored value")]
-    TrailingBytes(usize),
-}
-
-pub(crate) fn encode_value<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, EncodeError> {
-    let mut bytes = vec![MESSAGE_PACK];
-    write_named(&mut bytes, value)?;
-    Ok(bytes)
-}
-
-pub(crate) fn decode_value<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, DecodeError> {
-    match bytes.split_first() {
-        None => Err(DecodeError::Empty),
-        Some((&MESSAGE_PACK, body)) => {
-            let (value, rest) = read_one::<T>(body).map_err(DecodeError::Value)?;
-            match rest.len() {
-                0 => Ok(value),
-                more => Err(DecodeError::TrailingBytes(more)),
-            }
-        }
-        Some((&JSON, body)) => {
-            serde_json::from_slice(body).map_err(|error| DecodeError::Value(error.to_string()))
-        }
-        Some((&format, _)) => Err(DecodeError::Format(format)),
-    }
-}
-
 /// Writes the parameters of one input. Used by generated code.
 #[derive(Debug)]
 pub struct InputWriter {
@@ -163,13 +90,16 @@ impl InputWriter {
     }
 }
 
+/// Parameters by name, each with its value as it is written.
+type Parameters<'a> = Vec<(String, &'a [u8])>;
+
 /// Reads the parameters of one input. Used by generated code.
 ///
 /// Parameters that the task does not have are ignored, so that a removed one does no harm.
 #[derive(Debug)]
 pub struct InputReader<'a> {
     format: u8,
-    parameters: Vec<(Cow<'a, str>, &'a [u8])>,
+    parameters: Parameters<'a>,
 }
 
 impl<'a> InputReader<'a> {
@@ -238,25 +168,7 @@ impl<'de> serde::Deserializer<'de> for MissingField {
     }
 }
 
-fn write_named<T: Serialize + ?Sized>(bytes: &mut Vec<u8>, value: &T) -> Result<(), EncodeError> {
-    let mut serializer = rmp_serde::Serializer::new(bytes).with_struct_map();
-    value
-        .serialize(&mut serializer)
-        .map_err(|error| EncodeError {
-            message: error.to_string(),
-        })
-}
-
-/// Reads one MessagePack value and returns what follows it.
-fn read_one<T: DeserializeOwned>(bytes: &[u8]) -> Result<(T, &[u8]), String> {
-    let mut deserializer = rmp_serde::Deserializer::new(Cursor::new(bytes));
-    deserializer.set_max_depth(DEPTH_MAX);
-    let value = T::deserialize(&mut deserializer).map_err(|error| error.to_string())?;
-    let read = usize::try_from(deserializer.position()).unwrap_or(usize::MAX);
-    Ok((value, bytes.get(read..).unwrap_or_default()))
-}
-
-fn split_message_pack(body: &[u8]) -> Result<Vec<(Cow<'_, str>, &[u8])>, DecodeError> {
+fn split_message_pack(body: &[u8]) -> Result<Parameters<'_>, DecodeError> {
     let (count, mut rest) = map_header(body).ok_or(DecodeError::NotAMap)?;
     let mut parameters = Vec::new();
     for _ in 0..count {
@@ -267,7 +179,7 @@ fn split_message_pack(body: &[u8]) -> Result<Vec<(Cow<'_, str>, &[u8])>, DecodeE
                 message,
             })?;
         let value = &after_name[..after_name.len() - after_value.len()];
-        parameters.push((Cow::Owned(name), value));
+        parameters.push((name, value));
         rest = after_value;
     }
     match rest.len() {
@@ -293,7 +205,7 @@ fn map_header(bytes: &[u8]) -> Option<(u32, &[u8])> {
     }
 }
 
-fn split_json(body: &[u8]) -> Result<Vec<(Cow<'_, str>, &[u8])>, DecodeError> {
+fn split_json(body: &[u8]) -> Result<Parameters<'_>, DecodeError> {
     use serde_json::value::RawValue;
     use std::collections::BTreeMap;
 
@@ -301,6 +213,6 @@ fn split_json(body: &[u8]) -> Result<Vec<(Cow<'_, str>, &[u8])>, DecodeError> {
         serde_json::from_slice(body).map_err(|error| DecodeError::Value(error.to_string()))?;
     Ok(map
         .into_iter()
-        .map(|(name, value)| (Cow::Owned(name), value.get().as_bytes()))
+        .map(|(name, value)| (name, value.get().as_bytes()))
         .collect())
 }

@@ -2,7 +2,6 @@
 
 use std::convert::Infallible;
 use std::error::Error as StdError;
-use std::fmt;
 
 use super::TaskError;
 

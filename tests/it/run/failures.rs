@@ -27,7 +27,7 @@ async fn explode(message: String) {
 
 #[pgq::task(max_attempts = 1, timeout = "50ms")]
 async fn hang() {
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 #[pgq::task]
@@ -224,7 +224,7 @@ async fn a_job_that_is_cut_off_by_the_deadline_is_given_back() -> anyhow::Result
     #[pgq::task]
     async fn wait_for_ever(started: &AtomicU32) {
         started.fetch_add(1, Ordering::SeqCst);
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 
     let database = TestDatabase::migrated().await?;

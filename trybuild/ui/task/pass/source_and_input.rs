@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use pgq::driver::{DriverError, Enqueue};
-use pgq::{Input, JobId, Registry, StateMap, Task};
+use pgq::{Input, JobId, Registry, Task};
 
 #[pgq::task(queue = "mail")]
 #[allow(dead_code)]
@@ -26,9 +26,8 @@ impl pgq::Enqueuer for &Recorder {
 }
 
 fn main() {
-    let registry = Registry::linked();
-    let problems = registry.check(&StateMap::default(), |_| true).unwrap_err();
-    assert!(problems.to_string().contains("source_and_input.rs:10"), "{problems}");
+    let registered = format!("{:?}", Registry::linked().task("send").unwrap());
+    assert!(registered.contains("source_and_input.rs\", line: 10"), "{registered}");
 
     let recorder = Recorder::default();
     let future = send::enqueue_many(&recorder, [("me".to_owned(), None), ("you".to_owned(), Some(1))]);

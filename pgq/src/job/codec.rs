@@ -1,0 +1,101 @@
+//! How values are written: one format byte, then MessagePack or JSON.
+//!
+//! MessagePack is always written as a *map* by field name. The array form of `rmp-serde` would
+//! decode two swapped fields of one type without an error.
+
+use std::io::Cursor;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// Format byte of MessagePack: what pgq writes.
+pub(super) const MESSAGE_PACK: u8 = 1;
+/// Format byte of JSON: what other languages may write.
+pub(super) const JSON: u8 = 2;
+
+/// How deep values may be nested: as deep as in `serde_json`. The 1024 that `rmp-serde` allows
+/// overflow the stack of a thread in a debug build.
+const DEPTH_MAX: usize = 128;
+
+/// A value could not be written.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct EncodeError {
+    pub(super) message: String,
+}
+
+/// Stored bytes are not a value of the expected type.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DecodeError {
+    /// There is not a single byte.
+    #[error("the stored value is empty")]
+    Empty,
+    /// The first byte names no known format.
+    #[error("the stored value has the unknown format byte {0}; 1 is MessagePack, 2 is JSON")]
+    Format(u8),
+    /// The input is not a map of parameters.
+    #[error("the input is not a map of parameters")]
+    NotAMap,
+    /// A parameter is missing.
+    #[error("the input has no parameter `{0}`")]
+    Missing(String),
+    /// A parameter has another type, or the value is cut off.
+    #[error("parameter `{parameter}` of the input does not decode: {message}")]
+    Parameter {
+        /// The name of the parameter.
+        parameter: String,
+        /// What the decoder says.
+        message: String,
+    },
+    /// The value has another type, or is cut off.
+    #[error("the stored value does not decode: {0}")]
+    Value(String),
+    /// There is more after the value.
+    #[error("{0} bytes follow the stored value")]
+    TrailingBytes(usize),
+}
+
+pub(crate) fn encode_value<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, EncodeError> {
+    let mut bytes = vec![MESSAGE_PACK];
+    write_named(&mut bytes, value)?;
+    Ok(bytes)
+}
+
+pub(crate) fn decode_value<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, DecodeError> {
+    match bytes.split_first() {
+        None => Err(DecodeError::Empty),
+        Some((&MESSAGE_PACK, body)) => {
+            let (value, rest) = read_one::<T>(body).map_err(DecodeError::Value)?;
+            match rest.len() {
+                0 => Ok(value),
+                more => Err(DecodeError::TrailingBytes(more)),
+            }
+        }
+        Some((&JSON, body)) => {
+            serde_json::from_slice(body).map_err(|error| DecodeError::Value(error.to_string()))
+        }
+        Some((&format, _)) => Err(DecodeError::Format(format)),
+    }
+}
+
+pub(super) fn write_named<T: Serialize + ?Sized>(
+    bytes: &mut Vec<u8>,
+    value: &T,
+) -> Result<(), EncodeError> {
+    let mut serializer = rmp_serde::Serializer::new(bytes).with_struct_map();
+    value
+        .serialize(&mut serializer)
+        .map_err(|error| EncodeError {
+            message: error.to_string(),
+        })
+}
+
+/// Reads one MessagePack value and returns what follows it.
+pub(super) fn read_one<T: DeserializeOwned>(bytes: &[u8]) -> Result<(T, &[u8]), String> {
+    let mut deserializer = rmp_serde::Deserializer::new(Cursor::new(bytes));
+    deserializer.set_max_depth(DEPTH_MAX);
+    let value = T::deserialize(&mut deserializer).map_err(|error| error.to_string())?;
+    let read = usize::try_from(deserializer.position()).unwrap_or(usize::MAX);
+    Ok((value, bytes.get(read..).unwrap_or_default()))
+}
