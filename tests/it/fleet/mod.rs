@@ -1,7 +1,11 @@
 //! Several workers, each a process of its own, that are killed, stalled and cut off.
 
 mod kill;
+mod outage;
+mod schedule;
 mod stall;
+mod transactions;
+mod unknown;
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
