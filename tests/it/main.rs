@@ -2,6 +2,8 @@
 
 mod conformance;
 mod embedded;
+#[cfg(unix)]
+mod examples;
 mod fleet;
 mod memory;
 mod run;

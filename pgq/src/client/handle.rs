@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::{JobError, Reader};
 use crate::driver::Driver;
-use crate::job::{Job, JobId, JobState, decode_value};
+use crate::job::{DecodeError, Job, JobId, JobState, decode_value};
 
 /// A job that was enqueued, and whose result is a `T`.
 ///
@@ -93,6 +93,19 @@ impl<T: DeserializeOwned> JobHandle<T> {
         self.wait_until(&*reader.driver(), Some(deadline)).await
     }
 
+    /// Decodes the result of a completed job, as [`Job::result`] and the column `result` of the
+    /// view `job` hold it; for a query of your own that reads the results of many jobs at once.
+    ///
+    /// # Errors
+    ///
+    /// Fails if it is not a `T`.
+    pub fn decode(result: Option<&[u8]>) -> Result<T, DecodeError> {
+        /// `()`, as MessagePack.
+        const UNIT: &[u8] = &[1, 0xc0];
+
+        decode_value(result.unwrap_or(UNIT))
+    }
+
     async fn wait_until(
         &self,
         driver: &dyn Driver,
@@ -127,12 +140,9 @@ async fn find(driver: &dyn Driver, job: JobId) -> Result<Job, JobError> {
 
 /// The result of a job that has ended.
 fn result<T: DeserializeOwned>(job: Job) -> Result<T, JobError> {
-    /// `()`, as MessagePack.
-    const UNIT: &[u8] = &[1, 0xc0];
-
     let id = job.id;
     match job.state {
-        JobState::Completed => decode_value(job.result.as_deref().unwrap_or(UNIT))
+        JobState::Completed => JobHandle::decode(job.result.as_deref())
             .map_err(|source| JobError::Decode { job: id, source }),
         JobState::Cancelled => Err(JobError::Cancelled { job: id }),
         JobState::Expired => Err(JobError::Expired { job: id }),
@@ -155,5 +165,17 @@ impl<T> Copy for JobHandle<T> {}
 impl<T> fmt::Debug for JobHandle<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("JobHandle").field(&self.id).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_result_that_is_not_stored_is_the_unit() {
+        assert!(JobHandle::<()>::decode(None).is_ok());
+        assert!(JobHandle::<u8>::decode(None).is_err());
+        assert_eq!(JobHandle::<u8>::decode(Some(&[1, 7])).unwrap(), 7);
     }
 }

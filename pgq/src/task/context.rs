@@ -100,7 +100,9 @@ impl Context {
     }
 
     /// Is cancelled when this attempt should end: its worker stops and its deadline has come, or
-    /// its lease is lost. Whatever the task does after a lost lease is not recorded.
+    /// its lease is lost. A task that then returns an error is given back, at no cost to its
+    /// attempts, unless the error is permanent. Whatever the task does after a lost lease is not
+    /// recorded.
     #[must_use]
     pub fn cancelled(&self) -> &CancellationToken {
         &self.cancelled

@@ -20,6 +20,9 @@ use crate::worker::decide::Decision;
 /// only if slots were expected to be free, so this means that jobs have become slow.
 const WAIT_MAX: Duration = Duration::from_secs(2);
 
+/// How long a call that is under way when the worker is told to stop may take to end.
+const STOP_PATIENCE: Duration = Duration::from_millis(500);
+
 /// Why the claimer has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ended {
@@ -53,8 +56,22 @@ impl Claimer {
         }
     }
 
-    /// Claims until told to stop.
-    pub(crate) async fn run(mut self, stop: &CancellationToken) -> Ended {
+    /// Claims until told to stop. A call that is under way then has a moment to end; whatever it
+    /// claims after that is given back with the rest.
+    pub(crate) async fn run(self, stop: &CancellationToken) -> Ended {
+        let hub = Arc::clone(&self.hub);
+        let overdue = async {
+            stop.cancelled().await;
+            tokio::time::sleep(STOP_PATIENCE).await;
+        };
+        tokio::select! {
+            ended = self.work(stop) => ended,
+            () = overdue => Ended::Stopped,
+            () = hub.lost.cancelled() => Ended::LeaseLost,
+        }
+    }
+
+    async fn work(mut self, stop: &CancellationToken) -> Ended {
         let hub = Arc::clone(&self.hub);
         let mut poll = tokio::time::interval(hub.setup.config.poll);
         poll.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -62,12 +79,11 @@ impl Claimer {
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return Ended::Stopped,
-                () = hub.lost.cancelled() => return Ended::LeaseLost,
                 () = hub.reconcile.notified() => self.reconcile().await,
-                () = hub.claim.notified() => {}
+                // Before the wake-ups, which may never pause.
                 _ = poll.tick() => self.poll().await,
+                () = hub.claim.notified() => {}
             }
-            // Not dropped half-way: a claim that is under way would leave jobs behind.
             if let Err(ended) = self.claim_all(stop).await {
                 return ended;
             }
@@ -99,7 +115,10 @@ impl Claimer {
                     self.take_in(&demand.queue, jobs, full);
                 }
                 Ok(Claimed::LeaseLost) => return Err(Ended::LeaseLost),
-                Err(error) => return self.failed(&demand, &error, stop).await,
+                Err(error) => {
+                    self.failed(&demand, &error, stop).await;
+                    return Ok(());
+                }
             }
         }
     }
@@ -128,12 +147,7 @@ impl Claimer {
     }
 
     /// A claim that failed may have taken jobs: the storage is asked before the next one.
-    async fn failed(
-        &mut self,
-        demand: &Demand,
-        error: &DriverError,
-        stop: &CancellationToken,
-    ) -> Result<(), Ended> {
+    async fn failed(&mut self, demand: &Demand, error: &DriverError, stop: &CancellationToken) {
         tracing::warn!(error = %report(error), queue = &*demand.queue, "failed to claim jobs");
         self.hub.board().mark_hungry(&demand.queue);
         self.hub.reconcile.notify_one();
@@ -141,9 +155,7 @@ impl Claimer {
         tokio::select! {
             () = tokio::time::sleep(retry_pause(self.failures)) => {}
             () = stop.cancelled() => {}
-            () = self.hub.lost.cancelled() => return Err(Ended::LeaseLost),
         }
-        Ok(())
     }
 
     async fn reconcile(&mut self) {

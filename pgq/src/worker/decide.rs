@@ -20,6 +20,8 @@ pub(crate) enum AttemptEnd {
         /// Whether another attempt may succeed.
         retryable: bool,
     },
+    /// The task failed, with this report, after it was told that its worker stops.
+    Stopped(String),
     /// The task took longer than this.
     TimedOut(Duration),
     /// The task panicked with this message.
@@ -67,6 +69,8 @@ pub(crate) fn decide(
             report,
             retryable: true,
         } => failed(report, job, task, random),
+        // Its worker is to blame, so it costs no attempt.
+        AttemptEnd::Stopped(report) => ending(job, End::Release(Duration::ZERO), report),
         AttemptEnd::TimedOut(limit) => {
             failed(format!("timed out after {limit:?}"), job, task, random)
         }
@@ -244,6 +248,22 @@ mod tests {
             let what = format!("attempt {attempt} {end:?}");
             assert_eq!(ended(end, &job), (expected, error.to_owned()), "{what}");
         }
+    }
+
+    #[test]
+    fn a_task_that_was_told_to_stop_is_given_back() {
+        // On its last attempt, too.
+        let job = ClaimedJob {
+            attempt: 3,
+            ..job()
+        };
+
+        let decided = ended(AttemptEnd::Stopped("no time".to_owned()), &job);
+
+        assert_eq!(
+            decided,
+            (End::Release(Duration::ZERO), "no time".to_owned())
+        );
     }
 
     #[test]

@@ -74,7 +74,13 @@ async fn attempt(hub: &Hub, task: &TaskDescriptor, job: &ClaimedJob) -> Decision
         Arc::clone(&hub.setup.state),
         hub.cancelled.clone(),
     );
-    let end = run_attempt(task, &context, &job.input).await;
+    let end = match run_attempt(task, &context, &job.input).await {
+        AttemptEnd::Failed {
+            report,
+            retryable: true,
+        } if hub.cancelled.is_cancelled() => AttemptEnd::Stopped(report),
+        end => end,
+    };
     if let AttemptEnd::Completed(_) = end {
         tracing::debug!("attempt completed");
     }

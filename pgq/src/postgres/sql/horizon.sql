@@ -1,2 +1,3 @@
 -- Returns a number that every later entry of `ready` is above.
-select last_value from pgq_jobs.job_number;
+select case when is_called then last_value else 0 end
+from pgq_jobs.job_number;
