@@ -4,6 +4,7 @@ mod kill;
 mod outage;
 mod schedule;
 mod stall;
+mod terminate;
 mod transactions;
 mod unknown;
 
