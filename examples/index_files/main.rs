@@ -5,7 +5,8 @@
 //! Each job computes the SHA-256, the lines and the words of one file. The jobs and the table that
 //! says which file each is for are written in one transaction, so there are all of them or none.
 //! If the program is stopped or killed, the same command goes on where it was; `--check` prints the
-//! list that `sha256sum -c` reads.
+//! list that `sha256sum -c` reads. A file counts as failed if five processes died while they read it,
+//! since it may be why. For Unix, where names of files are bytes.
 //!
 //! Exit codes: 0 if every file was indexed, 1 if one was not or something failed, 2 for a mistake in
 //! the arguments, 130 if it was stopped by a signal.

@@ -48,3 +48,4 @@ pub use self::task::{
 };
 #[cfg(feature = "macros")]
 pub use pgq_macros::{cron, task};
+pub use tokio_util::sync::CancellationToken;

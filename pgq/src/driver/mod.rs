@@ -89,13 +89,17 @@ pub trait Driver: fmt::Debug + Send + Sync + 'static {
     /// task that is not among `claim.tasks` is left alone. Each claim is one delivery and one
     /// attempt.
     ///
+    /// A claim may find fewer jobs than there are, but it finds none only if there are none: every
+    /// job that was ready before the call, and that no other claim is about to take.
+    ///
     /// # Errors
     ///
     /// After an error jobs may be held that nobody runs; [`held`](Self::held) finds them.
     async fn claim(&self, claim: Claim) -> Result<Claimed, DriverError>;
 
     /// Ends jobs with their results. Returns how many of them this worker still held under the
-    /// claim that is named; the others are untouched. Calling it again does nothing more.
+    /// claim that is named; the others are untouched. Calling it again does nothing more. A claim of
+    /// a job is named once at most.
     ///
     /// # Errors
     ///
@@ -107,7 +111,8 @@ pub trait Driver: fmt::Debug + Send + Sync + 'static {
     ) -> Result<usize, DriverError>;
 
     /// Ends attempts in any other way. Returns how many of them this worker still held under the
-    /// claim that is named; the others are untouched. Calling it again does nothing more.
+    /// claim that is named; the others are untouched. Calling it again does nothing more. A claim of
+    /// a job is named once at most.
     ///
     /// # Errors
     ///

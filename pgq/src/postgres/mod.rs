@@ -1,6 +1,8 @@
 //! The PostgreSQL driver, over sqlx.
 
+mod claim;
 mod connect;
+mod cursor;
 mod driver;
 mod enqueue;
 mod error;
@@ -14,15 +16,17 @@ mod sql;
 mod worker;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{PgConnection, PgPool};
 
 use self::connect::{runtime_options, runtime_pool};
+use self::cursor::Cursors;
 use self::session::Session;
 use self::sql::Statements;
-use crate::driver::{DriverError, Enqueue};
+use crate::driver::{DriverError, Enqueue, WorkerId};
 use crate::job::JobId;
 
 pub use self::connect::DATABASE_URL;
@@ -44,6 +48,7 @@ pub struct PostgresDriver {
     options: Arc<PgConnectOptions>,
     statements: Arc<Statements>,
     claims: Arc<Session>,
+    cursors: Arc<Mutex<Cursors>>,
     finishes: Arc<[Session]>,
 }
 
@@ -72,6 +77,10 @@ impl PostgresDriver {
         Self {
             pool,
             claims: Arc::new(Session::new(options.clone())),
+            cursors: Arc::new(Mutex::new(Cursors::new(
+                WorkerId::from_i64(0),
+                Instant::now(),
+            ))),
             finishes: (0..FINISH_SESSIONS)
                 .map(|_| Session::new(options.clone()))
                 .collect(),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use sqlx::Row;
 use sqlx::postgres::PgRow;
 
+use super::cursor::LANES;
 use crate::driver::{Claim, ClaimedJob};
 use crate::job::{Job, JobId, JobState};
 
@@ -32,21 +33,28 @@ pub(super) fn job(row: &PgRow) -> sqlx::Result<Job> {
     })
 }
 
-/// A row of `claim_jobs`, by position; `None` if it only says that the lease is alive.
-pub(super) fn claimed_job(row: &PgRow, claim: &Claim) -> sqlx::Result<Option<ClaimedJob>> {
-    let Some(id) = row.try_get::<Option<i64>, _>(1)? else {
-        return Ok(None);
-    };
-    Ok(Some(ClaimedJob {
-        id: JobId::from_i64(id),
+/// The first row of `claim_jobs`, by position: whether the lease is alive, and the first row that
+/// is visible in each lane.
+pub(super) fn claim_head(row: &PgRow) -> sqlx::Result<(bool, [Option<i64>; LANES])> {
+    let seqs: Vec<Option<i64>> = row.try_get(1)?;
+    let seqs = seqs
+        .try_into()
+        .map_err(|_| sqlx::Error::Decode("not one number for each lane".into()))?;
+    Ok((row.try_get(0)?, seqs))
+}
+
+/// Any other row of `claim_jobs`, by position.
+pub(super) fn claimed_job(row: &PgRow, claim: &Claim) -> sqlx::Result<ClaimedJob> {
+    Ok(ClaimedJob {
+        id: JobId::from_i64(row.try_get(2)?),
         claim: claim.number,
-        task: row.try_get(2)?,
+        task: row.try_get(3)?,
         queue: Arc::clone(&claim.queue),
-        priority: row.try_get(3)?,
-        attempt: row.try_get(4)?,
-        max_attempts: row.try_get(5)?,
-        deliveries: row.try_get(6)?,
-        fingerprint: row.try_get(7)?,
-        input: row.try_get(8)?,
-    }))
+        priority: row.try_get(4)?,
+        attempt: row.try_get(5)?,
+        max_attempts: row.try_get(6)?,
+        deliveries: row.try_get(7)?,
+        fingerprint: row.try_get(8)?,
+        input: row.try_get(9)?,
+    })
 }

@@ -25,6 +25,7 @@ pub(super) struct Session {
 pub(super) struct Lent<'a> {
     slot: MutexGuard<'a, Option<PgConnection>>,
     connection: PgConnection,
+    is_new: bool,
 }
 
 impl Session {
@@ -37,29 +38,37 @@ impl Session {
 
     /// Waits until no other statement uses the connection, and lends it.
     pub(super) async fn lend(&self) -> Result<Lent<'_>, DriverError> {
-        let mut slot = self.connection.lock().await;
-        let connection = match slot.take() {
-            Some(connection) => connection,
-            None => connect(&self.options).await?,
-        };
-        Ok(Lent { slot, connection })
+        self.lend_slot(self.connection.lock().await).await
     }
 
     /// Lends the connection if no other statement uses it.
     pub(super) async fn try_lend(&self) -> Option<Result<Lent<'_>, DriverError>> {
-        let mut slot = self.connection.try_lock().ok()?;
-        let connection = match slot.take() {
-            Some(connection) => connection,
-            None => match connect(&self.options).await {
-                Ok(connection) => connection,
-                Err(error) => return Some(Err(error)),
-            },
+        let slot = self.connection.try_lock().ok()?;
+        Some(self.lend_slot(slot).await)
+    }
+
+    async fn lend_slot<'a>(
+        &self,
+        mut slot: MutexGuard<'a, Option<PgConnection>>,
+    ) -> Result<Lent<'a>, DriverError> {
+        let (connection, is_new) = match slot.take() {
+            Some(connection) => (connection, false),
+            None => (connect(&self.options).await?, true),
         };
-        Some(Ok(Lent { slot, connection }))
+        Ok(Lent {
+            slot,
+            connection,
+            is_new,
+        })
     }
 }
 
 impl Lent<'_> {
+    /// Whether the connection was opened just now.
+    pub(super) fn is_new(&self) -> bool {
+        self.is_new
+    }
+
     pub(super) fn connection(&mut self) -> &mut PgConnection {
         &mut self.connection
     }

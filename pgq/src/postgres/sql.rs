@@ -52,6 +52,7 @@ statements! {
     horizon,
     lock_dead_workers,
     lock_worker,
+    open_writers,
     promote_jobs,
     record_migration,
     register_worker,

@@ -6,8 +6,7 @@ use super::PostgresDriver;
 use super::driver::count;
 use super::enqueue::micros;
 use super::error::driver_error;
-use super::row;
-use crate::driver::{Claim, Claimed, DriverError, Rescued, WorkerId, WorkerInfo};
+use crate::driver::{DriverError, Rescued, WorkerId, WorkerInfo};
 
 impl PostgresDriver {
     pub(super) async fn insert_worker(&self, worker: WorkerInfo) -> Result<bool, DriverError> {
@@ -21,36 +20,6 @@ impl PostgresDriver {
             .await
             .map(|done| done.rows_affected() == 1)
             .map_err(|error| driver_error("failed to register the worker", error))
-    }
-
-    pub(super) async fn claim_jobs(&self, claim: &Claim) -> Result<Claimed, DriverError> {
-        let mut session = self.claims.lend().await?;
-        let rows = sqlx::query(self.statements.claim_jobs.clone())
-            .bind(claim.worker.as_i64())
-            .bind(claim.number)
-            .bind(&*claim.queue)
-            .bind(&*claim.tasks)
-            .bind(i64::try_from(claim.limit).unwrap_or(i64::MAX))
-            .bind(claim.horizon)
-            .fetch_all(session.connection())
-            .await
-            .map_err(|error| driver_error("failed to claim jobs", error))?;
-        session.keep();
-
-        let read = || -> sqlx::Result<Claimed> {
-            let alive = match rows.first() {
-                Some(row) => row.try_get(0)?,
-                None => false,
-            };
-            if !alive {
-                return Ok(Claimed::LeaseLost);
-            }
-            let jobs = rows
-                .iter()
-                .filter_map(|row| row::claimed_job(row, claim).transpose());
-            Ok(Claimed::Jobs(jobs.collect::<sqlx::Result<_>>()?))
-        };
-        read().map_err(|error| driver_error("failed to read claimed jobs", error))
     }
 
     /// Two statements in one transaction: the first locks the workers, so that the second sees

@@ -108,11 +108,10 @@ impl Claimer {
             match self.claim(&demand).await {
                 Ok(Claimed::Jobs(jobs)) => {
                     self.failures = 0;
-                    let full = jobs.len() >= demand.limit;
                     if jobs.is_empty() {
                         self.unknown.look(&self.hub, &demand.queue).await;
                     }
-                    self.take_in(&demand.queue, jobs, full);
+                    self.take_in(&demand.queue, jobs);
                 }
                 Ok(Claimed::LeaseLost) => return Err(Ended::LeaseLost),
                 Err(error) => {
@@ -123,13 +122,14 @@ impl Claimer {
         }
     }
 
-    /// A claim that was filled leaves its queue hungry.
-    fn take_in(&self, queue: &str, jobs: Vec<ClaimedJob>, full: bool) {
+    /// Only an empty claim says that its queue has no more: one that found a few may have missed
+    /// a row that became visible late.
+    fn take_in(&self, queue: &str, jobs: Vec<ClaimedJob>) {
         let mut board = self.hub.board();
-        board.put(queue, jobs, Instant::now());
-        if full {
+        if !jobs.is_empty() {
             board.mark_hungry(queue);
         }
+        board.put(queue, jobs, Instant::now());
         drop(board);
         start_jobs(&self.hub);
     }

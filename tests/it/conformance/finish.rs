@@ -14,6 +14,7 @@ conformance! {
     another_worker_cannot_complete,
     another_worker_cannot_end,
     an_earlier_claim_of_the_same_worker_cannot_write,
+    a_batch_with_a_stale_and_a_current_claim_writes_once,
     what_is_not_held_is_left_out_of_a_batch,
     a_job_that_does_not_exist_is_not_held,
     nothing_to_write_is_nothing_written,
@@ -125,6 +126,31 @@ async fn an_earlier_claim_of_the_same_worker_cannot_write(storage: &Storage) -> 
     assert_eq!(counts, [0, 0, 0]);
     assert_eq!(storage.job(claimed.id).await?.state, JobState::Running);
     assert_eq!(worker.complete(&claimed).await?, 1);
+    Ok(())
+}
+
+async fn a_batch_with_a_stale_and_a_current_claim_writes_once(
+    storage: &Storage,
+) -> anyhow::Result<()> {
+    storage.enqueue(jobs([b"a", b"b"])).await?;
+    let worker = storage.worker().await?;
+    let stale = worker.claim_all().await?;
+    for job in &stale {
+        worker.end(job, End::Release(Duration::ZERO)).await?;
+    }
+    let current = worker.claim_all().await?;
+
+    let completions = [completion(&stale[0]), completion(&current[0])];
+    let completed = storage.complete(worker.id, &completions).await?;
+    let endings = [
+        ending(&stale[1], End::Failed),
+        ending(&current[1], End::Retry(LONG)),
+    ];
+    let ended = storage.end(worker.id, &endings).await?;
+
+    assert_eq!((completed, ended), (1, 1));
+    assert_eq!(storage.job(current[0].id).await?.state, JobState::Completed);
+    assert_eq!(storage.job(current[1].id).await?.state, JobState::Scheduled);
     Ok(())
 }
 

@@ -6,6 +6,7 @@
 -- $4 tasks    text[]
 -- $5 limit    bigint
 -- $6 horizon  bigint, or null
+-- $7 cursors  bigint[], by priority from 0: only rows above them are looked at
 --
 -- The worker's row is locked against its rescue: otherwise a rescue that does not yet see the
 -- claim would leave its jobs behind with nobody to rescue them again. Only a lease that has not
@@ -16,6 +17,9 @@
 --
 -- The lanes are walked one after the other and only as far as the limit needs: the inner query is
 -- lateral, so its rows are locked as the outer limit asks for them.
+--
+-- `first_visible` is read without locks and without skipping: a row that another claim has locked
+-- may come back, so the cursor must stay below it.
 with quick as materialized (
     select set_config('synchronous_commit', 'off', true)
 ), me as materialized (
@@ -24,6 +28,21 @@ with quick as materialized (
     cross join quick
     where worker.id = $1 and worker.lease_until > now()
     for key share of worker
+), first_visible as materialized (
+    select array_agg(
+        (
+            select ready.seq
+            from pgq_jobs.ready as ready
+            where ready.queue = $3
+              and ready.priority = lane.priority::smallint
+              and ready.task = any ($4)
+              and ready.seq > ($7::bigint[])[lane.priority + 1]
+            order by ready.seq
+            limit 1
+        )
+        order by lane.priority
+    ) as seqs
+    from generate_series(0, 9) as lane (priority)
 ), taken as (
     delete from pgq_jobs.ready
     where ctid = any (array(
@@ -36,6 +55,7 @@ with quick as materialized (
             where ready.queue = $3
               and ready.priority = lane.priority::smallint
               and ready.task = any ($4)
+              and ready.seq > ($7::bigint[])[lane.priority + 1]
               and ready.seq <= coalesce($6, 9223372036854775807)
             order by ready.seq
             limit $5
@@ -53,9 +73,15 @@ with quick as materialized (
            deaths, queue, task, input
     from taken
 )
-select exists (select from me) as alive,
-       taken.id, taken.task, taken.priority, taken.attempt, taken.max_attempts, taken.deliveries,
-       taken.fingerprint, taken.input
-from (select) as always
-left join taken on true
-order by taken.priority desc, taken.seq;
+-- One row about the claim, then one for each job.
+select exists (select from me) as alive, first_visible.seqs as first_visible,
+       null::bigint as id, null::text as task, null::smallint as priority,
+       null::smallint as attempt, null::smallint as max_attempts, null::int as deliveries,
+       null::bigint as fingerprint, null::bytea as input
+from first_visible
+union all
+(
+    select null, null, id, task, priority, attempt, max_attempts, deliveries, fingerprint, input
+    from taken
+    order by priority desc, seq
+);

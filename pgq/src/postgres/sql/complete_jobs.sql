@@ -4,19 +4,34 @@
 -- $2 jobs     bigint[]
 -- $3 claims   bigint[]
 -- $4 results  bytea[]
-with ended as (
+--
+-- Each row is looked up by the whole key, whatever the planner thinks of the table: a scan of all
+-- rows of the worker would walk past every job that it has ever run. Rows of `running` are never
+-- updated, so a row that was found is deleted as it is, or was deleted by somebody else.
+with completion as materialized (
+    select job, claim, result
+    from unnest($2::bigint[], $3::bigint[], $4::bytea[]) as completion (job, claim, result)
+), ended as (
     delete from pgq_jobs.running
-    using unnest($2::bigint[], $3::bigint[], $4::bytea[]) as completion (job, claim, result)
-    where running.worker = $1
-      and running.id = completion.job
-      and running.claim = completion.claim
-    returning running.id, running.fingerprint, running.created_at, running.claimed_at,
-              running.deliveries, running.priority, running.attempt, running.max_attempts,
-              running.deaths, running.queue, running.task, running.input, completion.result
+    where ctid = any (array(
+        select held.ctid
+        from completion
+        cross join lateral (
+            select running.ctid
+            from pgq_jobs.running as running
+            where running.worker = $1
+              and running.id = completion.job
+              and running.claim = completion.claim
+            limit 1
+        ) as held
+    ))
+    returning id, claim, fingerprint, created_at, claimed_at, deliveries, priority, attempt,
+              max_attempts, deaths, queue, task, input
 )
 insert into pgq_jobs.finished
     (id, worker, fingerprint, created_at, claimed_at, finished_at, deliveries, state, priority,
      attempt, max_attempts, deaths, queue, task, input, result)
 select id, $1, fingerprint, created_at, claimed_at, now(), deliveries, 1, priority, attempt,
-       max_attempts, deaths, queue, task, input, result
-from ended;
+       max_attempts, deaths, queue, task, input, completion.result
+from ended
+join completion on completion.job = ended.id and completion.claim = ended.claim;

@@ -8,18 +8,36 @@
 -- $5 delays   bigint[], in microseconds; of `retry` and `release`
 -- $6 errors   text[]
 -- $7 channel  text
-with ended as (
-    delete from pgq_jobs.running
-    using unnest($2::bigint[], $3::bigint[], $4::text[], $5::bigint[], $6::text[])
+--
+-- Rows are looked up as in `complete_jobs`.
+with ending as materialized (
+    select job, claim, kind, delay * interval '1 microsecond' as delay, error
+    from unnest($2::bigint[], $3::bigint[], $4::text[], $5::bigint[], $6::text[])
         as ending (job, claim, kind, delay, error)
-    where running.worker = $1
-      and running.id = ending.job
-      and running.claim = ending.claim
-    returning running.id, running.fingerprint, running.created_at, running.claimed_at,
-              running.deliveries, running.priority, running.attempt as started,
-              (running.attempt - (ending.kind = 'release')::int)::smallint as attempt,
-              running.max_attempts, running.deaths, running.queue, running.task, running.input,
-              ending.kind, ending.delay * interval '1 microsecond' as delay, ending.error
+), taken as (
+    delete from pgq_jobs.running
+    where ctid = any (array(
+        select held.ctid
+        from ending
+        cross join lateral (
+            select running.ctid
+            from pgq_jobs.running as running
+            where running.worker = $1
+              and running.id = ending.job
+              and running.claim = ending.claim
+            limit 1
+        ) as held
+    ))
+    returning id, claim, fingerprint, created_at, claimed_at, deliveries, priority, attempt,
+              max_attempts, deaths, queue, task, input
+), ended as (
+    select taken.id, taken.fingerprint, taken.created_at, taken.claimed_at, taken.deliveries,
+           taken.priority, taken.attempt as started,
+           (taken.attempt - (ending.kind = 'release')::int)::smallint as attempt,
+           taken.max_attempts, taken.deaths, taken.queue, taken.task, taken.input, ending.kind,
+           ending.delay, ending.error
+    from taken
+    join ending on ending.job = taken.id and ending.claim = taken.claim
 ), failed as (
     insert into pgq_jobs.finished
         (id, worker, fingerprint, created_at, claimed_at, finished_at, deliveries, state, priority,

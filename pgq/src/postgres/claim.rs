@@ -1,0 +1,91 @@
+//! Claims, above the cursors.
+
+use std::collections::HashSet;
+use std::sync::{MutexGuard, PoisonError};
+use std::time::Instant;
+
+use super::PostgresDriver;
+use super::cursor::Cursors;
+use super::error::driver_error;
+use super::row;
+use super::session::Lent;
+use crate::driver::{Claim, Claimed, DriverError, WorkerId};
+
+impl PostgresDriver {
+    /// Claims jobs. Before it says that there is nothing to claim it makes a tick, so that a row
+    /// which became visible late is found by the first claim after that.
+    pub(super) async fn claim_jobs(&self, claim: &Claim) -> Result<Claimed, DriverError> {
+        let mut session = self.claims.lend().await?;
+        if session.is_new() || !self.cursors().belong_to(claim.worker) {
+            self.reset_cursors(claim.worker);
+        }
+        if self.cursors().tick_is_due(Instant::now()) {
+            self.tick_cursors(&mut session).await?;
+        }
+        let mut claimed = self.claim_above(&mut session, claim).await?;
+        if matches!(&claimed, Claimed::Jobs(jobs) if jobs.is_empty()) {
+            self.tick_cursors(&mut session).await?;
+            claimed = self.claim_above(&mut session, claim).await?;
+        }
+        session.keep();
+        Ok(claimed)
+    }
+
+    async fn claim_above(
+        &self,
+        session: &mut Lent<'_>,
+        claim: &Claim,
+    ) -> Result<Claimed, DriverError> {
+        let error = |error| driver_error("failed to claim jobs", error);
+        let lanes = self.cursors().lanes(claim, Instant::now());
+        let rows = sqlx::query(self.statements.claim_jobs.clone())
+            .bind(claim.worker.as_i64())
+            .bind(claim.number)
+            .bind(&*claim.queue)
+            .bind(&*claim.tasks)
+            .bind(i64::try_from(claim.limit).unwrap_or(i64::MAX))
+            .bind(claim.horizon)
+            .bind(lanes.as_slice())
+            .fetch_all(session.connection())
+            .await
+            .map_err(error)?;
+
+        let (head, jobs) = rows
+            .split_first()
+            .ok_or_else(|| error(sqlx::Error::RowNotFound))?;
+        let (alive, first_visible) = row::claim_head(head).map_err(error)?;
+        if !alive {
+            return Ok(Claimed::LeaseLost);
+        }
+        self.cursors().raise(claim, &first_visible);
+        let jobs = jobs.iter().map(|job| row::claimed_job(job, claim));
+        Ok(Claimed::Jobs(
+            jobs.collect::<sqlx::Result<_>>().map_err(error)?,
+        ))
+    }
+
+    /// Reads the sequence, and then the open transactions: the order matters.
+    async fn tick_cursors(&self, session: &mut Lent<'_>) -> Result<(), DriverError> {
+        let error = |error| driver_error("failed to look for open transactions", error);
+        let reading = sqlx::query_scalar(self.statements.horizon.clone())
+            .fetch_one(session.connection())
+            .await
+            .map_err(error)?;
+        let open: Vec<String> = sqlx::query_scalar(self.statements.open_writers.clone())
+            .fetch_all(session.connection())
+            .await
+            .map_err(error)?;
+        let open: HashSet<String> = open.into_iter().collect();
+        self.cursors().tick(reading, open, Instant::now());
+        Ok(())
+    }
+
+    fn reset_cursors(&self, worker: WorkerId) {
+        *self.cursors() = Cursors::new(worker, Instant::now());
+    }
+
+    /// The cursors; only touched while the session of the claims is lent.
+    fn cursors(&self) -> MutexGuard<'_, Cursors> {
+        self.cursors.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,250 @@
+//! Where a claim starts to look, so that it does not walk past dead rows again and again.
+//!
+//! A claim looks at `seq > cursor` only. The cursor of a lane (one queue and priority) rises to just
+//! below the first row that the claim saw; rows that the worker must not take, because their task
+//! is unknown, do not hold it. That alone would strand rows whose number is lower than the cursor
+//! and that become visible later, because their transaction was open. So a *tick* reads the
+//! sequence, and then the transactions that have the table open for writing:
+//!
+//! - A transaction locks the table before it draws a number. One that a tick sees, and the tick
+//!   before did not, has drawn its numbers after that earlier tick read the sequence: all of them
+//!   are above that reading, its *base*.
+//! - One that no tick ever sees began after the last one, so its numbers are above that reading.
+//!
+//! Each tick lowers the cursors to the reading of the tick before, and to the base of every
+//! transaction that has ended since. A row is above the cursor after one tick that begins after
+//! its transaction has ended, however long others stay open.
+//!
+//! Claims and ticks of one worker take turns on one connection. When it is lost, the server may
+//! have crashed, and with it claims and numbers that were not yet on disk: everything starts at 0.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::driver::{Claim, WorkerId};
+
+/// How many priorities there are, and so lanes of a queue.
+pub(super) const LANES: usize = 10;
+
+/// How long after a tick the next claim makes another one, although it may find enough.
+const TICK_INTERVAL: Duration = Duration::from_millis(100);
+
+/// How often the cursors go back to 0, whatever is known: then a mistake costs a delay, not a job.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(300);
+
+/// The cursors of one worker, by priority from 0.
+#[derive(Debug)]
+pub(super) struct Cursors {
+    worker: WorkerId,
+    queues: HashMap<Arc<str>, Queue>,
+    /// What the last tick read of the sequence.
+    reading: i64,
+    /// The base of each transaction that was open at the last tick.
+    open: HashMap<String, i64>,
+    ticked: Option<Instant>,
+    swept: Instant,
+}
+
+#[derive(Debug)]
+struct Queue {
+    tasks: Arc<[String]>,
+    lanes: [i64; LANES],
+}
+
+impl Cursors {
+    pub(super) fn new(worker: WorkerId, now: Instant) -> Self {
+        Self {
+            worker,
+            queues: HashMap::new(),
+            reading: 0,
+            open: HashMap::new(),
+            ticked: None,
+            swept: now,
+        }
+    }
+
+    /// Whether these are the cursors of that worker.
+    pub(super) fn belong_to(&self, worker: WorkerId) -> bool {
+        self.worker == worker
+    }
+
+    /// The cursors of the claim's queue. They are those of its tasks: what one set of tasks passes
+    /// over, another may have to take.
+    pub(super) fn lanes(&mut self, claim: &Claim, now: Instant) -> [i64; LANES] {
+        if now.saturating_duration_since(self.swept) >= SWEEP_INTERVAL {
+            self.queues.clear();
+            self.swept = now;
+        }
+        match self.queues.get(&claim.queue) {
+            Some(queue) if queue.tasks == claim.tasks => queue.lanes,
+            _ => [0; LANES],
+        }
+    }
+
+    /// Raises the cursors of a queue after a claim. `first_visible` are the first rows that the
+    /// claim saw above them, locked ones included; where there was none, everything up to the last
+    /// reading is taken, not ours to take, or still to come, which the ticks see to.
+    pub(super) fn raise(&mut self, claim: &Claim, first_visible: &[Option<i64>; LANES]) {
+        let mut lanes = match self.queues.remove(&claim.queue) {
+            Some(queue) if queue.tasks == claim.tasks => queue.lanes,
+            _ => [0; LANES],
+        };
+        for (cursor, first) in lanes.iter_mut().zip(first_visible) {
+            let below = first.map_or(self.reading, |first| first - 1);
+            *cursor = below.max(*cursor);
+        }
+        let tasks = Arc::clone(&claim.tasks);
+        self.queues
+            .insert(Arc::clone(&claim.queue), Queue { tasks, lanes });
+    }
+
+    pub(super) fn tick_is_due(&self, now: Instant) -> bool {
+        self.ticked
+            .is_none_or(|then| now.saturating_duration_since(then) >= TICK_INTERVAL)
+    }
+
+    /// Takes a tick in: the sequence was read first, then the open transactions.
+    pub(super) fn tick(&mut self, reading: i64, open: HashSet<String>, now: Instant) {
+        let ended = self
+            .open
+            .iter()
+            .filter(|(transaction, _)| !open.contains(*transaction));
+        let low = ended.map(|(_, base)| *base).fold(self.reading, i64::min);
+        for queue in self.queues.values_mut() {
+            queue
+                .lanes
+                .iter_mut()
+                .for_each(|cursor| *cursor = low.min(*cursor));
+        }
+        self.open = open
+            .into_iter()
+            .map(|transaction| {
+                let base = self.open.get(&transaction).copied().unwrap_or(self.reading);
+                (transaction, base)
+            })
+            .collect();
+        self.reading = reading;
+        self.ticked = Some(now);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WORKER: WorkerId = WorkerId::from_i64(1);
+
+    struct Case {
+        cursors: Cursors,
+        claim: Claim,
+        now: Instant,
+    }
+
+    impl Case {
+        fn new() -> Self {
+            let now = Instant::now();
+            let claim = Claim {
+                worker: WORKER,
+                number: 1,
+                queue: Arc::from("mail"),
+                tasks: Arc::from(["send".to_owned()]),
+                limit: 10,
+                horizon: None,
+            };
+            Self {
+                cursors: Cursors::new(WORKER, now),
+                claim,
+                now,
+            }
+        }
+
+        /// A claim that saw this row first in the lowest lane, and none in the others.
+        fn claim(&mut self, first: Option<i64>) {
+            let mut firsts = [None; LANES];
+            firsts[0] = first;
+            self.cursors.raise(&self.claim, &firsts);
+        }
+
+        fn tick(&mut self, reading: i64, open: &[&str]) {
+            let open = open.iter().map(|name| (*name).to_owned()).collect();
+            self.cursors.tick(reading, open, self.now);
+        }
+
+        fn cursor(&mut self) -> i64 {
+            self.cursors.lanes(&self.claim, self.now)[0]
+        }
+    }
+
+    #[test]
+    fn a_cursor_stays_below_the_first_row_that_was_seen() {
+        let mut case = Case::new();
+
+        case.claim(Some(5));
+        assert_eq!(case.cursor(), 4);
+        case.claim(Some(9));
+        assert_eq!(case.cursor(), 8);
+    }
+
+    #[test]
+    fn without_a_row_the_cursor_rises_to_the_last_reading() {
+        let mut case = Case::new();
+
+        case.claim(None);
+        assert_eq!(case.cursor(), 0);
+        case.tick(70, &[]);
+        case.claim(None);
+        assert_eq!(case.cursor(), 70);
+    }
+
+    #[test]
+    fn a_transaction_that_no_tick_saw_lowers_the_cursor_to_the_reading_before() {
+        let mut case = Case::new();
+        case.tick(10, &[]);
+        // One transaction drew 11, another drew and committed 12.
+        case.claim(Some(12));
+        case.claim(Some(13));
+
+        case.tick(12, &[]);
+
+        assert_eq!(case.cursor(), 10);
+    }
+
+    #[test]
+    fn a_transaction_that_stays_open_lowers_the_cursor_when_it_ends() {
+        let mut case = Case::new();
+        case.tick(10, &[]);
+        case.tick(20, &["late"]);
+        for reading in [30, 40, 50] {
+            case.tick(reading, &["late"]);
+            case.claim(Some(reading));
+        }
+        assert_eq!(case.cursor(), 49);
+
+        case.tick(60, &[]);
+
+        // It drew its numbers after the first tick, which read 10.
+        assert_eq!(case.cursor(), 10);
+    }
+
+    #[test]
+    fn other_tasks_start_from_the_beginning() {
+        let mut case = Case::new();
+        case.claim(Some(5));
+
+        case.claim.tasks = Arc::from(["send".to_owned(), "print".to_owned()]);
+
+        assert_eq!(case.cursor(), 0);
+    }
+
+    #[test]
+    fn now_and_then_everything_is_looked_at() {
+        let mut case = Case::new();
+        case.claim(Some(5));
+
+        case.now += SWEEP_INTERVAL;
+
+        assert_eq!(case.cursor(), 0);
+        assert!(case.cursors.tick_is_due(case.now));
+    }
+}
