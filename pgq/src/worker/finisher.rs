@@ -92,7 +92,9 @@ async fn complete(hub: &Hub, completions: Vec<Completion>) -> Vec<Ending> {
         let call = || hub.setup.driver.complete(hub.worker, &batch);
         match persist(call).await {
             Ok(ended) => {
-                settle(hub, batch.iter().map(|completion| completion.job), ended);
+                settle(hub, batch
+                        .iter()
+                        .map(|completion| (completion.job, completion.claim)), ended);
                 Tally::add(&hub.setup.tally.completed, ended);
                 hub.claim.notify_one();
             }
@@ -118,7 +120,7 @@ async fn end(hub: &Hub, endings: Vec<Ending>) {
         let call = || hub.setup.driver.end(hub.worker, &batch);
         match persist(call).await {
             Ok(ended) => {
-                settle(hub, batch.iter().map(|ending| ending.job), ended);
+                settle(hub, batch.iter().map(|ending| (ending.job, ending.claim)), ended);
                 tally(hub, &batch);
                 hub.promote.notify_one();
                 hub.claim.notify_one();
@@ -155,12 +157,12 @@ where
 fn give_up_on(hub: &Hub, ending: Option<Ending>, error: &DriverError) {
     let Some(ending) = ending else { return };
     tracing::error!(job = ending.job.as_i64(), error = %report(error), "failed to end an attempt");
-    hub.board().forget([ending.job]);
+    hub.board().forget([(ending.job, ending.claim)]);
 }
 
 /// The storage has answered: these jobs are not held any more, whether they were ours to end or
 /// not.
-fn settle(hub: &Hub, jobs: impl ExactSizeIterator<Item = JobId>, ended: usize) {
+fn settle(hub: &Hub, jobs: impl ExactSizeIterator<Item = (JobId, i64)>, ended: usize) {
     let fenced = jobs.len().saturating_sub(ended);
     hub.board().forget(jobs);
     if fenced > 0 {
