@@ -2,18 +2,23 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, ensure};
+use chrono::{DateTime, Utc};
 use pgq::embedded::{Cluster, Shutdown};
 use pgq::{JobId, Pgq};
+use pgq_tests::eventually;
 use pgq_tests::fleet::Fleet;
+use pgq_tests::fleet::ledger::Event;
 use pgq_tests::fleet::process::Worker;
-use pgq_tests::fleet::tasks;
+use pgq_tests::fleet::tasks::{self, End};
 use sqlx::PgPool;
 use sqlx::postgres::PgPoolOptions;
 
-use super::{assert_completed, count, finished, fleet, seeded, starts, until_finished};
+use super::{
+    assert_completed, count, finished, fleet, seeded, starts, until_finished, until_started,
+};
 
 /// How many jobs one enqueue adds.
 const BATCH: u32 = 20;
@@ -145,5 +150,53 @@ async fn workers_live_through_cut_connections() -> anyhow::Result<()> {
             "{row:?} was begun {executions} times"
         );
     }
+    Ok(())
+}
+
+#[tokio::test]
+async fn attempts_are_cancelled_before_the_lease_ends_while_the_server_is_down()
+-> anyhow::Result<()> {
+    let mut cluster = tokio::task::spawn_blocking(|| Cluster::builder().start()).await??;
+    let url = cluster.url("postgres");
+    let pool = PgPoolOptions::new().connect_lazy(&url)?;
+    Pgq::from_pool(pool.clone()).migrate().await?;
+    let fleet = Fleet::new(env!("CARGO_BIN_EXE_fleet_worker"), url)?;
+    let job = tasks::obedient::enqueue(&pool, End::Complete).await?.id();
+    let mut worker = fleet.worker().lease(Duration::from_secs(4)).start()?;
+    until_started(&fleet, job, worker.number()).await?;
+    let id = worker.registered(&pool).await?;
+
+    cluster = tokio::task::spawn_blocking(move || {
+        cluster
+            .halt(Shutdown::Fast)
+            .map(|()| cluster)
+            .context("no halt")
+    })
+    .await??;
+    eventually("the attempt is cancelled", async || {
+        let records = fleet.records()?;
+        Ok(records
+            .iter()
+            .any(|record| record.event == Event::Cancelled))
+    })
+    .await?;
+    let cancelled = DateTime::<Utc>::from(SystemTime::now());
+    worker.kill()?;
+    let _cluster = tokio::task::spawn_blocking(move || {
+        cluster.resume().map(|()| cluster).context("no resumption")
+    })
+    .await??;
+
+    reconnected(&pool).await?;
+    // The server runs on the clock of this machine.
+    let lease_until: DateTime<Utc> =
+        sqlx::query_scalar("select lease_until from pgq_jobs.worker where id = $1")
+            .bind(id)
+            .fetch_one(&pool)
+            .await?;
+    ensure!(
+        cancelled < lease_until,
+        "cancelled at {cancelled}, but the lease ended at {lease_until}"
+    );
     Ok(())
 }
