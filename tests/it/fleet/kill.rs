@@ -153,6 +153,61 @@ async fn a_job_that_kills_each_of_its_workers_is_a_dead_letter_in_the_end() -> a
     .await
 }
 
+/// Lets a claim wait in the middle for as long as somebody has the lock.
+const SLOW_CLAIMS: &str = "
+    create function wait_within_claim() returns trigger language plpgsql as $$
+    begin
+        perform pg_advisory_xact_lock(1);
+        return new;
+    end $$;
+    create trigger wait_within_claim before insert on pgq_jobs.running
+        for each row execute function wait_within_claim();
+";
+
+#[tokio::test]
+async fn a_claim_that_ends_after_its_worker_is_rescued_too() -> anyhow::Result<()> {
+    let (database, fleet) = fleet().await?;
+    let pool = database.pool();
+    sqlx::raw_sql(SLOW_CLAIMS).execute(pool).await?;
+    let mut lock = pool.acquire().await?;
+    sqlx::query("select pg_advisory_lock(1)")
+        .execute(&mut *lock)
+        .await?;
+    let job = tasks::note::enqueue(pool, 1).await?.id();
+    let mut victim = fleet.worker().lease(Duration::from_secs(1)).start()?;
+    let id = victim.registered(pool).await?;
+    eventually("a claim waits", async || {
+        let waiting = "select count(*) from pg_stat_activity
+                       where datname = current_database() and wait_event = 'advisory'";
+        Ok(count(pool, waiting).await? == 1)
+    })
+    .await?;
+
+    victim.kill()?;
+    let heir = fleet.worker().lease(Duration::from_secs(1)).start()?;
+    let heir_id = heir.registered(pool).await?;
+    // It has looked for dead workers several times after the lease of the victim.
+    eventually("the heir has outlived the victim by far", async || {
+        let sql = "select max(lease_until) filter (where id = $1)
+                        > coalesce(max(lease_until) filter (where id = $2), 'epoch')
+                          + interval '3 seconds'
+                   from pgq_jobs.worker";
+        Ok(sqlx::query_scalar(sql)
+            .bind(heir_id)
+            .bind(id)
+            .fetch_one(pool)
+            .await?)
+    })
+    .await?;
+    // The claim goes on and commits, though nobody waits for its answer.
+    lock.close().await?;
+
+    let done = until(pool, job, JobState::Completed).await?;
+    assert_eq!(ran(done.result.as_deref())?.worker, heir.number());
+    assert_eq!(done.attempt, 1);
+    Ok(())
+}
+
 /// Starts a worker for each one that has died, and returns how many that were.
 fn replace_the_dead(
     workers: &mut [Worker],

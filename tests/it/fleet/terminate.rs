@@ -1,15 +1,18 @@
 //! Workers that are told to end.
 
+use std::future::IntoFuture as _;
 use std::time::{Duration, Instant};
 
 use anyhow::ensure;
-use pgq::{JobId, JobState};
-use pgq_tests::eventually;
+use pgq::{JobId, JobState, Registry, Run};
+use pgq_tests::database::TestDatabase;
 use pgq_tests::fleet::Fleet;
 use pgq_tests::fleet::ledger::{Event, Record};
 use pgq_tests::fleet::process::Signal;
 use pgq_tests::fleet::tasks::{self, End};
+use pgq_tests::{PATIENCE, eventually};
 use sqlx::PgPool;
+use tokio_util::sync::CancellationToken;
 
 use super::{count, enqueue_notes, find, finished, fleet, ran, unfinished, until, until_started};
 
@@ -154,5 +157,78 @@ async fn a_second_signal_ends_a_worker_at_once() -> anyhow::Result<()> {
     let done = until(pool, job, JobState::Completed).await?;
     assert_eq!(ran(done.result.as_deref())?.worker, heir.number());
     assert_eq!((done.attempt, done.deliveries), (1, 2));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_worker_that_cannot_start_yet_can_be_told_to_end() -> anyhow::Result<()> {
+    let (database, fleet) = fleet().await?;
+    let pool = database.pool();
+    let mut transaction = pool.begin().await?;
+    sqlx::raw_sql("lock table pgq_jobs.migration in access exclusive mode")
+        .execute(&mut *transaction)
+        .await?;
+    let mut worker = fleet.worker().start()?;
+    eventually("the start waits for the lock", async || {
+        let waiting = "select count(*) from pg_stat_activity
+                       where datname = current_database() and wait_event_type = 'Lock'";
+        Ok(count(pool, waiting).await? == 1)
+    })
+    .await?;
+
+    worker.signal(Signal::Terminate)?;
+
+    ensure!(worker.end().await?.success(), "the worker failed");
+    transaction.rollback().await?;
+    assert_all_deregistered(pool).await
+}
+
+/// Says when it is dropped.
+struct Witness(CancellationToken);
+
+impl Drop for Witness {
+    fn drop(&mut self) {
+        self.0.cancel();
+    }
+}
+
+/// What a job of [`watched`] tells.
+#[derive(Default)]
+struct Watch {
+    begun: CancellationToken,
+    dropped: CancellationToken,
+}
+
+/// Never ends.
+#[pgq::task]
+async fn watched(watch: &Watch) {
+    let _witness = Witness(watch.dropped.clone());
+    watch.begun.cancel();
+    std::future::pending::<()>().await;
+}
+
+#[tokio::test]
+async fn no_attempt_outlives_a_run_that_is_dropped() -> anyhow::Result<()> {
+    let database = TestDatabase::migrated().await?;
+    let pool = database.pool();
+    // The first takes the only slot, the second must not get it.
+    watched::enqueue(pool).await?;
+    watched::enqueue(pool).await?;
+    let watch = Watch::default();
+    let (begun, dropped) = (watch.begun.clone(), watch.dropped.clone());
+    let run = Run::new(Registry::new())
+        .task::<watched>()
+        .state(watch)
+        .pool(pool.clone())
+        .concurrency(1)
+        .without_signals()
+        .into_future();
+
+    tokio::select! {
+        ended = run => ended?,
+        () = begun.cancelled() => {}
+    }
+
+    tokio::time::timeout(PATIENCE, dropped.cancelled()).await?;
     Ok(())
 }
