@@ -4,6 +4,7 @@ mod conformance;
 mod embedded;
 #[cfg(unix)]
 mod examples;
+mod fleet;
 mod memory;
 mod run;
 mod statements;

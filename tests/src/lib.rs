@@ -1,6 +1,7 @@
 //! Fixtures of the integration tests.
 
 pub mod database;
+pub mod fleet;
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};

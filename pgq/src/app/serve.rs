@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio_util::task::AbortOnDropHandle;
+
 use super::bounded::Report;
 use super::run::Run;
 use super::signals;
@@ -45,7 +47,11 @@ async fn work(run: &Run, mode: Mode, stop: &StopSignal) -> Result<Report> {
     run.check()?;
     let mut state = run.state.clone();
     let driver = open(run, &mut state)?;
-    prepare(&*driver, run.migrate).await?;
+    tokio::select! {
+        prepared = prepare(&*driver, run.migrate) => prepared?,
+        // The storage may be long in answering.
+        () = stop.drain.cancelled() => return Ok(Report::of(&Tally::default(), false)),
+    }
 
     let registry = Arc::new(run.registry.clone());
     let tally = Arc::new(Tally::default());
@@ -61,10 +67,10 @@ async fn work(run: &Run, mode: Mode, stop: &StopSignal) -> Result<Report> {
         tally: Arc::clone(&tally),
     };
     let ended = if mode == Mode::Forever {
-        let scheduling = tokio::spawn(scheduler.run_until(stop.drain.clone()));
-        let ended = run_worker(setup, stop).await;
-        scheduling.abort();
-        ended?
+        // Ends with this future, also where that is dropped.
+        let _scheduling =
+            AbortOnDropHandle::new(tokio::spawn(scheduler.run_until(stop.drain.clone())));
+        run_worker(setup, stop).await?
     } else {
         scheduler.fire().await?;
         run_worker(setup, stop).await?

@@ -41,10 +41,11 @@ fn of_sqlstate(code: &str) -> DriverErrorKind {
         "3F000" | "42P01" => DriverErrorKind::SchemaMissing,
         // `column` or `function` that this version does not know.
         "42703" | "42883" => DriverErrorKind::SchemaOlder,
-        "40001" | "40P01" => DriverErrorKind::Conflict,
+        "40001" | "40P01" | "55P03" => DriverErrorKind::Conflict,
         "57014" => DriverErrorKind::Timeout,
-        // Shutdown, crash, start-up; too many connections; out of disk or memory.
-        "57P01" | "57P02" | "57P03" | "57P04" => DriverErrorKind::Unavailable,
+        // Shutdown, crash, start-up; too many connections; out of disk or memory. A server that
+        // only reads is one that is not yet, or no more, the primary.
+        "57P01" | "57P02" | "57P03" | "57P04" | "25006" => DriverErrorKind::Unavailable,
         _ => match code.get(..2) {
             Some("08" | "53" | "58") => DriverErrorKind::Unavailable,
             Some("22" | "23" | "54") => DriverErrorKind::Rejected,

@@ -114,6 +114,8 @@ impl Board {
     /// Takes claimed jobs in.
     pub(crate) fn put(&mut self, queue: &str, jobs: Vec<ClaimedJob>, now: Instant) {
         for job in &jobs {
+            // The storage may have lost an earlier claim of the job in a crash.
+            self.drop_lost(job.id);
             let held = Held {
                 claim: job.claim,
                 stage: Stage::Waiting,
@@ -139,24 +141,24 @@ impl Board {
         line.running += 1;
         self.running += 1;
         self.turn = at + 1;
-        self.set_stage(job.id, Stage::Running(None));
+        self.set_stage(job.id, job.claim, Stage::Running(None));
         Some(job)
     }
 
     /// Keeps the handle of a running attempt's task.
-    pub(crate) fn started(&mut self, job: JobId, handle: AbortHandle) {
+    pub(crate) fn started(&mut self, job: JobId, claim: i64, handle: AbortHandle) {
         if let Some(Held {
             stage: Stage::Running(slot),
             ..
-        }) = self.held.get_mut(&job)
+        }) = self.held(job, claim)
         {
             *slot = Some(handle);
         }
     }
 
     /// The attempt has ended and the storage is being told; its slot is still taken.
-    pub(crate) fn ending(&mut self, job: JobId) {
-        self.set_stage(job, Stage::Ending);
+    pub(crate) fn ending(&mut self, job: JobId, claim: i64) {
+        self.set_stage(job, claim, Stage::Ending);
     }
 
     /// Frees the slot of a job of that queue.
@@ -168,9 +170,11 @@ impl Board {
     }
 
     /// The storage has taken the end of these jobs.
-    pub(crate) fn forget(&mut self, jobs: impl IntoIterator<Item = JobId>) {
-        for job in jobs {
-            self.held.remove(&job);
+    pub(crate) fn forget(&mut self, jobs: impl IntoIterator<Item = (JobId, i64)>) {
+        for (job, claim) in jobs {
+            if self.held(job, claim).is_some() {
+                self.held.remove(&job);
+            }
         }
     }
 
@@ -185,13 +189,13 @@ impl Board {
             taken.extend(old.into_iter().map(|waiting| waiting.job));
         }
         for job in &taken {
-            self.set_stage(job.id, Stage::Ending);
+            self.set_stage(job.id, job.claim, Stage::Ending);
         }
         taken
     }
 
     /// Everything that is held, with its claim.
-    pub(crate) fn held(&self) -> HashMap<JobId, i64> {
+    pub(crate) fn claims(&self) -> HashMap<JobId, i64> {
         self.held
             .iter()
             .map(|(job, held)| (*job, held.claim))
@@ -229,10 +233,15 @@ impl Board {
         }
     }
 
-    fn set_stage(&mut self, job: JobId, stage: Stage) {
-        if let Some(held) = self.held.get_mut(&job) {
+    fn set_stage(&mut self, job: JobId, claim: i64, stage: Stage) {
+        if let Some(held) = self.held(job, claim) {
             held.stage = stage;
         }
+    }
+
+    /// A job, if it is held under that claim and not under a later one.
+    fn held(&mut self, job: JobId, claim: i64) -> Option<&mut Held> {
+        self.held.get_mut(&job).filter(|held| held.claim == claim)
     }
 
     fn line(&mut self, queue: &str) -> Option<&mut Line> {
@@ -262,5 +271,71 @@ impl Line {
             .waiting
             .partition_point(|waiting| waiting.job.priority >= job.priority);
         self.waiting.insert(at, Waiting { job, since });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::super::config::{Mode, QueueConfig};
+    use super::*;
+
+    fn board() -> Board {
+        let queue = QueueConfig {
+            name: Arc::from("default"),
+            concurrency: None,
+        };
+        Board::new(&WorkerConfig {
+            queues: vec![queue],
+            concurrency: 10,
+            poll: Duration::from_secs(1),
+            lease: Duration::from_secs(1),
+            drain_deadline: Duration::from_secs(1),
+            result_max: 1,
+            mode: Mode::Forever,
+        })
+    }
+
+    fn job(claim: i64) -> ClaimedJob {
+        ClaimedJob {
+            id: JobId::from_i64(7),
+            claim,
+            task: "tested".to_owned(),
+            queue: Arc::from("default"),
+            priority: 0,
+            attempt: 1,
+            max_attempts: 1,
+            deliveries: 1,
+            fingerprint: None,
+            input: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn the_end_of_a_lost_claim_says_nothing_about_a_later_one() {
+        let (mut board, now) = (board(), Instant::now());
+        board.put("default", vec![job(1)], now);
+        let first = board.take().unwrap();
+        board.put("default", vec![job(2)], now);
+        let second = board.take().unwrap();
+
+        board.ending(first.id, first.claim);
+        board.forget([(first.id, first.claim)]);
+
+        assert_eq!(board.claims(), HashMap::from([(second.id, 2)]));
+        board.forget([(second.id, second.claim)]);
+        assert!(board.holds_nothing());
+    }
+
+    #[test]
+    fn a_lost_claim_that_waits_does_not_start_beside_a_later_one() {
+        let (mut board, now) = (board(), Instant::now());
+        board.put("default", vec![job(1)], now);
+
+        board.put("default", vec![job(2)], now);
+
+        assert_eq!(board.take().map(|job| job.claim), Some(2));
+        assert!(board.take().is_none());
     }
 }

@@ -79,7 +79,12 @@ impl Claimer {
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return Ended::Stopped,
-                () = hub.reconcile.notified() => self.reconcile().await,
+                () = hub.reconcile.notified() => {
+                    if !self.reconcile().await {
+                        // What the storage has lost must not be claimed again beside itself.
+                        continue;
+                    }
+                }
                 // Before the wake-ups, which may never pause.
                 _ = poll.tick() => self.poll().await,
                 () = hub.claim.notified() => {}
@@ -158,13 +163,16 @@ impl Claimer {
         }
     }
 
-    async fn reconcile(&mut self) {
-        if let Err(error) = reconcile(&self.hub).await {
-            tracing::warn!(error = %report(&error), "failed to compare the held jobs");
-            tokio::time::sleep(retry_pause(self.failures)).await;
-            self.failures += 1;
-            self.hub.reconcile.notify_one();
-        }
+    /// Returns `false` if the storage could not be asked; then it is asked again.
+    async fn reconcile(&mut self) -> bool {
+        let Err(error) = reconcile(&self.hub).await else {
+            return true;
+        };
+        tracing::warn!(error = %report(&error), "failed to compare the held jobs");
+        tokio::time::sleep(retry_pause(self.failures)).await;
+        self.failures += 1;
+        self.hub.reconcile.notify_one();
+        false
     }
 
     /// What stands behind lost wake-ups, and behind jobs that have become slow.

@@ -8,11 +8,17 @@ use tokio_util::sync::CancellationToken;
 use super::claimer::report;
 use super::decide::Decision;
 use super::hub::{Hub, Tally, limited, retry_pause};
-use crate::driver::{Completion, DriverError, End, Ending};
+use crate::driver::{Completion, DriverError, DriverErrorKind, End, Ending};
 use crate::job::JobId;
 
 /// The most attempts that one statement ends.
 const BATCH_MAX: usize = 1000;
+
+/// The most bytes of results that one statement carries, unless a single one has more.
+const BATCH_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// How often a call is tried again whose error is neither transient nor about the data.
+const OTHER_TRIES: u32 = 5;
 
 /// How many statements may be on their way at once. While they are, the next batch grows.
 const IN_FLIGHT: usize = 2;
@@ -87,12 +93,18 @@ async fn finish(hub: &Hub, decisions: Vec<Decision>) {
 /// is refused each half is tried alone, until the bad one is.
 async fn complete(hub: &Hub, completions: Vec<Completion>) -> Vec<Ending> {
     let mut refused = Vec::new();
-    let mut batches = vec![completions];
+    let mut batches = parts(completions);
     while let Some(mut batch) = batches.pop() {
         let call = || hub.setup.driver.complete(hub.worker, &batch);
         match persist(call).await {
             Ok(ended) => {
-                settle(hub, batch.iter().map(|completion| completion.job), ended);
+                settle(
+                    hub,
+                    batch
+                        .iter()
+                        .map(|completion| (completion.job, completion.claim)),
+                    ended,
+                );
                 Tally::add(&hub.setup.tally.completed, ended);
                 hub.claim.notify_one();
             }
@@ -118,7 +130,11 @@ async fn end(hub: &Hub, endings: Vec<Ending>) {
         let call = || hub.setup.driver.end(hub.worker, &batch);
         match persist(call).await {
             Ok(ended) => {
-                settle(hub, batch.iter().map(|ending| ending.job), ended);
+                settle(
+                    hub,
+                    batch.iter().map(|ending| (ending.job, ending.claim)),
+                    ended,
+                );
                 tally(hub, &batch);
                 hub.promote.notify_one();
                 hub.claim.notify_one();
@@ -132,7 +148,28 @@ async fn end(hub: &Hub, endings: Vec<Ending>) {
     }
 }
 
-/// Calls until the storage answers: transient errors are waited out.
+/// Parts a batch so that no statement carries more than [`BATCH_BYTES_MAX`] of results: the
+/// storage would refuse it for its size, each time.
+fn parts(completions: Vec<Completion>) -> Vec<Vec<Completion>> {
+    let mut parts = vec![Vec::new()];
+    let mut size = 0;
+    for completion in completions {
+        let own = completion.result.as_ref().map_or(0, Vec::len);
+        size += own;
+        match parts.last_mut() {
+            Some(last) if size <= BATCH_BYTES_MAX || last.is_empty() => last.push(completion),
+            _ => {
+                parts.push(vec![completion]);
+                size = own;
+            }
+        }
+    }
+    parts
+}
+
+/// Calls until the storage answers: transient errors are waited out. An error that is not known to
+/// be about the data is tried again a few times before it counts: a result must not be thrown away
+/// for what a migration or a failover does to a connection.
 async fn persist<F>(call: impl Fn() -> F) -> Result<usize, DriverError>
 where
     F: Future<Output = Result<usize, DriverError>>,
@@ -140,7 +177,10 @@ where
     let mut failures = 0;
     loop {
         match limited(call()).await {
-            Err(error) if error.is_transient() => {
+            Err(error)
+                if error.is_transient()
+                    || (error.kind() != DriverErrorKind::Rejected && failures < OTHER_TRIES) =>
+            {
                 tracing::warn!(error = %report(&error), "failed to end attempts; trying again");
                 failures += 1;
                 tokio::time::sleep(retry_pause(failures)).await;
@@ -155,12 +195,12 @@ where
 fn give_up_on(hub: &Hub, ending: Option<Ending>, error: &DriverError) {
     let Some(ending) = ending else { return };
     tracing::error!(job = ending.job.as_i64(), error = %report(error), "failed to end an attempt");
-    hub.board().forget([ending.job]);
+    hub.board().forget([(ending.job, ending.claim)]);
 }
 
 /// The storage has answered: these jobs are not held any more, whether they were ours to end or
 /// not.
-fn settle(hub: &Hub, jobs: impl ExactSizeIterator<Item = JobId>, ended: usize) {
+fn settle(hub: &Hub, jobs: impl ExactSizeIterator<Item = (JobId, i64)>, ended: usize) {
     let fenced = jobs.len().saturating_sub(ended);
     hub.board().forget(jobs);
     if fenced > 0 {
@@ -181,5 +221,31 @@ fn tally(hub: &Hub, endings: &[Ending]) {
             End::Release(_) => &tally.released,
         };
         Tally::add(counter, 1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sizes(results: &[usize]) -> Vec<usize> {
+        let completion = |size: &usize| Completion {
+            job: JobId::from_i64(1),
+            claim: 1,
+            result: (*size > 0).then(|| vec![0; *size]),
+        };
+        let parts = parts(results.iter().map(completion).collect());
+        parts.iter().map(Vec::len).collect()
+    }
+
+    #[test]
+    fn a_batch_is_parted_where_its_results_are_too_large() {
+        const HALF: usize = BATCH_BYTES_MAX / 2;
+
+        assert_eq!(sizes(&[0; 5]), [5]);
+        assert_eq!(sizes(&[HALF, HALF]), [2]);
+        assert_eq!(sizes(&[HALF, HALF, 1, 0]), [2, 2]);
+        assert_eq!(sizes(&[BATCH_BYTES_MAX + 1, 0, 1]), [1, 2]);
+        assert_eq!(sizes(&[1, BATCH_BYTES_MAX, 1]), [1, 1, 1]);
     }
 }

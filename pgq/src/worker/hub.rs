@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
@@ -87,6 +87,16 @@ impl Hub {
     /// The number of the next claim.
     pub(crate) fn next_claim(&self) -> i64 {
         self.claims.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// Ends every attempt without a word to the storage, where the worker is dropped.
+    pub(crate) fn abandon(&self) {
+        self.cancelled.cancel();
+        self.attempts.close();
+        let mut board = self.board();
+        // First: a slot that becomes free would start the next one.
+        board.take_waiting(Instant::now());
+        board.abort_all();
     }
 
     /// A queue may have jobs.

@@ -48,9 +48,12 @@ impl LeaseKeeper {
         let interval = self.lease / HEARTBEATS_PER_LEASE;
         let patience = self.lease * GIVE_UP_AFTER / 100;
         loop {
+            // Not beyond the moment to give up, whatever is left of the interval: heartbeats that
+            // fail at once must not move it to the end of the lease.
+            let left = patience.saturating_sub(renewed.elapsed());
             tokio::select! {
                 () = self.stop.cancelled() => return,
-                () = tokio::time::sleep(interval) => {}
+                () = tokio::time::sleep(interval.min(left)) => {}
             }
             let sent = Instant::now();
             let left = patience.saturating_sub(renewed.elapsed());

@@ -14,7 +14,7 @@ use crate::job::JobId;
 /// The server may have lost a claim in a crash, since claims do not wait for the disk; and an
 /// answer may have been lost on its way.
 pub(crate) async fn reconcile(hub: &Hub) -> Result<(), DriverError> {
-    let before = hub.board().held();
+    let before = hub.board().claims();
     let stored: HashMap<JobId, i64> = limited(hub.setup.driver.held(hub.worker))
         .await?
         .into_iter()
@@ -28,7 +28,7 @@ pub(crate) async fn reconcile(hub: &Hub) -> Result<(), DriverError> {
     let now = {
         let mut board = hub.board();
         lost.iter().for_each(|job| board.drop_lost(*job));
-        board.held()
+        board.claims()
     };
     if !lost.is_empty() {
         tracing::warn!(jobs = lost.len(), "jobs were taken from this worker");

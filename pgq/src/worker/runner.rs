@@ -16,9 +16,14 @@ pub(crate) fn start_jobs(hub: &Arc<Hub>) {
         let Some(job) = hub.board().take() else {
             return;
         };
-        let id = job.id;
-        let attempt = hub.attempts.spawn(run_job(Arc::clone(hub), job));
-        hub.board().started(id, attempt.abort_handle());
+        let (id, claim) = (job.id, job.claim);
+        // Made here: an attempt that is aborted before it was ever polled has no locals to drop.
+        let slot = Slot {
+            hub: Arc::clone(hub),
+            queue: Arc::clone(&job.queue),
+        };
+        let attempt = hub.attempts.spawn(run_job(slot, job));
+        hub.board().started(id, claim, attempt.abort_handle());
     }
 }
 
@@ -36,11 +41,8 @@ impl Drop for Slot {
     }
 }
 
-async fn run_job(hub: Arc<Hub>, job: ClaimedJob) {
-    let slot = Slot {
-        hub: Arc::clone(&hub),
-        queue: Arc::clone(&job.queue),
-    };
+async fn run_job(slot: Slot, job: ClaimedJob) {
+    let hub = Arc::clone(&slot.hub);
     let Some(task) = hub.setup.registry.task(&job.task) else {
         // Cannot be: a claim names the tasks of the registry. The job would go back in any case.
         hub.board().drop_lost(job.id);
@@ -55,7 +57,7 @@ async fn run_job(hub: Arc<Hub>, job: ClaimedJob) {
     );
 
     let decision = attempt(&hub, task, &job).instrument(span).await;
-    hub.board().ending(job.id);
+    hub.board().ending(job.id, job.claim);
     // Fails only when the worker has given up on the storage.
     let _ = hub.decisions.send(decision).await;
     drop(slot);

@@ -65,7 +65,12 @@ async fn register(setup: &Setup, stop: &StopSignal) -> Result<Option<Registered>
             pid: std::process::id(),
             queues: queues.clone(),
         };
-        match limited(setup.driver.register_worker(info)).await {
+        let registered = tokio::select! {
+            registered = limited(setup.driver.register_worker(info)) => registered,
+            // If it arrives nevertheless, its lease ends by itself.
+            () = stop.drain.cancelled() => return Ok(None),
+        };
+        match registered {
             Ok(true) => return Ok(Some(Registered { id, at })),
             Ok(false) => {}
             Err(error) if error.is_transient() => {
@@ -92,6 +97,11 @@ async fn live(
     let (sender, decisions) = mpsc::channel(DECISIONS_MAX);
     let hub = Arc::new(Hub::new(setup.clone(), worker.id, sender));
     let (closing, give_up) = (CancellationToken::new(), CancellationToken::new());
+    let _abandoned = Abandoned {
+        hub: Arc::clone(&hub),
+        closing: closing.clone(),
+        give_up: give_up.clone(),
+    };
     let finisher = tokio::spawn(finisher::run(
         Arc::clone(&hub),
         decisions,
@@ -130,6 +140,22 @@ async fn live(
     // The loops go on while it winds up: others' jobs are still rescued and promoted.
     wind_up(&hub, ended.as_ref().ok(), stop, closing, give_up, finisher).await;
     ended
+}
+
+/// Ends what a worker has spawned if the worker is dropped before it has wound up: nothing of it
+/// outlives `run()`. After a winding-up there is nothing left to end.
+struct Abandoned {
+    hub: Arc<Hub>,
+    closing: CancellationToken,
+    give_up: CancellationToken,
+}
+
+impl Drop for Abandoned {
+    fn drop(&mut self) {
+        self.hub.abandon();
+        self.closing.cancel();
+        self.give_up.cancel();
+    }
 }
 
 /// The host's name, for people who look for a worker.

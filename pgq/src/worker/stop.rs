@@ -23,13 +23,16 @@ pub(crate) struct StopSignal {
 
 /// How long a worker that stops waits for the storage to take what it has to say, when its deadline
 /// has passed already.
-const LAST_WORDS: Duration = Duration::from_millis(400);
+const LAST_WORDS: Duration = Duration::from_millis(300);
 
 /// The same when the deadline is far.
 const LAST_WORDS_MAX: Duration = Duration::from_secs(5);
 
 /// How long an attempt that was cancelled may take to notice before it is aborted.
 const NOTICE: Duration = Duration::from_millis(250);
+
+/// How long an attempt that was aborted may take to be dropped.
+const ABORT: Duration = Duration::from_millis(100);
 
 /// Ends one life of a worker. `ended` is `None` if it ends because of an error.
 pub(super) async fn wind_up(
@@ -53,16 +56,18 @@ pub(super) async fn wind_up(
     }
     end_attempts(hub).await;
 
-    let left = match stop.now.is_cancelled() {
-        true => Duration::ZERO,
-        false => deadline.saturating_duration_since(Instant::now()),
+    let patience = || {
+        let left = match stop.now.is_cancelled() {
+            true => Duration::ZERO,
+            false => deadline.saturating_duration_since(Instant::now()),
+        };
+        LAST_WORDS + left.min(LAST_WORDS_MAX)
     };
-    let patience = LAST_WORDS + left.min(LAST_WORDS_MAX);
     closing.cancel();
-    flush(hub, ended, stop, patience, &give_up, finisher).await;
+    flush(hub, ended, stop, patience(), &give_up, finisher).await;
     // Whatever is left goes back: attempts that were aborted, and ends that could not be told.
     let goodbye = hub.setup.driver.deregister_worker(hub.worker);
-    match timeout(patience, goodbye).await {
+    match timeout(patience(), goodbye).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => {
             tracing::warn!(error = %report(&error), "failed to deregister; its jobs will be rescued");
@@ -101,7 +106,7 @@ async fn end_attempts(hub: &Hub) {
     hub.cancelled.cancel();
     if timeout(NOTICE, hub.attempts.wait()).await.is_err() {
         hub.board().abort_all();
-        let _ = timeout(NOTICE, hub.attempts.wait()).await;
+        let _ = timeout(ABORT, hub.attempts.wait()).await;
     }
 }
 

@@ -1,0 +1,17 @@
+//! A worker of the fleet.
+
+use pgq::{Registry, Run};
+use pgq_tests::fleet::{tasks, worker};
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let mut run = Run::new(Registry::new())
+        .task::<tasks::note>()
+        .task::<tasks::gated>()
+        .task::<tasks::obedient>()
+        .task::<tasks::crash>();
+    if worker::knows_rare() {
+        run = run.task::<tasks::rare>();
+    }
+    worker::run(run).await
+}

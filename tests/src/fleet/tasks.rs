@@ -1,0 +1,109 @@
+//! The tasks of the fleet. Each writes down that it began before it does anything else.
+
+#![allow(
+    clippy::missing_errors_doc,
+    reason = "an error of a task is for the worker, which writes it down"
+)]
+
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+use pgq::{Context, TaskError};
+use serde::{Deserialize, Serialize};
+
+use super::ledger::{Event, Ledger};
+
+/// How often a job looks whether its gate is open.
+const LOOK_EVERY: Duration = Duration::from_millis(2);
+
+/// The result of every task: which execution it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ran {
+    /// The number of the worker.
+    pub worker: u32,
+    /// Which delivery of the job it was.
+    pub deliveries: i32,
+}
+
+/// How a job ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum End {
+    /// With a result.
+    Complete,
+    /// With an error that allows another attempt.
+    Retry,
+    /// With an error that allows none.
+    Fail,
+    /// With a panic.
+    Panic,
+}
+
+/// Ends at once.
+#[pgq::task]
+pub async fn note(context: &Context, ledger: &Ledger, number: u32) -> Result<Ran, io::Error> {
+    let _ = number;
+    began(context, ledger)
+}
+
+/// Waits until its gate is open, whatever it is told, and ends as it should.
+#[pgq::task]
+pub async fn gated(
+    context: &Context,
+    ledger: &Ledger,
+    gate: String,
+    end: End,
+) -> Result<Ran, TaskError> {
+    let ran = began(context, ledger).map_err(TaskError::retryable)?;
+    while !Path::new(&gate).exists() {
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+    finish(ran, end)
+}
+
+/// Runs until it is cancelled, notices that, and ends as it should.
+#[pgq::task]
+pub async fn obedient(context: &Context, ledger: &Ledger, end: End) -> Result<Ran, TaskError> {
+    let ran = began(context, ledger).map_err(TaskError::retryable)?;
+    context.cancelled().cancelled().await;
+    ledger
+        .write(context, Event::Cancelled)
+        .map_err(TaskError::retryable)?;
+    finish(ran, end)
+}
+
+/// Kills its process.
+#[pgq::task]
+pub async fn crash(context: &Context, ledger: &Ledger) -> Result<Ran, io::Error> {
+    began(context, ledger)?;
+    std::process::abort()
+}
+
+/// Ends at once; not every worker knows it.
+#[pgq::task]
+pub async fn rare(context: &Context, ledger: &Ledger) -> Result<Ran, io::Error> {
+    began(context, ledger)
+}
+
+fn began(context: &Context, ledger: &Ledger) -> io::Result<Ran> {
+    ledger.write(context, Event::Started)?;
+    Ok(Ran {
+        worker: ledger.worker(),
+        deliveries: context.deliveries(),
+    })
+}
+
+fn finish(ran: Ran, end: End) -> Result<Ran, TaskError> {
+    match end {
+        End::Complete => Ok(ran),
+        End::Retry => Err(TaskError::retryable(format!(
+            "worker {} failed",
+            ran.worker
+        ))),
+        End::Fail => Err(TaskError::permanent(format!(
+            "worker {} gave up",
+            ran.worker
+        ))),
+        End::Panic => panic!("worker {} panicked", ran.worker),
+    }
+}
