@@ -81,7 +81,9 @@ async fn a_schedule_whose_expression_changed_begins_anew(storage: &Storage) -> a
         expression: "@daily".to_owned(),
         ..schedule("hourly")
     };
-    storage.declare_schedules(&[changed.clone()]).await?;
+    storage
+        .declare_schedules(std::slice::from_ref(&changed))
+        .await?;
     let begun = last_tick(storage, "hourly").await?;
     storage.pass(SHORT).await?;
     storage.declare_schedules(&[changed]).await?;
