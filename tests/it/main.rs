@@ -5,6 +5,7 @@ mod embedded;
 #[cfg(unix)]
 mod examples;
 mod memory;
+mod plans;
 mod run;
 mod statements;
 mod testing;
