@@ -81,7 +81,7 @@ const CASES: &[Case] = &[
     },
     Case {
         statement: "rescue_jobs",
-        arguments: "'{2,3}', 3::smallint, 'pgq_jobs'",
+        arguments: "'{2,3}', 3::smallint, 1000000, 'pgq_jobs'",
         indexes: &["running_pkey"],
         looked_up: &["worker"],
     },

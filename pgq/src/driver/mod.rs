@@ -130,10 +130,13 @@ pub trait Driver: fmt::Debug + Send + Sync + 'static {
     /// becomes ready with its attempt given back, but fails once `deaths_max` workers died while
     /// they held it.
     ///
+    /// A job that has outlived a worker before is scheduled instead, at a random time within
+    /// `spread`: if one of them kills its workers, the others are no longer beside it.
+    ///
     /// # Errors
     ///
     /// Returns the error of the storage.
-    async fn rescue(&self, deaths_max: i16) -> Result<Rescued, DriverError>;
+    async fn rescue(&self, deaths_max: i16, spread: Duration) -> Result<Rescued, DriverError>;
 
     /// Makes up to `limit` scheduled jobs ready that are due, those that are due first, and says
     /// when the next one is.

@@ -175,8 +175,8 @@ impl Driver for MemoryDriver {
         Ok(self.call(|store, _| store.held(worker)))
     }
 
-    async fn rescue(&self, deaths_max: i16) -> Result<Rescued, DriverError> {
-        Ok(self.call(|store, now| store.rescue(deaths_max, now)))
+    async fn rescue(&self, deaths_max: i16, spread: Duration) -> Result<Rescued, DriverError> {
+        Ok(self.call(|store, now| store.rescue(deaths_max, spread, now)))
     }
 
     async fn promote(&self, limit: usize) -> Result<Promoted, DriverError> {

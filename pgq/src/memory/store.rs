@@ -207,7 +207,12 @@ impl Store {
             .collect()
     }
 
-    pub(super) fn rescue(&mut self, deaths_max: i16, now: DateTime<Utc>) -> Rescued {
+    pub(super) fn rescue(
+        &mut self,
+        deaths_max: i16,
+        spread: Duration,
+        now: DateTime<Utc>,
+    ) -> Rescued {
         let dead: Vec<Worker> = self
             .workers
             .extract_if(.., |_, row| row.lease_end <= now)
@@ -225,9 +230,13 @@ impl Store {
             };
             record.attempt -= 1;
             record.deaths = record.deaths.saturating_add(1);
-            if record.deaths < deaths_max {
+            if record.deaths < deaths_max && (record.deaths == 1 || spread.is_zero()) {
                 self.make_ready(job);
                 rescued.ready += 1;
+            } else if record.deaths < deaths_max {
+                record.error = Some("the worker died".to_owned());
+                self.schedule(job, now + spread.mul_f64(fastrand::f64()));
+                rescued.scheduled += 1;
             } else {
                 record.error = Some(death_report(record.deaths));
                 record.finish(JobState::Failed, None, now);

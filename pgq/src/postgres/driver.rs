@@ -103,8 +103,8 @@ impl Driver for PostgresDriver {
             .map_err(|error| driver_error("failed to list the jobs of the worker", error))
     }
 
-    async fn rescue(&self, deaths_max: i16) -> Result<Rescued, DriverError> {
-        self.rescue_jobs(deaths_max).await
+    async fn rescue(&self, deaths_max: i16, spread: Duration) -> Result<Rescued, DriverError> {
+        self.rescue_jobs(deaths_max, spread).await
     }
 
     async fn promote(&self, limit: usize) -> Result<Promoted, DriverError> {

@@ -1,5 +1,7 @@
 //! The statements about workers and their leases.
 
+use std::time::Duration;
+
 use sqlx::{Connection, PgConnection, Row};
 
 use super::PostgresDriver;
@@ -24,7 +26,11 @@ impl PostgresDriver {
 
     /// Two statements in one transaction: the first locks the workers, so that the second sees
     /// every job that they have claimed.
-    pub(super) async fn rescue_jobs(&self, deaths_max: i16) -> Result<Rescued, DriverError> {
+    pub(super) async fn rescue_jobs(
+        &self,
+        deaths_max: i16,
+        spread: Duration,
+    ) -> Result<Rescued, DriverError> {
         let error = |error| driver_error("failed to rescue the jobs of dead workers", error);
         let mut connection = self.pool.acquire().await.map_err(error)?;
         let connection: &mut PgConnection = &mut connection;
@@ -40,6 +46,7 @@ impl PostgresDriver {
         let row = sqlx::query(self.statements.rescue_jobs.clone())
             .bind(&dead)
             .bind(deaths_max)
+            .bind(micros(spread))
             .bind(self.schema().as_str())
             .fetch_one(&mut *transaction)
             .await
@@ -48,6 +55,7 @@ impl PostgresDriver {
         Ok(Rescued {
             workers: dead.len(),
             ready: count(row.try_get("ready").map_err(error)?),
+            scheduled: count(row.try_get("scheduled").map_err(error)?),
             failed: count(row.try_get("failed").map_err(error)?),
         })
     }

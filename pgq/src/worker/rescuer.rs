@@ -6,19 +6,26 @@ use super::claimer::report;
 use super::config::{DEATHS_MAX, HEARTBEATS_PER_LEASE};
 use super::hub::{Hub, limited};
 
+/// Over how many leases jobs are spread that have outlived a worker before: long enough that most
+/// of them are not beside each other again.
+const SPREAD_LEASES: u32 = 3;
+
 /// Rescues for as long as it is polled, about as often as it sends heartbeats.
 pub(crate) async fn run(hub: Arc<Hub>) {
     let interval = hub.setup.config.lease / HEARTBEATS_PER_LEASE;
+    let spread = hub.setup.config.lease * SPREAD_LEASES;
     loop {
-        match limited(hub.setup.driver.rescue(DEATHS_MAX)).await {
+        match limited(hub.setup.driver.rescue(DEATHS_MAX, spread)).await {
             Ok(rescued) if rescued.workers > 0 => {
                 tracing::warn!(
                     workers = rescued.workers,
                     ready = rescued.ready,
+                    scheduled = rescued.scheduled,
                     failed = rescued.failed,
                     "rescued the jobs of workers that died",
                 );
                 hub.wake_all();
+                hub.promote.notify_one();
             }
             Ok(_) => {}
             Err(error) => {

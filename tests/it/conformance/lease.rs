@@ -26,6 +26,7 @@ conformance! {
     a_rescued_worker_may_not_claim,
     a_job_fails_once_enough_workers_died_of_it,
     a_rescue_tells_ready_jobs_from_failed_ones,
+    a_job_that_outlives_a_second_worker_comes_back_at_a_time_of_its_own,
     a_worker_that_stops_gives_its_jobs_back_at_no_cost,
     a_worker_that_has_stopped_may_not_claim,
     a_worker_that_has_stopped_can_write_nothing,
@@ -67,7 +68,7 @@ async fn a_heartbeat_keeps_a_worker_from_being_rescued(storage: &Storage) -> any
     worker.die().await?;
     storage.heartbeat(worker.id, LONG).await?;
 
-    let rescued = storage.rescue(DEATHS_MAX).await?;
+    let rescued = storage.rescue(DEATHS_MAX, Duration::ZERO).await?;
 
     assert_eq!(rescued, Rescued::default());
     assert_eq!(worker.complete(&claimed).await?, 1);
@@ -77,7 +78,7 @@ async fn a_heartbeat_keeps_a_worker_from_being_rescued(storage: &Storage) -> any
 async fn the_heartbeat_of_a_rescued_worker_is_refused(storage: &Storage) -> anyhow::Result<()> {
     let worker = storage.worker().await?;
     worker.die().await?;
-    storage.rescue(DEATHS_MAX).await?;
+    storage.rescue(DEATHS_MAX, Duration::ZERO).await?;
 
     let alive = storage.heartbeat(worker.id, LONG).await?;
 
@@ -103,11 +104,12 @@ async fn a_rescue_makes_the_jobs_ready_and_gives_their_attempt_back(
     worker.claim_all().await?;
     worker.die().await?;
 
-    let rescued = storage.rescue(DEATHS_MAX).await?;
+    let rescued = storage.rescue(DEATHS_MAX, Duration::ZERO).await?;
 
     let expected = Rescued {
         workers: 1,
         ready: 2,
+        scheduled: 0,
         failed: 0,
     };
     assert_eq!(rescued, expected);
@@ -130,11 +132,12 @@ async fn a_rescue_takes_from_every_dead_worker(storage: &Storage) -> anyhow::Res
         worker.die().await?;
     }
 
-    let rescued = storage.rescue(DEATHS_MAX).await?;
+    let rescued = storage.rescue(DEATHS_MAX, Duration::ZERO).await?;
 
     let expected = Rescued {
         workers: 3,
         ready: 3,
+        scheduled: 0,
         failed: 0,
     };
     assert_eq!(rescued, expected);
@@ -151,7 +154,7 @@ async fn a_rescue_leaves_live_workers_alone(storage: &Storage) -> anyhow::Result
     let lost = dead.claim_one().await?;
     dead.die().await?;
 
-    let rescued = storage.rescue(DEATHS_MAX).await?;
+    let rescued = storage.rescue(DEATHS_MAX, Duration::ZERO).await?;
 
     assert_eq!((rescued.workers, rescued.ready), (1, 1));
     assert_eq!(storage.job(lost.id).await?.state, JobState::Ready);
@@ -165,7 +168,7 @@ async fn a_rescue_leaves_live_workers_alone(storage: &Storage) -> anyhow::Result
 async fn a_rescue_finds_a_worker_that_held_nothing(storage: &Storage) -> anyhow::Result<()> {
     storage.worker().await?.die().await?;
 
-    let rescued = storage.rescue(DEATHS_MAX).await?;
+    let rescued = storage.rescue(DEATHS_MAX, Duration::ZERO).await?;
 
     let expected = Rescued {
         workers: 1,
@@ -181,8 +184,11 @@ async fn nobody_is_rescued_twice(storage: &Storage) -> anyhow::Result<()> {
     worker.claim_one().await?;
     worker.die().await?;
 
-    let (first, second) = tokio::join!(storage.rescue(DEATHS_MAX), storage.rescue(DEATHS_MAX));
-    let third = storage.rescue(DEATHS_MAX).await?;
+    let (first, second) = tokio::join!(
+        storage.rescue(DEATHS_MAX, Duration::ZERO),
+        storage.rescue(DEATHS_MAX, Duration::ZERO)
+    );
+    let third = storage.rescue(DEATHS_MAX, Duration::ZERO).await?;
 
     let (first, second) = (first?, second?);
     assert_eq!(first.workers + second.workers, 1);
@@ -208,7 +214,7 @@ async fn a_rescued_worker_can_write_nothing(storage: &Storage) -> anyhow::Result
     let (dead, next) = (storage.worker().await?, storage.worker().await?);
     let lost = dead.claim_one().await?;
     dead.die().await?;
-    storage.rescue(DEATHS_MAX).await?;
+    storage.rescue(DEATHS_MAX, Duration::ZERO).await?;
 
     let while_ready = dead.complete(&lost).await?;
     let claimed = next.claim_one().await?;
@@ -228,7 +234,7 @@ async fn a_rescued_worker_may_not_claim(storage: &Storage) -> anyhow::Result<()>
     storage.put(one()).await?;
     let worker = storage.worker().await?;
     worker.die().await?;
-    storage.rescue(DEATHS_MAX).await?;
+    storage.rescue(DEATHS_MAX, Duration::ZERO).await?;
 
     assert!(worker.has_lost_its_lease().await?);
     Ok(())
@@ -242,7 +248,7 @@ async fn a_job_fails_once_enough_workers_died_of_it(storage: &Storage) -> anyhow
         let worker = storage.worker().await?;
         worker.claim_one().await?;
         worker.die().await?;
-        let rescued = storage.rescue(DEATHS_MAX).await?;
+        let rescued = storage.rescue(DEATHS_MAX, Duration::ZERO).await?;
         rescues.push((rescued.ready, rescued.failed));
     }
 
@@ -264,17 +270,18 @@ async fn a_rescue_tells_ready_jobs_from_failed_ones(storage: &Storage) -> anyhow
     let first = storage.worker().await?;
     first.claim_one().await?;
     first.die().await?;
-    storage.rescue(2).await?;
+    storage.rescue(2, Duration::ZERO).await?;
     let bystander = storage.put(one()).await?;
     let second = storage.worker().await?;
     second.claim_all().await?;
     second.die().await?;
 
-    let rescued = storage.rescue(2).await?;
+    let rescued = storage.rescue(2, Duration::ZERO).await?;
 
     let expected = Rescued {
         workers: 1,
         ready: 1,
+        scheduled: 0,
         failed: 1,
     };
     assert_eq!(rescued, expected);
@@ -354,5 +361,26 @@ async fn a_stranger_holds_nothing(storage: &Storage) -> anyhow::Result<()> {
     let held = Driver::held(&**storage, WorkerId::random()).await?;
 
     assert_eq!(held, []);
+    Ok(())
+}
+
+async fn a_job_that_outlives_a_second_worker_comes_back_at_a_time_of_its_own(
+    storage: &Storage,
+) -> anyhow::Result<()> {
+    let id = storage.put(one()).await?;
+    for expected in [JobState::Ready, JobState::Scheduled] {
+        let worker = storage.worker().await?;
+        worker.claim_one().await?;
+        worker.die().await?;
+        storage.rescue(DEATHS_MAX, LONG).await?;
+        assert_eq!(storage.job(id).await?.state, expected);
+    }
+
+    let job = storage.job(id).await?;
+    let now = storage.now().await?;
+    let delay = job.run_at.map(|run_at| run_at - now).unwrap_or_default();
+    assert!(delay.to_std().is_ok_and(|delay| delay <= LONG), "{delay}");
+    assert_eq!((job.attempt, job.deaths), (0, 2));
+    assert_eq!(job.error.as_deref(), Some("the worker died"));
     Ok(())
 }

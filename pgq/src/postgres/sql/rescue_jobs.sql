@@ -2,7 +2,11 @@
 --
 -- $1 workers     bigint[], locked by this transaction
 -- $2 deaths_max  smallint
--- $3 channel     text
+-- $3 spread      bigint, in microseconds
+-- $4 channel     text
+--
+-- A job that has outlived a worker before comes back at a random time within the spread: a job that
+-- kills its workers takes all with it that are held beside it, and so it meets fewer of them again.
 with dead as (
     delete from pgq_jobs.worker
     where id = any ($1)
@@ -28,16 +32,27 @@ with dead as (
     select id, nextval('pgq_jobs.job_number'), fingerprint, created_at, deliveries, priority,
            (attempt - 1)::smallint, max_attempts, deaths, queue, task, input
     from lost
-    where deaths < $2
+    where deaths < $2 and (deaths = 1 or $3 = 0)
     returning queue
+), later as (
+    insert into pgq_jobs.scheduled
+        (id, fingerprint, created_at, run_at, deliveries, priority, attempt, max_attempts, deaths,
+         queue, task, input, error)
+    select id, fingerprint, created_at, now() + random() * $3 * interval '1 microsecond',
+           deliveries, priority, (attempt - 1)::smallint, max_attempts, deaths, queue, task, input,
+           'the worker died'
+    from lost
+    where deaths < $2 and deaths > 1 and $3 > 0
+    returning id
 ), history as (
     insert into pgq_jobs.failure (job, worker, claimed_at, failed_at, attempt, error)
     select id, worker, claimed_at, now(), attempt, 'the worker died'
     from lost
 ), woken as (
-    select pg_notify($3, 'ready ' || queue)
+    select pg_notify($4, 'ready ' || queue)
     from (select distinct queue from again) as queues
 )
 select (select count(*) from again) as ready,
+       (select count(*) from later) as scheduled,
        (select count(*) from failed) as failed,
        (select count(*) from woken) as woken;
