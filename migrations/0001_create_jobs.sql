@@ -2,6 +2,9 @@
 -- and moves by `delete … returning` and `insert` in one statement. So each table stays narrow,
 -- nothing on the hot path updates an indexed column, and a claim never walks past finished jobs.
 --
+-- Names are compared byte by byte (`collate "C"`): the order of a language is slow, and means
+-- nothing here.
+--
 -- The schema is created by the runner of the migrations. Its name is replaced at run time.
 
 create table pgq_jobs.migration (
@@ -30,8 +33,8 @@ create table pgq_jobs.scheduled (
     attempt      smallint    not null,
     max_attempts smallint    not null check (max_attempts between 1 and 1000),
     deaths       smallint    not null,
-    queue        text        not null check (queue <> ''),
-    task         text        not null check (task <> ''),
+    queue        text        collate "C" not null check (queue <> ''),
+    task         text        collate "C" not null check (task <> ''),
     input        bytea       not null,
     -- Why the last attempt failed; null if none has.
     error        text
@@ -50,8 +53,8 @@ create table pgq_jobs.ready (
     attempt      smallint    not null,
     max_attempts smallint    not null check (max_attempts between 1 and 1000),
     deaths       smallint    not null,
-    queue        text        not null check (queue <> ''),
-    task         text        not null check (task <> ''),
+    queue        text        collate "C" not null check (queue <> ''),
+    task         text        collate "C" not null check (task <> ''),
     input        bytea       not null
 );
 -- claim_jobs, unknown_task
@@ -81,8 +84,8 @@ create table pgq_jobs.running (
     attempt      smallint    not null,
     max_attempts smallint    not null,
     deaths       smallint    not null,
-    queue        text        not null,
-    task         text        not null,
+    queue        text        collate "C" not null,
+    task         text        collate "C" not null,
     input        bytea       not null,
     -- complete_jobs, end_jobs; by the worker alone: rescue_jobs, held_jobs
     primary key (worker, id)
@@ -103,8 +106,8 @@ create table pgq_jobs.finished (
     attempt      smallint    not null,
     max_attempts smallint    not null,
     deaths       smallint    not null,
-    queue        text        not null,
-    task         text        not null,
+    queue        text        collate "C" not null,
+    task         text        collate "C" not null,
     input        bytea       not null,
     -- Null stands for the result `()`, and for no result.
     result       bytea,
@@ -127,7 +130,7 @@ create index failure_job on pgq_jobs.failure (job);
 -- Where each schedule stands. A tick moves `last_tick` and enqueues its job in one statement.
 create table pgq_jobs.schedule (
     name        text        not null primary key,
-    task        text        not null,
+    task        text        collate "C" not null,
     expression  text        not null,
     last_tick   timestamptz not null,
     declared_at timestamptz not null default now()

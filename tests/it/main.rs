@@ -6,6 +6,7 @@ mod embedded;
 mod examples;
 mod fleet;
 mod memory;
+mod plans;
 mod run;
 mod statements;
 mod testing;

@@ -162,7 +162,7 @@ pub trait Driver: fmt::Debug + Send + Sync + 'static {
     ) -> Result<Option<String>, DriverError>;
 
     /// Adds the schedules that are new, with the current time as their last tick, and updates the
-    /// expression of the others.
+    /// others. One whose expression has changed begins anew at the current time.
     ///
     /// # Errors
     ///

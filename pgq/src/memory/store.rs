@@ -21,7 +21,8 @@ pub(super) struct Store {
     scheduled: BTreeSet<(DateTime<Utc>, JobId)>,
     ready: Ready,
     workers: BTreeMap<WorkerId, Worker>,
-    last_ticks: BTreeMap<String, DateTime<Utc>>,
+    /// The expression and the last tick of each schedule.
+    schedules: BTreeMap<String, (String, DateTime<Utc>)>,
     /// The last number that was given: to a job, or to its return to the ready ones.
     sequence: i64,
     /// What listeners are to be told.
@@ -244,21 +245,29 @@ fn death_report(deaths: i16) -> String {
 // Schedules.
 impl Store {
     pub(super) fn declare_schedules(&mut self, schedules: &[Schedule], now: DateTime<Utc>) {
-        for schedule in schedules {
-            self.last_ticks.entry(schedule.name.clone()).or_insert(now);
+        for Schedule {
+            name, expression, ..
+        } in schedules
+        {
+            let new = || (expression.clone(), now);
+            let (known, last_tick) = self.schedules.entry(name.clone()).or_insert_with(new);
+            if known != expression {
+                expression.clone_into(known);
+                *last_tick = now.max(*last_tick);
+            }
         }
     }
 
     pub(super) fn last_ticks(&self, names: &[String]) -> Vec<(String, DateTime<Utc>)> {
         names
             .iter()
-            .filter_map(|name| self.last_ticks.get_key_value(name))
-            .map(|(name, last_tick)| (name.clone(), *last_tick))
+            .filter_map(|name| self.schedules.get_key_value(name))
+            .map(|(name, (_, last_tick))| (name.clone(), *last_tick))
             .collect()
     }
 
     pub(super) fn tick(&mut self, tick: Tick, now: DateTime<Utc>) -> Option<JobId> {
-        let last_tick = self.last_ticks.get_mut(&tick.schedule)?;
+        let (_, last_tick) = self.schedules.get_mut(&tick.schedule)?;
         if *last_tick != tick.previous {
             return None;
         }

@@ -16,6 +16,21 @@ pub const DATABASE_URL: &str = "DATABASE_URL";
 /// How long a statement of the runtime may take on the server.
 pub(crate) const STATEMENT_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// The planner's settings of the connections that the runtime opens.
+///
+/// The tables of jobs fill and empty within seconds, and a plan is kept for as long as the
+/// connection. One that was made while a table was empty scans it, and sorts it, also when it has
+/// grown to a million rows, or to as many dead ones. So the only plan is the one by the indexes,
+/// made once.
+#[doc(hidden)]
+pub const SESSION_SETTINGS: &[(&str, &str)] = &[
+    ("enable_seqscan", "off"),
+    ("enable_bitmapscan", "off"),
+    ("plan_cache_mode", "force_generic_plan"),
+    // A scan that cannot be avoided now looks so expensive that it would be compiled.
+    ("jit", "off"),
+];
+
 /// How long to wait for a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -67,6 +82,7 @@ pub(super) fn runtime_options(options: &PgConnectOptions) -> PgConnectOptions {
         .clone()
         .application_name(options.get_application_name().unwrap_or("pgq"))
         .options([("statement_timeout", limit)])
+        .options(SESSION_SETTINGS.iter().copied())
 }
 
 /// Opens one connection.

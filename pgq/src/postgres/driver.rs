@@ -48,6 +48,8 @@ impl Driver for PostgresDriver {
     async fn find(&self, job: JobId) -> Result<Option<Job>, DriverError> {
         sqlx::query(self.statements.find_job.clone())
             .bind(job.as_i64())
+            // The pool may be the application's, without the settings that make a kept plan safe.
+            .persistent(false)
             .fetch_optional(&self.pool)
             .await
             .and_then(|found| found.as_ref().map(row::job).transpose())

@@ -30,6 +30,8 @@ use crate::driver::{DriverError, Enqueue, WorkerId};
 use crate::job::JobId;
 
 pub use self::connect::DATABASE_URL;
+#[doc(hidden)]
+pub use self::connect::SESSION_SETTINGS;
 pub(crate) use self::connect::{database_url, parse_url};
 pub use self::schema::{DEFAULT_SCHEMA, Schema};
 #[doc(hidden)]

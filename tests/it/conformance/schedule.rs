@@ -9,6 +9,7 @@ use super::{SHORT, Storage, conformance, ids, one};
 conformance! {
     a_new_schedule_last_ticked_when_it_was_declared,
     declaring_again_keeps_the_last_tick,
+    a_schedule_whose_expression_changed_begins_anew,
     only_the_schedules_that_are_asked_for_are_told,
     a_tick_enqueues_its_job_and_moves_the_last_tick,
     a_tick_that_was_overtaken_enqueues_nothing,
@@ -62,16 +63,33 @@ async fn declaring_again_keeps_the_last_tick(storage: &Storage) -> anyhow::Resul
     storage.tick(tick("hourly", first)).await?;
     storage.pass(SHORT).await?;
 
-    let changed = Schedule {
-        expression: "@daily".to_owned(),
-        ..schedule("hourly")
-    };
-    let declared = [changed, schedule("new")];
+    let declared = [schedule("hourly"), schedule("new")];
     storage.declare_schedules(&declared).await?;
 
     let kept = last_tick(storage, "hourly").await?;
     assert_eq!(kept, first + TimeDelta::minutes(1));
     assert!(last_tick(storage, "new").await? > first);
+    Ok(())
+}
+
+async fn a_schedule_whose_expression_changed_begins_anew(storage: &Storage) -> anyhow::Result<()> {
+    storage.declare_schedules(&[schedule("hourly")]).await?;
+    storage.pass(SHORT).await?;
+    let before = storage.now().await?;
+
+    let changed = Schedule {
+        expression: "@daily".to_owned(),
+        ..schedule("hourly")
+    };
+    storage
+        .declare_schedules(std::slice::from_ref(&changed))
+        .await?;
+    let begun = last_tick(storage, "hourly").await?;
+    storage.pass(SHORT).await?;
+    storage.declare_schedules(&[changed]).await?;
+
+    assert!(begun >= before, "{begun} is before {before}");
+    assert_eq!(last_tick(storage, "hourly").await?, begun);
     Ok(())
 }
 

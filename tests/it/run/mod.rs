@@ -3,7 +3,9 @@
 mod enqueue;
 mod failures;
 mod input;
+mod outage;
 mod scheduled;
+mod schedules;
 mod start;
 mod wake;
 

@@ -30,7 +30,7 @@ pub(super) const RARE: &str = "FLEET_RARE";
 pub async fn run(run: Run) -> anyhow::Result<()> {
     tracing_subscriber::fmt()
         .with_env_filter("pgq=info")
-        .with_writer(std::io::stderr)
+        .with_writer(io::stderr)
         .with_ansi(false)
         .init();
     thread::spawn(end_with_parent);

@@ -1,5 +1,5 @@
--- Adds the schedules that are new, and updates those whose declaration has changed. The last tick
--- of a schedule whose expression changed stays, so that the change itself fires nothing twice.
+-- Adds the schedules that are new, and updates those whose declaration has changed. A schedule
+-- whose expression changed begins anew: ticks of the new one that lie in the past do not fire.
 --
 -- $1 names        text[]
 -- $2 tasks        text[]
@@ -11,5 +11,9 @@ order by name
 on conflict (name) do update
 set task = excluded.task,
     expression = excluded.expression,
+    last_tick = case
+        when schedule.expression = excluded.expression then schedule.last_tick
+        else greatest(schedule.last_tick, excluded.last_tick)
+    end,
     declared_at = now()
 where (schedule.task, schedule.expression) is distinct from (excluded.task, excluded.expression);

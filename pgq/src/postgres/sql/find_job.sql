@@ -1,5 +1,5 @@
 -- Finds one job in whatever state. The jobs of a worker are indexed by the worker first, so the
--- few workers are asked one after the other.
+-- few workers are asked one after the other; the limit keeps it at that.
 --
 -- $1 job  bigint
 select id, 'scheduled' as state, task, queue, priority, attempt, max_attempts, deliveries, deaths,
@@ -21,6 +21,7 @@ cross join lateral (
            claimed_at
     from pgq_jobs.running as running
     where running.worker = worker.id and running.id = $1
+    limit 1
 ) as held
 union all
 select id, (array ['completed', 'failed', 'cancelled', 'expired'])[state], task, queue, priority,

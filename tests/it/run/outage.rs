@@ -1,0 +1,158 @@
+//! A database that goes away under a worker.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use pgq::embedded::{Cluster, Shutdown};
+use pgq::{CancellationToken, Pgq, Registry, Run};
+use pgq_tests::eventually;
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+
+/// Runs until it is allowed to end.
+#[pgq::task]
+async fn hold(gate: &Arc<Semaphore>, started: &Started) -> anyhow::Result<u32> {
+    started.0.add_permits(1);
+    gate.acquire().await?.forget();
+    started.0.add_permits(1);
+    Ok(7)
+}
+
+/// Counts the attempts that have started, and those that have ended.
+#[derive(Clone)]
+struct Started(Arc<Semaphore>);
+
+async fn cluster() -> anyhow::Result<Cluster> {
+    Ok(tokio::task::spawn_blocking(|| Cluster::builder().durable().start()).await??)
+}
+
+async fn halt(mut cluster: Cluster) -> anyhow::Result<Cluster> {
+    tokio::task::spawn_blocking(move || {
+        cluster.halt(Shutdown::Immediate)?;
+        Ok(cluster)
+    })
+    .await?
+}
+
+async fn resume(mut cluster: Cluster) -> anyhow::Result<Cluster> {
+    tokio::task::spawn_blocking(move || {
+        cluster.resume()?;
+        Ok(cluster)
+    })
+    .await?
+}
+
+#[tokio::test]
+async fn a_job_that_ends_during_an_outage_completes_after_it() -> anyhow::Result<()> {
+    let cluster = cluster().await?;
+    let pgq = Pgq::connect(&cluster.url("postgres")).await?;
+    pgq.migrate().await?;
+    let (gate, started) = (
+        Arc::new(Semaphore::new(0)),
+        Started(Arc::new(Semaphore::new(0))),
+    );
+    let stop = CancellationToken::new();
+    let run = Run::new(Registry::new())
+        .task::<hold>()
+        .url(cluster.url("postgres"))
+        .state(Arc::clone(&gate))
+        .state(started.clone())
+        // Longer than the outage: the worker must not give its job up.
+        .lease(Duration::from_secs(120))
+        .without_signals()
+        .stop_on(stop.clone());
+    let running = tokio::spawn(run.into_future());
+    let job = hold::enqueue(&pgq).await?;
+    started.0.acquire().await?.forget();
+    // A claim does not wait for the disk, and a crash may lose it; this commit does wait.
+    hold::job()
+        .delay(Duration::from_secs(3600))
+        .enqueue(&pgq)
+        .await?;
+
+    let cluster = halt(cluster).await?;
+    gate.add_permits(1);
+    started.0.acquire().await?.forget();
+    let _cluster = resume(cluster).await?;
+
+    eventually("the job has completed", || async {
+        let state = job.status(&pgq).await;
+        Ok(state.is_ok_and(|state| state == pgq::JobState::Completed))
+    })
+    .await?;
+    let stored = job.job(&pgq).await?;
+    assert_eq!(
+        (stored.attempt, stored.deliveries, stored.deaths),
+        (1, 1, 0)
+    );
+    stop.cancel();
+    Ok(running.await??)
+}
+
+#[tokio::test]
+async fn a_job_whose_claim_was_lost_in_a_crash_runs_again() -> anyhow::Result<()> {
+    let cluster = cluster().await?;
+    let pgq = Pgq::connect(&cluster.url("postgres")).await?;
+    pgq.migrate().await?;
+    let (gate, started) = (
+        Arc::new(Semaphore::new(0)),
+        Started(Arc::new(Semaphore::new(0))),
+    );
+    let stop = CancellationToken::new();
+    let run = Run::new(Registry::new())
+        .task::<hold>()
+        .url(cluster.url("postgres"))
+        .state(Arc::clone(&gate))
+        .state(started.clone())
+        .lease(Duration::from_secs(120))
+        .without_signals()
+        .stop_on(stop.clone());
+    let running = tokio::spawn(run.into_future());
+    let job = hold::enqueue(&pgq).await?;
+    started.0.acquire().await?.forget();
+    // What the server had not yet written is what the crash takes.
+    let lost = sqlx::query("update pgq_jobs.running set claim = claim + 1000").execute(pgq.pool());
+    assert_eq!(lost.await?.rows_affected(), 1);
+
+    let cluster = halt(cluster).await?;
+    let _cluster = resume(cluster).await?;
+
+    // The worker finds that it does not hold what it runs, and gives back what it does not know.
+    started.0.acquire().await?.forget();
+    gate.add_permits(1);
+    assert_eq!(job.wait_for(&pgq, super::DEADLINE).await?, 7);
+    let stored = job.job(&pgq).await?;
+    assert_eq!(
+        (stored.attempt, stored.deliveries, stored.deaths),
+        (1, 2, 0)
+    );
+    stop.cancel();
+    Ok(running.await??)
+}
+
+#[tokio::test]
+async fn a_worker_stops_although_the_database_is_gone() -> anyhow::Result<()> {
+    let cluster = cluster().await?;
+    let pgq = Pgq::connect(&cluster.url("postgres")).await?;
+    pgq.migrate().await?;
+    let started = Started(Arc::new(Semaphore::new(0)));
+    let stop = CancellationToken::new();
+    let run = Run::new(Registry::new())
+        .task::<hold>()
+        .url(cluster.url("postgres"))
+        .state(Arc::new(Semaphore::new(0)))
+        .state(started.clone())
+        .drain_deadline(Duration::from_millis(100))
+        .without_signals()
+        .stop_on(stop.clone());
+    let running = tokio::spawn(run.into_future());
+    hold::enqueue_many(&pgq, [(); 5]).await?;
+    started.0.acquire_many(5).await?.forget();
+
+    let _cluster = halt(cluster).await?;
+    stop.cancel();
+    let ended = timeout(Duration::from_secs(30), running).await;
+
+    assert!(ended.is_ok(), "it hangs");
+    Ok(ended???)
+}
