@@ -23,7 +23,7 @@ pub struct Starter {
     number: u32,
 }
 
-/// The process of a worker; killed when it is dropped.
+/// The process of a worker; killed when it is dropped, or when the test's process ends.
 #[derive(Debug)]
 pub struct Worker {
     child: Child,
@@ -50,7 +50,8 @@ impl Starter {
             .env(worker::DIRECTORY, directory)
             .env(worker::NUMBER, number.to_string())
             .env_remove(worker::RARE)
-            .stdin(Stdio::null())
+            // Ends with this process, and the worker with it.
+            .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::piped());
         Self { command, number }

@@ -3,7 +3,10 @@
 //! [`Starter`]: super::process::Starter
 
 use std::env;
+use std::io;
 use std::path::PathBuf;
+use std::process;
+use std::thread;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -27,9 +30,10 @@ pub(super) const RARE: &str = "FLEET_RARE";
 pub async fn run(run: Run) -> anyhow::Result<()> {
     tracing_subscriber::fmt()
         .with_env_filter("pgq=info")
-        .with_writer(std::io::stderr)
+        .with_writer(io::stderr)
         .with_ansi(false)
         .init();
+    thread::spawn(end_with_parent);
     let directory = PathBuf::from(text(DIRECTORY)?);
     let ledger = Ledger::open(&directory, number(NUMBER)?)?;
     run.url(text(URL)?)
@@ -39,6 +43,12 @@ pub async fn run(run: Run) -> anyhow::Result<()> {
         .drain_deadline(Duration::from_millis(number(DRAIN_DEADLINE_MS)?))
         .await?;
     Ok(())
+}
+
+/// Ends this process when that of the test has ended, however it did.
+fn end_with_parent() {
+    let _ = io::copy(&mut io::stdin(), &mut io::sink());
+    process::exit(1);
 }
 
 /// Whether this worker knows the task that not every worker knows.
