@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use anyhow::{Context as _, ensure};
 use chrono::{DateTime, Utc};
 use pgq::embedded::{Cluster, Shutdown};
-use pgq::{JobId, Pgq};
+use pgq::{JobId, JobState, Pgq};
 use pgq_tests::eventually;
 use pgq_tests::fleet::Fleet;
 use pgq_tests::fleet::ledger::Event;
@@ -17,7 +17,7 @@ use sqlx::PgPool;
 use sqlx::postgres::PgPoolOptions;
 
 use super::{
-    assert_completed, count, finished, fleet, seeded, starts, until_finished, until_started,
+    assert_completed, count, finished, fleet, seeded, starts, until, until_finished, until_started,
 };
 
 /// How many jobs one enqueue adds.
@@ -31,6 +31,10 @@ const OUTAGES: usize = 4;
 
 /// How often every connection is cut.
 const CUTS: usize = 8;
+
+/// Cuts the workers' connections, not those of this test.
+const CUT: &str = "select count(pg_terminate_backend(pid)) from pg_stat_activity
+                   where datname = current_database() and application_name = 'pgq'";
 
 /// Enqueues without a pause until it is told to stop, whatever happens to the server. Returns the
 /// jobs that the server has confirmed.
@@ -130,10 +134,7 @@ async fn workers_live_through_cut_connections() -> anyhow::Result<()> {
     let mut before = 0;
     for _ in 0..CUTS {
         until_finished(pool, before + BETWEEN).await?;
-        // The workers' connections, not those of this test.
-        let cut = "select count(pg_terminate_backend(pid)) from pg_stat_activity
-                   where datname = current_database() and application_name = 'pgq'";
-        ensure!(count(pool, cut).await? > 0, "there was nothing to cut");
+        ensure!(count(pool, CUT).await? > 0, "there was nothing to cut");
         before = count(pool, "select count(*) from pgq_jobs.finished").await?;
     }
     until_finished(pool, before + BETWEEN).await?;
@@ -198,5 +199,41 @@ async fn attempts_are_cancelled_before_the_lease_ends_while_the_server_is_down()
         cancelled < lease_until,
         "cancelled at {cancelled}, but the lease ended at {lease_until}"
     );
+    Ok(())
+}
+
+/// Claims a job in the name of a worker, which does not learn of it: as if the answer was lost.
+const CLAIM_UNHEARD: &str = "
+    with taken as (
+        delete from pgq_jobs.ready where id = $1 returning *
+    )
+    insert into pgq_jobs.running
+        (id, worker, claim, fingerprint, created_at, claimed_at, deliveries, priority, attempt,
+         max_attempts, deaths, queue, task, input)
+    select id, $2, 1000000, fingerprint, created_at, now(), deliveries + 1, priority, attempt + 1,
+           max_attempts, deaths, queue, task, input
+    from taken
+";
+
+#[tokio::test]
+async fn a_claim_whose_answer_was_lost_is_given_back() -> anyhow::Result<()> {
+    let (database, fleet) = fleet().await?;
+    let pool = database.pool();
+    let worker = fleet.worker().start()?;
+    let id = worker.registered(pool).await?;
+    let mut transaction = pool.begin().await?;
+    let job = tasks::note::enqueue(&mut transaction, 1).await?.id();
+    sqlx::query(CLAIM_UNHEARD)
+        .bind(job.as_i64())
+        .bind(id)
+        .execute(&mut *transaction)
+        .await?;
+    transaction.commit().await?;
+
+    sqlx::query(CUT).execute(pool).await?;
+
+    let done = until(pool, job, JobState::Completed).await?;
+    assert_eq!((done.attempt, done.deaths, done.deliveries), (1, 0, 2));
+    assert_eq!(worker.id(pool).await?, Some(id));
     Ok(())
 }
