@@ -15,8 +15,8 @@ const POLL: Duration = Duration::from_secs(1);
 /// With a heartbeat every 2.5 s and a look for dead workers as often, the jobs of a dead worker run
 /// again within 15 s.
 const LEASE: Duration = Duration::from_secs(10);
-/// The shortest lease whose heartbeats and self-fencing still leave time for a round trip.
-const LEASE_MIN: Duration = Duration::from_millis(400);
+/// The shortest lease whose last part leaves attempts some time to notice that it ends.
+const LEASE_MIN: Duration = Duration::from_secs(1);
 /// What most supervisors allow a process between SIGTERM and SIGKILL.
 const DRAIN_DEADLINE: Duration = Duration::from_secs(30);
 /// The largest result that is stored.

@@ -3,8 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio_util::task::AbortOnDropHandle;
-
 use super::bounded::Report;
 use super::run::Run;
 use super::signals;
@@ -67,10 +65,15 @@ async fn work(run: &Run, mode: Mode, stop: &StopSignal) -> Result<Report> {
         tally: Arc::clone(&tally),
     };
     let ended = if mode == Mode::Forever {
-        // Ends with this future, also where that is dropped.
-        let _scheduling =
-            AbortOnDropHandle::new(tokio::spawn(scheduler.run_until(stop.drain.clone())));
-        run_worker(setup, stop).await?
+        let scheduling = async {
+            scheduler.run_until(stop.drain.clone()).await;
+            std::future::pending::<std::convert::Infallible>().await
+        };
+        // Not spawned: it ends with this future, and what goes wrong in it is heard.
+        tokio::select! {
+            ended = run_worker(setup, stop) => ended?,
+            never = scheduling => match never {},
+        }
     } else {
         scheduler.fire().await?;
         run_worker(setup, stop).await?

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,10 +16,11 @@ use crate::job::JobId;
 pub struct WorkerId(i64);
 
 impl WorkerId {
-    /// Draws an id.
+    /// Draws an id, from the system's source of randomness.
     #[must_use]
     pub fn random() -> Self {
-        Self(fastrand::i64(1..))
+        let random = RandomState::new().hash_one(std::process::id());
+        Self((random >> 1).cast_signed())
     }
 
     /// Makes an id from the number in the column `worker`.

@@ -24,15 +24,17 @@ use crate::driver::{DriverError, DriverErrorKind, WorkerId, WorkerInfo};
 ///
 /// Fails if a loop of the worker has ended that should not.
 pub(crate) async fn run(setup: Setup, stop: &StopSignal) -> Result<Ended, DriverError> {
-    let mut horizon = None;
+    let horizon = match setup.config.mode {
+        Mode::Once => {
+            promote_due(&*setup.driver).await?;
+            Some(limited(setup.driver.horizon()).await?)
+        }
+        Mode::Forever | Mode::UntilIdle => None,
+    };
     loop {
         let Some(worker) = register(&setup, stop).await? else {
             return Ok(Ended::Stopped);
         };
-        if setup.config.mode == Mode::Once && horizon.is_none() {
-            promote_due(&*setup.driver).await?;
-            horizon = Some(limited(setup.driver.horizon()).await?);
-        }
         match live(&setup, worker, horizon, stop).await? {
             Ended::LeaseLost => tracing::warn!("starting again as another worker"),
             ended => return Ok(ended),

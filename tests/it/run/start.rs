@@ -59,7 +59,7 @@ async fn all_problems_are_reported_at_once() -> anyhow::Result<()> {
     let expected = [
         "6 problems before the start:",
         "setting `concurrency`: must be at least 1",
-        "setting `lease`: must be at least 400ms, but is 0ns",
+        "setting `lease`: must be at least 1s, but is 0ns",
         "two tasks are named `nothing`: at tests/it/run/start.rs:",
         "give one of them another name with `name = \"…\"`",
         "task `needs` at src/mail.rs:7 takes `&core::sync::atomic::",

@@ -67,7 +67,7 @@ with ending as materialized (
     insert into pgq_jobs.failure (job, worker, claimed_at, failed_at, attempt, error)
     select id, $1, claimed_at, now(), started, error
     from ended
-    where error is not null
+    where error is not null and kind <> 'release'
 ), woken as (
     select pg_notify($7, 'ready ' || queue)
     from (select distinct queue from again) as queues
