@@ -8,5 +8,6 @@ mod memory;
 mod plans;
 mod run;
 mod statements;
+mod stranded;
 mod testing;
 mod tidy;
