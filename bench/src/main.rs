@@ -2,13 +2,16 @@
 //! completion, on a server with stock durability.
 //!
 //! `cargo run --release -p pgq-bench -- drain [--jobs N] [--rounds N] [--concurrency N]`
+//!
+//! `pinned` and `pinned-scheduled` take the same options, and compare with a drain while another
+//! session holds an old snapshot open.
 
 use std::env;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail, ensure};
 use pgq::embedded::Cluster;
-use sqlx::{PgPool, Row};
+use sqlx::{Connection as _, PgConnection, PgPool, Row};
 
 /// What a small e-mail job is given: 64 bytes or so.
 #[pgq::task(name = "noop")]
@@ -34,7 +37,12 @@ async fn main() -> anyhow::Result<()> {
     let mut arguments = env::args().skip(1);
     match arguments.next().as_deref() {
         Some("drain") => drain(&options(arguments)?).await,
-        _ => bail!("usage: pgq-bench drain [--jobs N] [--rounds N] [--concurrency N]"),
+        Some("pinned") => pinned(&options(arguments)?, Wait::Ready).await,
+        Some("pinned-scheduled") => pinned(&options(arguments)?, Wait::Scheduled).await,
+        _ => bail!(
+            "usage: pgq-bench drain|pinned|pinned-scheduled [--jobs N] [--rounds N] \
+             [--concurrency N]"
+        ),
     }
 }
 
@@ -58,35 +66,109 @@ fn options(mut arguments: impl Iterator<Item = String>) -> anyhow::Result<Option
     Ok(options)
 }
 
+/// Where the jobs of a round are when the drain begins.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wait {
+    Ready,
+    Scheduled,
+}
+
 /// Enqueues the jobs, then measures how long one worker takes to run them all.
 async fn drain(options: &Options) -> anyhow::Result<()> {
-    let cluster = tokio::task::spawn_blocking(|| Cluster::builder().durable().start()).await??;
-    for round in 0..options.rounds {
-        let database = format!("round_{round}");
-        let server = PgPool::connect(&cluster.url("postgres")).await?;
-        sqlx::raw_sql(sqlx::AssertSqlSafe(format!("create database {database}")))
-            .execute(&server)
-            .await?;
-        let pool = PgPool::connect(&cluster.url(&database)).await?;
-        if round == 0 {
-            settings(&pool).await?;
-        }
-        pgq::Pgq::from_pool(pool.clone()).migrate().await?;
-
-        let started = Instant::now();
-        enqueue(&pool, options.jobs).await?;
-        let enqueued = rate(options.jobs, started.elapsed());
-
-        let started = Instant::now();
-        let report = pgq::run()
-            .pool(pool.clone())
-            .concurrency(options.concurrency)
-            .until_idle()
-            .await?;
-        let drained = rate(options.jobs, started.elapsed());
-        check(&pool, options.jobs, report).await?;
-        println!("round {round}: enqueued {enqueued} jobs/s, drained {drained} jobs/s");
+    let cluster = start().await?;
+    for number in 0..options.rounds {
+        let pool = database(&cluster, number, "drain").await?;
+        let (enqueued, drained) = round(&pool, options, Wait::Ready).await?;
+        println!("round {number}: enqueued {enqueued} jobs/s, drained {drained} jobs/s");
     }
+    Ok(())
+}
+
+/// Drains without and with an old snapshot held open, in turns.
+async fn pinned(options: &Options, wait: Wait) -> anyhow::Result<()> {
+    let cluster = start().await?;
+    let mut ratios = Vec::new();
+    for number in 0..options.rounds {
+        let pool = database(&cluster, number, "free").await?;
+        let (_, free) = round(&pool, options, wait).await?;
+        pool.close().await;
+
+        let pool = database(&cluster, number, "pinned").await?;
+        let mut reader = PgConnection::connect_with(&pool.connect_options()).await?;
+        sqlx::raw_sql("begin isolation level repeatable read; select 1")
+            .execute(&mut reader)
+            .await?;
+        let (_, held) = round(&pool, options, wait).await?;
+        reader.close().await?;
+        pool.close().await;
+
+        let ratio = ratio(held, free);
+        println!("round {number}: {free} jobs/s, with an old snapshot {held} jobs/s: {ratio:.2}");
+        ratios.push(ratio);
+    }
+    ratios.sort_by(f64::total_cmp);
+    if let Some(median) = ratios.get(ratios.len() / 2) {
+        println!("median ratio {median:.2}");
+    }
+    Ok(())
+}
+
+async fn start() -> anyhow::Result<Cluster> {
+    let cluster = tokio::task::spawn_blocking(|| Cluster::builder().durable().start()).await??;
+    settings(&PgPool::connect(&cluster.url("postgres")).await?).await?;
+    Ok(cluster)
+}
+
+/// Makes a database for one round.
+async fn database(cluster: &Cluster, number: u32, name: &str) -> anyhow::Result<PgPool> {
+    let database = format!("{name}_{number}");
+    let mut server = PgConnection::connect(&cluster.url("postgres")).await?;
+    sqlx::raw_sql(sqlx::AssertSqlSafe(format!("create database {database}")))
+        .execute(&mut server)
+        .await?;
+    server.close().await?;
+    let pool = PgPool::connect(&cluster.url(&database)).await?;
+    pgq::Pgq::from_pool(pool.clone()).migrate().await?;
+    Ok(pool)
+}
+
+/// Enqueues and drains; returns both rates.
+async fn round(pool: &PgPool, options: &Options, wait: Wait) -> anyhow::Result<(u64, u64)> {
+    let started = Instant::now();
+    enqueue(pool, options.jobs).await?;
+    let enqueued = rate(options.jobs, started.elapsed());
+    if wait == Wait::Scheduled {
+        postpone(pool).await?;
+    }
+
+    let started = Instant::now();
+    let report = pgq::run()
+        .pool(pool.clone())
+        .concurrency(options.concurrency)
+        .until_idle()
+        .await?;
+    let drained = rate(options.jobs, started.elapsed());
+    check(pool, options.jobs, report).await?;
+    Ok((enqueued, drained))
+}
+
+/// Turns ready jobs into scheduled ones that have just become due.
+async fn postpone(pool: &PgPool) -> anyhow::Result<()> {
+    sqlx::raw_sql(
+        "with ready as (
+             delete from pgq_jobs.ready
+             returning id, fingerprint, created_at, deliveries, priority, attempt, max_attempts,
+                       deaths, queue, task, input
+         )
+         insert into pgq_jobs.scheduled
+             (id, fingerprint, created_at, run_at, deliveries, priority, attempt, max_attempts,
+              deaths, queue, task, input)
+         select id, fingerprint, created_at, now() - interval '1 hour' + id * interval '1 ms',
+                deliveries, priority, attempt, max_attempts, deaths, queue, task, input
+         from ready",
+    )
+    .execute(pool)
+    .await?;
     Ok(())
 }
 
@@ -166,4 +248,9 @@ async fn settings(pool: &PgPool) -> anyhow::Result<()> {
 )]
 fn rate(jobs: i64, took: Duration) -> u64 {
     (jobs as f64 / took.as_secs_f64()) as u64
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a ratio for people")]
+fn ratio(held: u64, free: u64) -> f64 {
+    held as f64 / free as f64
 }

@@ -9,5 +9,6 @@ mod memory;
 mod plans;
 mod run;
 mod statements;
+mod stranded;
 mod testing;
 mod tidy;
