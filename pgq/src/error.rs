@@ -31,12 +31,41 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{self}")?;
+        let mut last = self.to_string();
+        f.write_str(&last)?;
         let mut cause = std::error::Error::source(self);
         while let Some(error) = cause {
-            write!(f, "\n  caused by: {error}")?;
+            let message = error.to_string();
+            // Errors of other crates often repeat their own cause.
+            if !last.contains(&message) {
+                write!(f, "\n  caused by: {message}")?;
+                last = message;
+            }
             cause = error.source();
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Error;
+    use crate::driver::{DriverError, DriverErrorKind};
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("connection lost: {0}")]
+    struct Repeats(#[source] std::io::Error);
+
+    #[test]
+    fn a_report_names_each_cause_once() {
+        let cause = Repeats(std::io::Error::other("broken pipe"));
+        let error = DriverError::new(DriverErrorKind::Other, "cannot read").with_source(cause);
+
+        let report = format!("{:?}", Error::from(error));
+
+        assert_eq!(
+            report,
+            "cannot read\n  caused by: connection lost: broken pipe"
+        );
     }
 }
