@@ -103,9 +103,20 @@ pub(super) fn runtime_pool(options: &PgConnectOptions) -> PgPool {
 }
 
 fn cannot_connect(options: &PgConnectOptions, error: sqlx::Error) -> DriverError {
-    let (host, port) = (options.get_host(), options.get_port());
+    let port = options.get_port();
+    let place = match options.get_socket() {
+        Some(directory) => format!("{}/.s.PGSQL.{port}", directory.display()),
+        None => format!("{}:{port}", options.get_host()),
+    };
     let user = options.get_username();
     let database = options.get_database().unwrap_or(user);
-    let problem = format!("cannot connect to database `{database}` at {host}:{port} as `{user}`");
-    driver_error(&problem, error)
+    let problem = format!("cannot connect to database `{database}` at {place} as `{user}`");
+    let is_tls = matches!(error, sqlx::Error::Tls(_));
+    let error = driver_error(&problem, error);
+    if is_tls {
+        return error.with_advice(
+            "check `sslmode` and the certificates; TLS needs one of pgq's features `tls-…`",
+        );
+    }
+    error
 }

@@ -67,7 +67,7 @@ fn advice(kind: DriverErrorKind) -> Option<&'static str> {
         }
         DriverErrorKind::PermissionDenied => Some("grant the user what the cause names"),
         DriverErrorKind::SchemaMissing => {
-            Some("migrate first: `pgq::run()` does so unless told not to")
+            Some("migrate first: `Pgq::migrate` does so, and `pgq::run()` unless told not to")
         }
         DriverErrorKind::SchemaOlder => Some("migrate the schema to this version of pgq"),
         _ => None,

@@ -136,6 +136,31 @@ async fn a_server_that_is_down_is_an_error() -> anyhow::Result<()> {
 }
 
 #[tokio::test]
+async fn a_socket_that_is_missing_is_named() -> anyhow::Result<()> {
+    let error = refused(run().url("postgres://app@localhost:1/app?host=/nowhere")).await?;
+
+    assert_eq!(kind(&error), Some(DriverErrorKind::Unavailable));
+    assert!(
+        error
+            .to_string()
+            .starts_with("cannot connect to database `app` at /nowhere/.s.PGSQL.1 as `app`; "),
+        "{error}"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn tls_that_cannot_be_had_is_an_error_that_says_so() -> anyhow::Result<()> {
+    let database = TestDatabase::new().await?;
+    let url = format!("{}?sslmode=require", database.url());
+
+    let error = refused(run().url(url)).await?;
+
+    assert!(error.to_string().contains("features `tls-…`"), "{error}");
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_database_that_is_missing_is_an_error() -> anyhow::Result<()> {
     let database = TestDatabase::new().await?;
     let url = database.url().replace(database.name(), "no_such_database");
@@ -272,7 +297,7 @@ async fn without_migration_a_missing_schema_is_an_error() -> anyhow::Result<()> 
         .map(|error| format!("{:?}", Error::from(error)))
         .unwrap_or_default();
     assert!(
-        enqueued.contains("`pgq::run()` does so unless told not to"),
+        enqueued.contains("migrate first: `Pgq::migrate` does so"),
         "{enqueued}"
     );
     Ok(())
