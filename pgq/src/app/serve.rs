@@ -78,7 +78,9 @@ async fn work(run: &Run, mode: Mode, stop: &StopSignal) -> Result<Report> {
         scheduler.fire().await?;
         run_worker(setup, stop).await?
     };
-    Ok(Report::of(&tally, ended == Ended::Idle))
+    let report = Report::of(&tally, ended == Ended::Idle);
+    farewell(&report);
+    Ok(report)
 }
 
 #[cfg(feature = "postgres")]
@@ -121,4 +123,16 @@ fn announce(registry: &crate::task::Registry, config: &crate::worker::config::Wo
         concurrency = config.concurrency,
         "starting"
     );
+}
+
+/// Says that nothing runs any more, for somebody who sent a signal and waits.
+fn farewell(report: &Report) {
+    let Report {
+        completed,
+        retried,
+        failed,
+        released,
+        ..
+    } = *report;
+    tracing::info!(completed, retried, failed, released, "stopped");
 }
