@@ -17,6 +17,10 @@ use crate::worker::config::Mode;
 /// # Errors
 ///
 /// As for [`Run`].
+///
+/// # Cancel safety
+///
+/// As for [`Run`]; to end it earlier, use [`Bounded::deadline`] or [`Run::stop_on`].
 #[derive(Debug)]
 #[must_use = "a worker does nothing unless awaited"]
 pub struct Bounded {

@@ -38,7 +38,8 @@ impl Queue {
         }
     }
 
-    /// Sets how many of its jobs run at once in this worker.
+    /// Sets how many of its jobs run at once in this worker, at least 1. Default: no limit but the
+    /// worker's own.
     #[must_use]
     pub fn concurrency(mut self, concurrency: usize) -> Self {
         self.concurrency = Some(concurrency);

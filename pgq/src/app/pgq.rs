@@ -44,6 +44,10 @@ impl Pgq {
     ///
     /// Fails if the URL is not one, or if the database cannot be reached; the error says which
     /// part of it is wrong.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: the call only opens connections.
     pub async fn connect(url: &str) -> Result<Self> {
         let options = parse_url(url)?;
         let pgq = Self::from_pool(PgPool::connect_lazy_with(options));
@@ -90,6 +94,11 @@ impl Pgq {
     /// # Errors
     ///
     /// See [`Driver::migrate`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: a migration takes effect as a whole or not at all. A dropped call may have
+    /// migrated.
     pub async fn migrate(&self) -> Result<()> {
         Ok(self.driver.migrate().await?)
     }

@@ -145,20 +145,20 @@ impl Run {
         self
     }
 
-    /// Sets how many jobs run at once in this worker. Default: 100.
+    /// Sets how many jobs run at once in this worker, at least 1. Default: 100.
     pub fn concurrency(mut self, concurrency: usize) -> Self {
         self.config.concurrency = concurrency;
         self
     }
 
-    /// Sets how long a lost wake-up may delay a job. Default: 1 s.
+    /// Sets how long a lost wake-up may delay a job; longer than zero. Default: 1 s.
     pub fn poll_interval(mut self, interval: Duration) -> Self {
         self.config.poll = interval;
         self
     }
 
     /// Sets how long the worker keeps its jobs without a heartbeat; it sends four in that time.
-    /// Default: 10 s, so that the jobs of a worker that died run again within 15 s.
+    /// At least 400 ms. Default: 10 s, so that the jobs of a worker that died run again within 15 s.
     pub fn lease(mut self, lease: Duration) -> Self {
         self.config.lease = lease;
         self

@@ -50,6 +50,10 @@ impl<T> JobHandle<T> {
     ///
     /// Fails with [`JobError::NotFound`] if there is no such job, for instance because its
     /// transaction has not committed.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: the call only looks.
     pub async fn status(&self, reader: impl Reader) -> Result<JobState, JobError> {
         Ok(self.job(reader).await?.state)
     }
@@ -59,6 +63,10 @@ impl<T> JobHandle<T> {
     /// # Errors
     ///
     /// Fails with [`JobError::NotFound`] if there is no such job.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: the call only looks.
     pub async fn job(&self, reader: impl Reader) -> Result<Job, JobError> {
         find(&*reader.driver(), self.id).await
     }

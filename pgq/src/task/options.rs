@@ -14,7 +14,7 @@ pub struct TaskOptions {
     /// 0 to 9; larger ones are claimed first. Default: 0.
     pub priority: i16,
     /// How many attempts a job has before it is a dead letter, 1 to 1000. Default: 20, which with
-    /// the default backoff takes about half a day.
+    /// the default backoff takes about eight hours.
     pub max_attempts: i16,
     /// How long one attempt may take. Default: no limit.
     pub timeout: Option<Duration>,
