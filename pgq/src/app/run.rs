@@ -158,7 +158,7 @@ impl Run {
     }
 
     /// Sets how long the worker keeps its jobs without a heartbeat; it sends four in that time.
-    /// At least 400 ms. Default: 10 s, so that the jobs of a worker that died run again within 15 s.
+    /// At least 1 s. Default: 10 s, so that the jobs of a worker that died run again within 15 s.
     pub fn lease(mut self, lease: Duration) -> Self {
         self.config.lease = lease;
         self
