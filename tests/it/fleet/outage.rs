@@ -36,6 +36,11 @@ const CUTS: usize = 8;
 const CUT: &str = "select count(pg_terminate_backend(pid)) from pg_stat_activity
                    where datname = current_database() and application_name = 'pgq'";
 
+/// The workers' connections for wake-ups.
+const LISTENING: &str = "select count(*) from pg_stat_activity
+                         where datname = current_database() and application_name = 'pgq'
+                           and query ilike 'listen%'";
+
 /// Enqueues without a pause until it is told to stop, whatever happens to the server. Returns the
 /// jobs that the server has confirmed.
 async fn stream(pool: PgPool, stop: Arc<AtomicBool>) -> Vec<JobId> {
@@ -221,6 +226,11 @@ async fn a_claim_whose_answer_was_lost_is_given_back() -> anyhow::Result<()> {
     let pool = database.pool();
     let worker = fleet.worker().start()?;
     let id = worker.registered(pool).await?;
+    // Before that there is no connection whose loss it would notice.
+    eventually("the worker listens", async || {
+        Ok(count(pool, LISTENING).await? > 0)
+    })
+    .await?;
     let mut transaction = pool.begin().await?;
     let job = tasks::note::enqueue(&mut transaction, 1).await?.id();
     sqlx::query(CLAIM_UNHEARD)
