@@ -46,7 +46,7 @@ const CASES: &[Case] = &[
     },
     Case {
         statement: "promote_jobs",
-        arguments: "100, 'pgq_jobs'",
+        arguments: "100, 'pgq_jobs', null",
         indexes: &["scheduled_run_at"],
         looked_up: &["run_at"],
     },

@@ -108,20 +108,7 @@ impl Driver for PostgresDriver {
     }
 
     async fn promote(&self, limit: usize) -> Result<Promoted, DriverError> {
-        let map = |row: sqlx::postgres::PgRow| -> sqlx::Result<Promoted> {
-            let next: Option<i64> = row.try_get("next")?;
-            Ok(Promoted {
-                jobs: count(row.try_get("jobs")?),
-                next: next.map(|next| Duration::from_micros(next.max(0).unsigned_abs())),
-            })
-        };
-        sqlx::query(self.statements.promote_jobs.clone())
-            .bind(i64::try_from(limit).unwrap_or(i64::MAX))
-            .bind(self.schema().as_str())
-            .fetch_one(&self.pool)
-            .await
-            .and_then(map)
-            .map_err(|error| driver_error("failed to promote scheduled jobs", error))
+        self.promote_jobs(limit).await
     }
 
     async fn horizon(&self) -> Result<i64, DriverError> {

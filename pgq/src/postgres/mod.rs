@@ -9,6 +9,7 @@ mod error;
 mod finish;
 mod listener;
 mod migrate;
+mod promote;
 mod row;
 mod schema;
 mod session;
@@ -24,6 +25,7 @@ use sqlx::{PgConnection, PgPool};
 
 use self::connect::{runtime_options, runtime_pool};
 use self::cursor::Cursors;
+use self::promote::PromoteCursor;
 use self::session::Session;
 use self::sql::Statements;
 use crate::driver::{DriverError, Enqueue, WorkerId};
@@ -51,6 +53,7 @@ pub struct PostgresDriver {
     statements: Arc<Statements>,
     claims: Arc<Session>,
     cursors: Arc<Mutex<Cursors>>,
+    promoted: Arc<Mutex<PromoteCursor>>,
     finishes: Arc<[Session]>,
 }
 
@@ -83,6 +86,7 @@ impl PostgresDriver {
                 WorkerId::from_i64(0),
                 Instant::now(),
             ))),
+            promoted: Arc::default(),
             finishes: (0..FINISH_SESSIONS)
                 .map(|_| Session::new(options.clone()))
                 .collect(),

@@ -19,7 +19,8 @@
 -- lateral, so its rows are locked as the outer limit asks for them.
 --
 -- `first_visible` is read without locks and without skipping: a row that another claim has locked
--- may come back, so the cursor must stay below it.
+-- may come back, so the cursor must stay below it. What lies before it, dead or of other tasks, is
+-- walked past once: the rows to lock are looked for from there on.
 with quick as materialized (
     select set_config('synchronous_commit', 'off', true)
 ), me as materialized (
@@ -48,6 +49,7 @@ with quick as materialized (
     where ctid = any (array(
         select candidate.ctid
         from me
+        cross join first_visible
         cross join generate_series(9, 0, -1) as lane (priority)
         cross join lateral (
             select ready.ctid
@@ -55,7 +57,7 @@ with quick as materialized (
             where ready.queue = $3
               and ready.priority = lane.priority::smallint
               and ready.task = any ($4)
-              and ready.seq > ($7::bigint[])[lane.priority + 1]
+              and ready.seq >= first_visible.seqs[lane.priority + 1]
               and ready.seq <= coalesce($6, 9223372036854775807)
             order by ready.seq
             limit $5

@@ -3,12 +3,28 @@
 --
 -- $1 limit    bigint
 -- $2 channel  text
-with due as (
+-- $3 cursor   timestamptz, or null: only jobs that are due then or later are looked at
+--
+-- The first job that is due is looked for without locks and without skipping. What lies before it
+-- is dead, so it is walked past once, and the time that this took is told.
+with walk as materialized (
+    select clock_timestamp() as began,
+           (
+               select scheduled.run_at
+               from pgq_jobs.scheduled as scheduled
+               where scheduled.run_at >= coalesce($3::timestamptz, '-infinity')
+                 and scheduled.run_at <= now()
+               order by scheduled.run_at
+               limit 1
+           ) as first,
+           clock_timestamp() as ended
+), due as (
     delete from pgq_jobs.scheduled
     where ctid = any (array(
         select ctid
         from pgq_jobs.scheduled
-        where run_at <= now()
+        where run_at >= (select first from walk)
+          and run_at <= now()
         order by run_at
         limit $1
         for update skip locked
@@ -44,4 +60,8 @@ select (select count(*) from moved) as jobs,
                order by run_at
                limit 1
            )
-       end as next;
+       end as next,
+       -- Not up to now: a job that is due at once is committed a little later.
+       least(walk.first, now() - interval '1 second') as cursor,
+       (extract(epoch from walk.ended - walk.began) * 1000000)::bigint as walked
+from walk;
