@@ -60,6 +60,8 @@ impl LeaseKeeper {
             let beat = driver.heartbeat(self.worker, self.lease);
             match tokio::time::timeout(left.min(interval * 2), beat).await {
                 Ok(Ok(true)) => renewed = sent,
+                // A worker that has deregistered is gone, too.
+                Ok(Ok(false)) if self.stop.is_cancelled() => return,
                 Ok(Ok(false)) => return self.lose("the worker has been rescued"),
                 Ok(Err(error)) => {
                     tracing::warn!(error = %report(&error), "failed to renew the lease");

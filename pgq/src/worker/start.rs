@@ -118,7 +118,7 @@ async fn live(
         lost: hub.lost.clone(),
         stop: lease_stop.clone(),
     };
-    let _stop_keeper = lease_stop.drop_guard();
+    let _stop_keeper = lease_stop.clone().drop_guard();
     keeper.start(worker.at).map_err(|error| {
         DriverError::new(
             DriverErrorKind::Other,
@@ -140,7 +140,8 @@ async fn live(
         )),
     };
     // The loops go on while it winds up: others' jobs are still rescued and promoted.
-    wind_up(&hub, ended.as_ref().ok(), stop, closing, give_up, finisher).await;
+    let how = ended.as_ref().ok();
+    wind_up(&hub, how, stop, lease_stop, closing, give_up, finisher).await;
     ended
 }
 

@@ -39,6 +39,7 @@ pub(super) async fn wind_up(
     hub: &Arc<Hub>,
     ended: Option<&Ended>,
     stop: &StopSignal,
+    lease_stop: CancellationToken,
     closing: CancellationToken,
     give_up: CancellationToken,
     finisher: JoinHandle<()>,
@@ -66,6 +67,7 @@ pub(super) async fn wind_up(
     closing.cancel();
     flush(hub, ended, stop, patience(), &give_up, finisher).await;
     // Whatever is left goes back: attempts that were aborted, and ends that could not be told.
+    lease_stop.cancel();
     let goodbye = hub.setup.driver.deregister_worker(hub.worker);
     match timeout(patience(), goodbye).await {
         Ok(Ok(())) => {}
