@@ -22,6 +22,9 @@ create table pgq_jobs.migration (
 -- numbers being drawn by the inserting statement.
 create sequence pgq_jobs.job_number as bigint cache 1;
 
+-- The tables that jobs pass through are large one minute and empty the next. Giving their pages back
+-- takes a lock that everybody would wait for, and they are needed again at once.
+
 -- Not yet due: delayed by its enqueuer, or waiting for the next attempt.
 create table pgq_jobs.scheduled (
     id           bigint      not null primary key,
@@ -38,27 +41,35 @@ create table pgq_jobs.scheduled (
     input        bytea       not null,
     -- Why the last attempt failed; null if none has.
     error        text
-);
+) with (vacuum_truncate = off);
 -- promote_jobs
 create index scheduled_run_at on pgq_jobs.scheduled (run_at);
 
--- Due, and waiting for a worker.
+-- Due, and waiting for a worker. A lane is what waits in one queue with one priority.
+--
+-- There is no index over all ids: a job that is ready for the first time is found in its lane, since
+-- its id is its `seq`. Each index on this table costs every enqueue more than it costs to do without.
 create table pgq_jobs.ready (
-    id           bigint      not null primary key,
+    id           bigint      not null,
     seq          bigint      not null,
     fingerprint  bigint,
     created_at   timestamptz not null,
     deliveries   int         not null,
+    -- A claim looks at these priorities only.
     priority     smallint    not null check (priority between 0 and 9),
     attempt      smallint    not null,
-    max_attempts smallint    not null check (max_attempts between 1 and 1000),
+    max_attempts smallint    not null,
     deaths       smallint    not null,
-    queue        text        collate "C" not null check (queue <> ''),
-    task         text        collate "C" not null check (task <> ''),
+    queue        text        collate "C" not null,
+    task         text        collate "C" not null,
     input        bytea       not null
-);
--- claim_jobs, unknown_task
-create unique index ready_claim_order on pgq_jobs.ready (queue, priority, seq);
+) with (vacuum_truncate = off);
+-- claim_jobs, unknown_task, find_job. By a hash of the lane: a key of two numbers is smaller, and
+-- faster to compare, than one that begins with a text.
+create unique index ready_claim_order
+    on pgq_jobs.ready (hashtextextended(queue, priority), seq);
+-- find_job
+create index ready_again on pgq_jobs.ready (id) where id <> seq;
 
 -- The workers that hold leases. One row each, renewed by heartbeats; there is no lease per job.
 create table pgq_jobs.worker (
@@ -89,43 +100,68 @@ create table pgq_jobs.running (
     input        bytea       not null,
     -- complete_jobs, end_jobs; by the worker alone: rescue_jobs, held_jobs
     primary key (worker, id)
-);
+) with (vacuum_truncate = off);
 
--- Ended; kept for looking at.
+-- Ended; kept for looking at. The partitions of a state and a retention are ranges of time; they
+-- are made ahead, and dropped when their last row has been kept for long enough. The names of
+-- partitions end in what they hold: state, hours, and the hours from 1970 to where they begin.
 create table pgq_jobs.finished (
-    id           bigint      not null,
-    worker       bigint,
-    fingerprint  bigint,
-    created_at   timestamptz not null,
-    claimed_at   timestamptz,
-    finished_at  timestamptz not null,
-    deliveries   int         not null,
+    id              bigint      not null,
+    worker          bigint,
+    fingerprint     bigint,
+    created_at      timestamptz not null,
+    claimed_at      timestamptz,
+    finished_at     timestamptz not null,
+    deliveries      int         not null,
     -- 1 completed, 2 failed, 3 cancelled, 4 expired
-    state        smallint    not null check (state between 1 and 4),
-    priority     smallint    not null,
-    attempt      smallint    not null,
-    max_attempts smallint    not null,
-    deaths       smallint    not null,
-    queue        text        collate "C" not null,
-    task         text        collate "C" not null,
-    input        bytea       not null,
-    -- Null stands for the result `()`, and for no result.
-    result       bytea,
-    error        text
-);
--- find_job
-create index finished_id on pgq_jobs.finished (id);
+    state           smallint    not null,
+    -- For how many hours from `finished_at` the row is kept at least.
+    retention       smallint    not null,
+    priority        smallint    not null,
+    attempt         smallint    not null,
+    max_attempts    smallint    not null,
+    deaths          smallint    not null,
+    queue           text        collate "C" not null,
+    task            text        collate "C" not null,
+    input           bytea       not null,
+    error           text
+) partition by range (state, retention, finished_at);
+-- find_job, list_finished. One index for both: each more would cost every job its part. A kind is
+-- what one queue holds of one task, by its hash.
+create index finished_kind
+    on pgq_jobs.finished (hashtextextended(task, hashtextextended(queue, 0)), id);
 
--- Every attempt that failed or was lost with its worker, oldest first by `failed_at`.
+-- The results of completed jobs, other than `()`.
+create table pgq_jobs.result (
+    job         bigint      not null,
+    finished_at timestamptz not null,
+    retention   smallint    not null,
+    value       bytea       not null
+) partition by range (retention, finished_at);
+-- find_job
+create index result_job on pgq_jobs.result (job);
+
+-- Every attempt that failed or was lost with its worker.
 create table pgq_jobs.failure (
     job        bigint      not null,
     worker     bigint      not null,
     claimed_at timestamptz not null,
     failed_at  timestamptz not null,
     attempt    smallint    not null,
+    retention  smallint    not null,
     error      text        not null
-);
+) partition by range (retention, failed_at);
+-- find_failures
 create index failure_job on pgq_jobs.failure (job);
+
+-- Inputs that are too large for a row that moves. The job's row has a stub in its place: the byte
+-- 0xff, and the length of the input in four bytes. Written with the job, and deleted when the last
+-- that is left of the job is.
+create table pgq_jobs.large_input (
+    -- read_inputs, delete_large_inputs
+    job   bigint not null primary key,
+    input bytea  not null
+);
 
 -- Where each schedule stands. A tick moves `last_tick` and enqueues its job in one statement.
 create table pgq_jobs.schedule (
@@ -136,22 +172,61 @@ create table pgq_jobs.schedule (
     declared_at timestamptz not null default now()
 );
 
--- All jobs, for people.
+-- All jobs, for people. A large input is read only if the column is asked for.
 create view pgq_jobs.job as
-select id, 'scheduled' as state, task, queue, priority, attempt, max_attempts, deliveries, deaths,
-       created_at, run_at, null::timestamptz as claimed_at, null::timestamptz as finished_at,
-       null::bigint as worker, input, null::bytea as result, error
-from pgq_jobs.scheduled
-union all
-select id, 'ready', task, queue, priority, attempt, max_attempts, deliveries, deaths,
-       created_at, null, null, null, null, input, null, null
-from pgq_jobs.ready
-union all
-select id, 'running', task, queue, priority, attempt, max_attempts, deliveries, deaths,
-       created_at, null, claimed_at, null, worker, input, null, null
-from pgq_jobs.running
-union all
-select id, (array ['completed', 'failed', 'cancelled', 'expired'])[state], task, queue, priority,
-       attempt, max_attempts, deliveries, deaths, created_at, null, claimed_at, finished_at, worker,
-       input, result, error
-from pgq_jobs.finished;
+select id, state, task, queue, priority, attempt, max_attempts, deliveries, deaths, created_at, run_at,
+       claimed_at, finished_at, worker,
+       case
+           when substr(input, 1, 1) = '\xff'
+               then (select large.input from pgq_jobs.large_input as large where large.job = id)
+           else input
+       end as input,
+       result, error
+from (
+    select id, 'scheduled' as state, task, queue, priority, attempt, max_attempts, deliveries, deaths,
+           created_at, run_at, null::timestamptz as claimed_at, null::timestamptz as finished_at,
+           null::bigint as worker, input, null::bytea as result, error
+    from pgq_jobs.scheduled
+    union all
+    select id, 'ready', task, queue, priority, attempt, max_attempts, deliveries, deaths,
+           created_at, null, null, null, null, input, null, null
+    from pgq_jobs.ready
+    union all
+    select id, 'running', task, queue, priority, attempt, max_attempts, deliveries, deaths,
+           created_at, null, claimed_at, null, worker, input, null, null
+    from pgq_jobs.running
+    union all
+    select id, (array ['completed', 'failed', 'cancelled', 'expired'])[state], task, queue, priority,
+           attempt, max_attempts, deliveries, deaths, created_at, null, claimed_at, finished_at, worker,
+           input, (select value from pgq_jobs.result where job = id), error
+    from pgq_jobs.finished
+) as stored;
+
+-- Wake-ups. A commit with a NOTIFY waits for every other such commit, so whoever adds jobs sends one
+-- only if a worker waits for it. A topic is a queue, or the delayed jobs. `worker/parking.rs` has the
+-- other half of the protocol; the crate `models` checks both.
+--
+-- Whoever waits for wake-ups holds this advisory lock, shared, in the session that listens.
+create function pgq_jobs.parked_lock(channel text, topic text) returns bigint
+    language sql immutable parallel safe
+    return hashtextextended(channel || ' ' || topic, 7366513);
+
+-- Wakes those who wait for the topic once this transaction commits; returns whether there may be
+-- any. Run it in each statement that adds jobs: the statement, or one before it in the transaction,
+-- must have locked their table when this looks whether somebody waits. Who begins to wait after that
+-- sees the table's lock, and looks for jobs until it is gone.
+--
+-- One expression: an error cannot come between taking the lock and giving it back, and leave it with
+-- a session that others use after this one. It is also simple enough for the planner to put it in
+-- the place of the call.
+create function pgq_jobs.wake(channel text, topic text) returns boolean
+    language sql volatile parallel restricted
+    return case
+        when case
+                when pg_try_advisory_lock(pgq_jobs.parked_lock(channel, topic))
+                    then pg_advisory_unlock(pgq_jobs.parked_lock(channel, topic))
+                else false
+            end
+            then false
+        else pg_notify(channel, topic) is not null
+    end;

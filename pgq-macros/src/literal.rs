@@ -18,8 +18,17 @@ const UNITS: [(&str, u64); 5] = [
     ("ms", 1),
 ];
 
+/// Units of a size, in bytes.
+const SIZE_UNITS: [(&str, u64); 3] = [("MiB", 1024 * 1024), ("KiB", 1024), ("B", 1)];
+
+/// The largest size that is accepted: the library stores no larger values.
+const SIZE_MAX: u64 = 64 * 1024 * 1024;
+
 /// The longest duration that is accepted: 100 years fit every clock that it is added to.
 const DURATION_MAX_MS: u64 = 100 * 365 * 86_400_000;
+
+/// The longest time that the history is kept, as in the library.
+const RETENTION_MAX_MS: u64 = 365 * 86_400_000;
 
 /// Removes what `macro_rules` and parentheses put around a value.
 pub(crate) fn peel(value: &Expr) -> &Expr {
@@ -114,6 +123,42 @@ pub(crate) fn duration(value: &Expr) -> Result<Duration, String> {
     parse_duration(&lit.value())
 }
 
+/// Reads how long something is kept.
+pub(crate) fn retention(value: &Expr) -> Result<Duration, String> {
+    match duration(value)? {
+        time if time.as_millis() > u128::from(RETENTION_MAX_MS) => {
+            Err("must be at most a year, `\"365d\"`".to_owned())
+        }
+        time => Ok(time),
+    }
+}
+
+/// Reads a size in bytes, such as `16MiB`.
+pub(crate) fn size(value: &Expr) -> Result<u32, String> {
+    let lit = string(value).ok_or("must be a size with its unit, such as `\"16MiB\"`")?;
+    parse_size(&lit.value())
+}
+
+fn parse_size(text: &str) -> Result<u32, String> {
+    let digits = text
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let factor = SIZE_UNITS.iter().find(|(known, _)| *known == unit);
+    let (false, Some((_, factor))) = (number.is_empty(), factor) else {
+        return Err(format!(
+            "must be a number with the unit `B`, `KiB` or `MiB`, such as `\"16MiB\"`, but is {text:?}"
+        ));
+    };
+    number
+        .parse()
+        .ok()
+        .and_then(|number: u64| number.checked_mul(*factor))
+        .filter(|bytes| (1..=SIZE_MAX).contains(bytes))
+        .and_then(|bytes| u32::try_from(bytes).ok())
+        .ok_or_else(|| "must be from 1 byte to 64 MiB".to_owned())
+}
+
 /// Reads `30s`, `1m30s`, `2h`, `500ms`, `1d`. Each unit at most once, the longest first.
 fn parse_duration(text: &str) -> Result<Duration, String> {
     let mut rest = text;
@@ -165,7 +210,7 @@ fn parse_duration(text: &str) -> Result<Duration, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{name_problem, number, parse_duration};
+    use super::{name_problem, number, parse_duration, parse_size};
     use syn::parse_quote;
 
     #[test]
@@ -208,6 +253,26 @@ mod tests {
             ("18446744073709551615d", "at most 100 years"),
         ] {
             let error = parse_duration(text).unwrap_err();
+            assert!(error.contains(problem), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_size_is_read() {
+        for (text, bytes) in [("1B", 1), ("0512KiB", 524_288), ("64MiB", 67_108_864)] {
+            assert_eq!(parse_size(text), Ok(bytes), "{text}");
+        }
+        for (text, problem) in [
+            ("", "a number with the unit"),
+            ("16", "a number with the unit"),
+            ("MiB", "a number with the unit"),
+            ("16MB", "a number with the unit"),
+            ("16 MiB", "a number with the unit"),
+            ("0B", "from 1 byte to 64 MiB"),
+            ("65MiB", "from 1 byte to 64 MiB"),
+            ("99999999999999999999MiB", "from 1 byte to 64 MiB"),
+        ] {
+            let error = parse_size(text).unwrap_err();
             assert!(error.contains(problem), "{text}: {error}");
         }
     }

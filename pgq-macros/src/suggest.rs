@@ -1,16 +1,21 @@
 //! "Did you mean": the known word that is closest to a misspelled one.
 
 /// The word of `known` that `given` was probably meant to be.
-pub(crate) fn closest<'a>(
-    given: &str,
-    known: impl IntoIterator<Item = &'a str>,
-) -> Option<&'a str> {
+fn closest<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     known
         .into_iter()
         .map(|word| (distance(given, word), word))
         .filter(|&(distance, word)| distance <= word.len().max(given.len()).div_ceil(3))
         .min()
         .map(|(_, word)| word)
+}
+
+/// The beginning of a sentence about a misspelled word, if it is known what was meant.
+pub(crate) fn meant<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+    match closest(given, known) {
+        Some(word) => format!("did you mean `{word}`? "),
+        None => String::new(),
+    }
 }
 
 /// The words in backticks, joined by commas and `and`.

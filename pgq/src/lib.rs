@@ -37,10 +37,14 @@ pub use self::app::{Bounded, Queue, Report, Run, run};
 pub use self::app::{Pgq, Within};
 pub use self::backoff::Backoff;
 pub use self::client::{
-    EnqueueError, Enqueuer, INPUT_MAX_DEFAULT, JobBuilder, JobError, JobHandle, Reader,
+    EnqueueError, Enqueuer, INPUT_MAX_DEFAULT, JobBuilder, JobError, JobHandle, Jobs, Reader,
+    count_jobs,
 };
 pub use self::error::{Error, Result};
-pub use self::job::{DecodeError, EncodeError, Input, Job, JobId, JobState};
+pub use self::job::{
+    DecodeError, EncodeError, INPUT_INLINE_MAX, INPUT_MAX, Input, Job, JobId, JobState, Retain,
+    Retention,
+};
 pub use self::queue::{ATTEMPTS_MAX, DEFAULT_QUEUE, NAME_MAX, PRIORITY_MAX};
 pub use self::task::{
     Context, Injected, IntoOutcome, IntoTaskError, MissingState, Problem, Problems, Registration,

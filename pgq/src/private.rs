@@ -1,6 +1,7 @@
 //! What generated code names. Exempt from semantic versioning.
 
 use std::future::Future;
+use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -10,6 +11,7 @@ pub use std::vec::Vec;
 
 pub use crate::client::{EnqueueError, Enqueuer, JobBuilder, JobHandle};
 pub use crate::job::{DecodeError, EncodeError, Input, InputReader, InputWriter};
+use crate::job::{Retain, Retention};
 pub use crate::task::{
     Context, Injected, IntoOutcome, IntoTaskError, MissingState, Registration, ScheduleDescriptor,
     Source, Task, TaskDescriptor, TaskError, TaskOptions,
@@ -28,6 +30,35 @@ pub fn enqueue_many<T: Task, I>(
     // Collected here, so that the future is `Send` whatever the iterator is.
     let inputs: Vec<T::Input> = inputs.into_iter().map(make).collect();
     crate::client::enqueue_many::<T>(enqueuer, inputs)
+}
+
+/// How long what is left of jobs is kept; `None` is the default.
+///
+/// A result is found by its job, so that a job stays for as long as its result is asked to, and a
+/// result no longer than its job.
+#[must_use]
+pub const fn retain(
+    completed: Option<Duration>,
+    failed: Option<Duration>,
+    result: Option<Duration>,
+) -> Retain {
+    let mut retain = Retain::DEFAULT;
+    if let Some(time) = completed {
+        retain.completed = Retention::at_least(time);
+    }
+    if let Some(time) = failed {
+        retain.failed = Retention::at_least(time);
+    }
+    if let Some(time) = result {
+        retain.result = Retention::at_least(time);
+    }
+    if retain.result.hours() > retain.completed.hours() {
+        match result {
+            Some(_) => retain.completed = retain.result,
+            None => retain.result = retain.completed,
+        }
+    }
+    retain
 }
 
 /// Returns its argument. Its bound is where a task that is not `Send` is reported.

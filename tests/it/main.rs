@@ -1,14 +1,18 @@
 //! One binary: it links once, runs its tests in parallel and shares its fixtures.
 
+mod commits;
 mod conformance;
 mod embedded;
 #[cfg(unix)]
 mod examples;
 mod fleet;
+mod history;
 mod memory;
+mod mutations;
 mod plans;
 mod run;
 mod statements;
 mod stranded;
 mod testing;
 mod tidy;
+mod wakeups;

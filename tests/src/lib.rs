@@ -2,6 +2,9 @@
 
 pub mod database;
 pub mod fleet;
+pub mod gate;
+pub mod history;
+pub mod mutations;
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};

@@ -2,6 +2,8 @@
 //!
 //! Generated code has no logic: it names types, hands values on, and calls `pgq::__private`.
 
+use std::time::Duration;
+
 use proc_macro2::{Literal, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
@@ -167,10 +169,30 @@ fn task_options(private: &TokenStream, options: &Options) -> TokenStream {
         tokens.extend(quote!(.max_attempts(#max_attempts)));
     }
     if let Some(timeout) = options.timeout {
-        let millis = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
-        tokens.extend(quote!(.timeout(::core::time::Duration::from_millis(#millis))));
+        let timeout = duration(timeout);
+        tokens.extend(quote!(.timeout(#timeout)));
+    }
+    if let Some(retain) = &options.retain {
+        let [completed, failed, result] =
+            [retain.completed, retain.failed, retain.result].map(optional_duration);
+        tokens.extend(quote!(.retain(#private::retain(#completed, #failed, #result))));
+    }
+    if let Some(bytes) = options.input_max {
+        tokens.extend(quote!(.input_max(#bytes as ::core::primitive::usize)));
     }
     tokens
+}
+
+fn optional_duration(time: Option<Duration>) -> TokenStream {
+    let Some(time) = time.map(duration) else {
+        return quote!(::core::option::Option::None);
+    };
+    quote!(::core::option::Option::Some(#time))
+}
+
+fn duration(duration: Duration) -> TokenStream {
+    let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    quote!(::core::time::Duration::from_millis(#millis))
 }
 
 fn injected(private: &TokenStream, shape: &Shape<'_>) -> Option<TokenStream> {

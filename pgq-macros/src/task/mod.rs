@@ -6,6 +6,7 @@ mod fingerprint;
 mod handle;
 mod model;
 mod parameter;
+mod retain;
 mod signature;
 mod stub;
 mod types;

@@ -8,6 +8,7 @@ use syn::{Expr, Path, Type, parse_quote};
 
 use super::args::Args;
 use super::parameter::Parameter;
+use super::retain::Retain;
 use super::signature;
 use crate::diagnostics::Diagnostics;
 use crate::function::Function;
@@ -25,6 +26,16 @@ pub(crate) struct Options {
     pub(crate) priority: Option<i16>,
     pub(crate) max_attempts: Option<i16>,
     pub(crate) timeout: Option<Duration>,
+    /// In bytes.
+    pub(crate) input_max: Option<u32>,
+    pub(crate) retain: Option<Times>,
+}
+
+/// How long what is left of jobs is kept.
+pub(crate) struct Times {
+    pub(crate) completed: Option<Duration>,
+    pub(crate) failed: Option<Duration>,
+    pub(crate) result: Option<Duration>,
 }
 
 /// The fn of a task, taken apart.
@@ -60,6 +71,8 @@ impl Options {
                 literal::number(value, &(1..=ATTEMPTS_MAX))
             }),
             timeout: check.option("timeout", args.timeout.as_ref(), literal::duration),
+            retain: args.retain.as_ref().map(|retain| check.times(retain)),
+            input_max: check.option("input_max", args.input_max.as_ref(), literal::size),
         }
     }
 }
@@ -88,6 +101,25 @@ impl Check<'_> {
         let parsed = parse(value)
             .map_err(|problem| syn::Error::new_spanned(value, format!("`{option}` {problem}")));
         self.0.ok(parsed)
+    }
+}
+
+impl Check<'_> {
+    fn times(&mut self, retain: &Retain) -> Times {
+        let times = Times {
+            completed: self.option("completed", retain.completed.as_ref(), literal::retention),
+            failed: self.option("failed", retain.failed.as_ref(), literal::retention),
+            result: self.option("result", retain.result.as_ref(), literal::retention),
+        };
+        if let (Some(completed), Some(result)) = (times.completed, times.result)
+            && result > completed
+        {
+            let message = "`result` must not be longer than `completed`: a result is found by its \
+                           job";
+            self.0
+                .push(syn::Error::new_spanned(&retain.result, message));
+        }
+        times
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::job::INPUT_MAX;
 use crate::queue::name_problem;
 use crate::task::{Problem, Registry};
 use crate::worker::config::{Mode, QueueConfig, WorkerConfig};
@@ -21,6 +22,9 @@ const LEASE_MIN: Duration = Duration::from_secs(1);
 const DRAIN_DEADLINE: Duration = Duration::from_secs(30);
 /// The largest result that is stored.
 const RESULT_MAX: usize = 1024 * 1024;
+
+/// How many bytes of large inputs may be in the worker at once: four of the largest.
+const INPUT_MEMORY: usize = 4 * INPUT_MAX;
 
 /// A queue that a worker serves.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,6 +67,7 @@ pub(super) struct Config {
     pub(super) lease: Duration,
     pub(super) drain_deadline: Duration,
     pub(super) result_max: usize,
+    pub(super) input_memory: usize,
 }
 
 impl Default for Config {
@@ -75,6 +80,7 @@ impl Default for Config {
             lease: LEASE,
             drain_deadline: DRAIN_DEADLINE,
             result_max: RESULT_MAX,
+            input_memory: INPUT_MEMORY,
         }
     }
 }
@@ -106,6 +112,15 @@ impl Config {
             wrong(
                 "lease",
                 format!("must be at least {LEASE_MIN:?}, but is {:?}", self.lease),
+            );
+        }
+        if self.result_max > INPUT_MAX {
+            wrong(
+                "result_max",
+                format!(
+                    "must be at most {INPUT_MAX} bytes, but is {}",
+                    self.result_max
+                ),
             );
         }
         let mut seen = BTreeSet::new();
@@ -149,6 +164,7 @@ impl Config {
             lease: self.lease,
             drain_deadline: self.drain_deadline,
             result_max: self.result_max,
+            input_memory: self.input_memory,
             mode,
         }
     }

@@ -76,7 +76,8 @@ impl Pgq {
         Ok(self)
     }
 
-    /// Sets the largest input that may be enqueued, in bytes. Default: 1 MiB.
+    /// Sets the largest input that may be enqueued, in bytes, for tasks that do not say so themselves.
+    /// Up to [`INPUT_MAX`](crate::INPUT_MAX), which larger values count as. Default: 1 MiB.
     #[must_use]
     pub fn input_max(mut self, bytes: usize) -> Self {
         self.input_max = bytes;

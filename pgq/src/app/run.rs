@@ -171,10 +171,26 @@ impl Run {
         self
     }
 
-    /// Sets the largest result that is stored, in bytes. Default: 1 MiB. A job with a larger one
-    /// fails.
+    /// Sets the largest result that is stored, in bytes, up to [`INPUT_MAX`](crate::INPUT_MAX).
+    /// Default: 1 MiB. A job with a larger one fails.
     pub fn result_max(mut self, bytes: usize) -> Self {
         self.config.result_max = bytes;
+        self
+    }
+
+    /// Sets how many bytes of large inputs may be in this worker at once. Default: 256 MiB.
+    ///
+    /// Inputs above [`INPUT_INLINE_MAX`](crate::INPUT_INLINE_MAX) are read when their job is about to
+    /// start, and count by their stored size until it has ended. A job that finds no memory left
+    /// waits; jobs with small inputs start past it. After 2 s it goes back, so that another worker may
+    /// have it. One that is larger than all of the memory runs alone.
+    ///
+    /// While its input is decoded, an attempt takes about twice its size, the stored form and the
+    /// decoded one; then what the decoded form takes. Results do not count; those that wait for the
+    /// database are bounded to 64 MiB, and beyond that each by its slot and by
+    /// [`result_max`](Self::result_max).
+    pub fn input_memory(mut self, bytes: usize) -> Self {
+        self.config.input_memory = bytes;
         self
     }
 

@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 
 use super::{EnqueueError, Enqueuer, JobHandle};
 use crate::driver::{Enqueue, Start};
-use crate::job::Input;
+use crate::job::{INPUT_MAX, Input};
 use crate::queue::{ATTEMPTS_MAX, PRIORITY_MAX, name_problem};
 use crate::task::Task;
 
@@ -21,6 +21,10 @@ pub struct JobBuilder<T: Task> {
 
 /// The longest delay: a hundred years, which leaves room for the database's calendar.
 const DELAY_MAX: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+
+/// The most bytes of inputs that one statement carries: the server holds them several times over, and
+/// takes no statement of a GiB.
+const BATCH_BYTES_MAX: usize = 2 * INPUT_MAX;
 
 /// What a job takes from its task unless its enqueuer says otherwise.
 struct JobOptions {
@@ -162,11 +166,11 @@ async fn enqueue_all<T: Task>(
             problem,
         });
     }
-    let limit = enqueuer.input_max();
-    let inputs = inputs
-        .into_iter()
-        .map(|input| encode::<T>(&input, limit))
-        .collect::<Result<Vec<_>, _>>()?;
+    let limit = T::OPTIONS
+        .input_max
+        .unwrap_or_else(|| enqueuer.input_max())
+        .min(INPUT_MAX);
+    let inputs = encode_all::<T>(inputs, limit)?;
     if inputs.is_empty() {
         return Ok(Vec::new());
     }
@@ -187,6 +191,27 @@ async fn enqueue_all<T: Task>(
             source,
         })?;
     Ok(ids.into_iter().map(JobHandle::new).collect())
+}
+
+/// Encodes as it goes: of what is too large together no more is held than must be.
+fn encode_all<T: Task>(
+    inputs: impl IntoIterator<Item = T::Input>,
+    limit: usize,
+) -> Result<Vec<Vec<u8>>, EnqueueError> {
+    let (mut encoded, mut size) = (Vec::new(), 0);
+    for input in inputs {
+        let bytes = encode::<T>(&input, limit)?;
+        size += bytes.len();
+        if size > BATCH_BYTES_MAX {
+            return Err(EnqueueError::BatchTooLarge {
+                task: T::NAME,
+                size,
+                limit: BATCH_BYTES_MAX,
+            });
+        }
+        encoded.push(bytes);
+    }
+    Ok(encoded)
 }
 
 fn encode<T: Task>(input: &T::Input, limit: usize) -> Result<Vec<u8>, EnqueueError> {

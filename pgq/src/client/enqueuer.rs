@@ -25,7 +25,8 @@ pub trait Enqueuer: Send {
         enqueue: Enqueue,
     ) -> impl Future<Output = Result<Vec<JobId>, DriverError>> + Send;
 
-    /// The largest input that may be enqueued, in bytes.
+    /// The largest input that may be enqueued, in bytes, for tasks that do not say so themselves.
+    /// Whatever it says, [`INPUT_MAX`](crate::INPUT_MAX) is the limit.
     fn input_max(&self) -> usize {
         INPUT_MAX_DEFAULT
     }

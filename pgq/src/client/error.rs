@@ -1,7 +1,7 @@
 //! Why a job was not enqueued, or has no result.
 
 use crate::driver::DriverError;
-use crate::job::{DecodeError, EncodeError, JobId};
+use crate::job::{DecodeError, EncodeError, INPUT_MAX, JobId};
 
 /// Why jobs were not enqueued. None of them was.
 #[derive(Debug, thiserror::Error)]
@@ -18,12 +18,26 @@ pub enum EnqueueError {
     /// The input is larger than the limit. Nothing was sent, so an open transaction is unharmed.
     #[error(
         "the input of task `{task}` has {size} bytes, but at most {limit} are allowed; store the \
-         data elsewhere and enqueue a reference to it, or raise the limit with `Pgq::input_max`"
+         data elsewhere and enqueue a reference to it{}", or_raise(*limit)
     )]
     InputTooLarge {
         /// The name of the task.
         task: &'static str,
         /// The size of the encoded input, in bytes.
+        size: usize,
+        /// The limit, in bytes.
+        limit: usize,
+    },
+    /// The inputs are together larger than one statement may carry. Nothing was sent, so an open
+    /// transaction is unharmed.
+    #[error(
+        "the inputs of task `{task}` have at least {size} bytes together, but at most {limit} can be \
+         enqueued at once; enqueue them in several calls, in one transaction if need be"
+    )]
+    BatchTooLarge {
+        /// The name of the task.
+        task: &'static str,
+        /// The size of the encoded inputs up to the one that was too much, in bytes.
         size: usize,
         /// The limit, in bytes.
         limit: usize,
@@ -44,6 +58,14 @@ pub enum EnqueueError {
         /// The error of the storage.
         source: DriverError,
     },
+}
+
+/// The end of the advice, where there is a larger limit.
+fn or_raise(limit: usize) -> &'static str {
+    match limit < INPUT_MAX {
+        true => ", or raise the limit with the option `input_max` of the task",
+        false => "",
+    }
 }
 
 /// Why there is no result of a job.
@@ -69,6 +91,13 @@ pub enum JobError {
     /// The job was not started by the time it expires.
     #[error("job {job} expired before it was started")]
     Expired {
+        /// The job.
+        job: JobId,
+    },
+    /// The job completed, but its result was kept for a shorter time than the job, and has been
+    /// pruned.
+    #[error("the result of job {job} has been pruned; it was kept for the time that `retain` says")]
+    ResultPruned {
         /// The job.
         job: JobId,
     },

@@ -77,7 +77,8 @@ impl<T: DeserializeOwned> JobHandle<T> {
     ///
     /// # Errors
     ///
-    /// Fails with [`JobError::Failed`] and its like if the job ended without a result.
+    /// Fails with [`JobError::Failed`] and its like if the job ended without a result, and with
+    /// [`JobError::ResultPruned`] if its result was kept for a shorter time than the job.
     ///
     /// # Cancel safety
     ///
@@ -106,12 +107,19 @@ impl<T: DeserializeOwned> JobHandle<T> {
     ///
     /// # Errors
     ///
-    /// Fails if it is not a `T`.
+    /// Fails if it is not a `T`, and with [`DecodeError::Absent`] if there is none: it was pruned,
+    /// unless `T` is `()`, which is never stored.
     pub fn decode(result: Option<&[u8]>) -> Result<T, DecodeError> {
         /// `()`, as MessagePack.
         const UNIT: &[u8] = &[1, 0xc0];
 
-        decode_value(result.unwrap_or(UNIT))
+        match result {
+            Some(result) => decode_value(result),
+            // A type of one value. Every other result is stored, `None` and the like included, so
+            // nothing stored means that it is gone.
+            None if size_of::<T>() == 0 => decode_value(UNIT),
+            None => Err(DecodeError::Absent),
+        }
     }
 
     async fn wait_until(
@@ -150,8 +158,12 @@ async fn find(driver: &dyn Driver, job: JobId) -> Result<Job, JobError> {
 fn result<T: DeserializeOwned>(job: Job) -> Result<T, JobError> {
     let id = job.id;
     match job.state {
-        JobState::Completed => JobHandle::decode(job.result.as_deref())
-            .map_err(|source| JobError::Decode { job: id, source }),
+        JobState::Completed => {
+            JobHandle::decode(job.result.as_deref()).map_err(|source| match source {
+                DecodeError::Absent => JobError::ResultPruned { job: id },
+                source => JobError::Decode { job: id, source },
+            })
+        }
         JobState::Cancelled => Err(JobError::Cancelled { job: id }),
         JobState::Expired => Err(JobError::Expired { job: id }),
         _ => Err(JobError::Failed {
@@ -181,9 +193,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_result_that_is_not_stored_is_the_unit() {
+    fn a_result_that_is_not_stored_is_the_unit_or_was_pruned() {
         assert!(JobHandle::<()>::decode(None).is_ok());
-        assert!(JobHandle::<u8>::decode(None).is_err());
         assert_eq!(JobHandle::<u8>::decode(Some(&[1, 7])).unwrap(), 7);
+        // Its `None` reads like `()`, but is stored.
+        assert!(matches!(
+            JobHandle::<Option<u8>>::decode(None),
+            Err(DecodeError::Absent)
+        ));
+        assert_eq!(
+            JobHandle::<Option<u8>>::decode(Some(&[1, 0xc0])).unwrap(),
+            None
+        );
     }
 }

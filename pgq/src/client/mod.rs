@@ -4,12 +4,14 @@ mod builder;
 mod enqueuer;
 mod error;
 mod handle;
+mod jobs;
 
 pub use self::builder::JobBuilder;
 pub(crate) use self::builder::enqueue_many;
 pub use self::enqueuer::{Enqueuer, Reader};
 pub use self::error::{EnqueueError, JobError};
 pub use self::handle::JobHandle;
+pub use self::jobs::{Jobs, count_jobs};
 
-/// The largest input that is enqueued unless another limit is set: 1 MiB.
+/// The largest input that is enqueued unless another limit is set, in bytes: 1 MiB.
 pub const INPUT_MAX_DEFAULT: usize = 1024 * 1024;

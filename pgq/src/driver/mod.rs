@@ -2,6 +2,7 @@
 
 mod error;
 mod listener;
+mod listing;
 mod request;
 
 use std::fmt;
@@ -10,13 +11,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::job::{Job, JobId};
+use crate::job::{Job, JobId, Retain};
 
 pub use self::error::{DriverError, DriverErrorKind};
-pub use self::listener::{Listener, Wake};
+pub use self::listener::{Listener, Parked, Topic, Wake};
+pub use self::listing::{Count, JobCounts, ListedJobs, Listing, Position, WaitingJobs};
 pub use self::request::{
-    Claim, Claimed, ClaimedJob, Completion, End, Ending, Enqueue, Promoted, Rescued, Schedule,
-    ScheduleState, Start, Tick, WorkerId, WorkerInfo,
+    Claim, Claimed, ClaimedInput, ClaimedJob, Completion, End, Ending, Enqueue, HeldInput,
+    HistoryReport, Promoted, Rescued, Schedule, ScheduleState, Start, Tick, WorkerId, WorkerInfo,
 };
 
 /// Storage of jobs, as a set of atomic operations.
@@ -46,6 +48,29 @@ pub trait Driver: fmt::Debug + Send + Sync + 'static {
     /// [`DriverErrorKind::SchemaNewer`].
     async fn check_schema(&self) -> Result<(), DriverError>;
 
+    /// Makes room for what is left of jobs that end from now on, and are kept for as long as
+    /// `retains` say. Called before the first claim; calling it again does nothing more.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of the storage.
+    async fn prepare_history(&self, retains: &[Retain]) -> Result<(), DriverError>;
+
+    /// Makes room ahead for what will be left of jobs, and drops what has been kept for long
+    /// enough; called about once a minute.
+    ///
+    /// There is room ahead for what is kept as `retains` say, and for everything of the kind that
+    /// the history holds already. Nothing is dropped that ended more recently than its
+    /// [`Retention`](crate::Retention); what is older by a quarter of it, and by an hour, is
+    /// dropped unless somebody uses it. No other operation waits for this one. Of several calls at
+    /// once, one does the work.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of the storage. A part of the work may have been done; the next call goes
+    /// on with the rest.
+    async fn maintain_history(&self, retains: &[Retain]) -> Result<HistoryReport, DriverError>;
+
     /// Adds one job for each input, and returns their ids in the order of the inputs.
     ///
     /// # Errors
@@ -59,6 +84,21 @@ pub trait Driver: fmt::Debug + Send + Sync + 'static {
     ///
     /// Returns the error of the storage.
     async fn find(&self, job: JobId) -> Result<Option<Job>, DriverError>;
+
+    /// Lists jobs of one state, newest first. Costs the same however many jobs there are: a page
+    /// may be short and still name a next one.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of the storage.
+    async fn list(&self, listing: &Listing) -> Result<ListedJobs, DriverError>;
+
+    /// Counts jobs, as far as that is cheap.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of the storage.
+    async fn count(&self) -> Result<JobCounts, DriverError>;
 
     /// Adds a worker, whose lease begins now. Returns `false` if its id is taken.
     ///
@@ -90,12 +130,29 @@ pub trait Driver: fmt::Debug + Send + Sync + 'static {
     /// attempt.
     ///
     /// A claim may find fewer jobs than there are, but it finds none only if there are none: every
-    /// job that was ready before the call, and that no other claim is about to take.
+    /// job that was ready before the call, and that no other claim is about to take. If there are
+    /// only such, it may say so: [`Claimed::Contended`].
     ///
     /// # Errors
     ///
     /// After an error jobs may be held that nobody runs; [`held`](Self::held) finds them.
     async fn claim(&self, claim: Claim) -> Result<Claimed, DriverError>;
+
+    /// Reads inputs that are kept apart from their jobs, each named with the claim under which this
+    /// worker holds the job. What it does not hold under that claim is left out of the answer.
+    ///
+    /// An input is kept apart if it has more than [`INPUT_INLINE_MAX`](crate::INPUT_INLINE_MAX)
+    /// bytes. It is written once, by the enqueue, and stays where it is through every change of its
+    /// job's state.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of the storage.
+    async fn inputs(
+        &self,
+        worker: WorkerId,
+        jobs: &[(JobId, i64)],
+    ) -> Result<Vec<HeldInput>, DriverError>;
 
     /// Ends jobs with their results. Returns how many of them this worker still held under the
     /// claim that is named; the others are untouched. Calling it again does nothing more. A claim of

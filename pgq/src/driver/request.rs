@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use crate::job::JobId;
+use crate::job::{JobId, Retain, Retention};
 
 /// The random number of one start of one worker. With the number of a claim it is the claim token:
 /// together they are never used twice.
@@ -110,6 +110,9 @@ pub struct Claim {
 pub enum Claimed {
     /// The jobs, highest priority first, then oldest. Empty if there is nothing to do.
     Jobs(Vec<ClaimedJob>),
+    /// There are jobs, but others were about to take them. One that is not taken after all, because
+    /// its taker dies, wakes nobody: claim again before waiting for a wake-up.
+    Contended,
     /// The lease of the worker has ended, so it was given nothing.
     LeaseLost,
 }
@@ -135,8 +138,42 @@ pub struct ClaimedJob {
     pub deliveries: i32,
     /// The fingerprint of the input's type; `None` if its enqueuer did not know it.
     pub fingerprint: Option<i64>,
+    /// Its input, or where that is.
+    pub input: ClaimedInput,
+}
+
+/// The input of a job that was claimed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ClaimedInput {
     /// The input, format byte included.
-    pub input: Vec<u8>,
+    Here(Vec<u8>),
+    /// It is too large to be handed out with a claim; [`Driver::inputs`](super::Driver::inputs)
+    /// reads it.
+    Apart {
+        /// The size of the input, in bytes.
+        bytes: usize,
+    },
+}
+
+impl ClaimedInput {
+    /// How many bytes are yet to be read; 0 if the input is here.
+    #[must_use]
+    pub const fn missing(&self) -> usize {
+        match self {
+            Self::Here(_) => 0,
+            Self::Apart { bytes } => *bytes,
+        }
+    }
+}
+
+/// An input that was kept apart from its job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeldInput {
+    /// The job.
+    pub job: JobId,
+    /// The input, format byte included; `None` if it is gone, which no operation of a driver does
+    /// while the job is there.
+    pub input: Option<Vec<u8>>,
 }
 
 /// An attempt that ended with a result.
@@ -148,6 +185,8 @@ pub struct Completion {
     pub claim: i64,
     /// The result, format byte included; `None` stands for `()`.
     pub result: Option<Vec<u8>>,
+    /// How long the job and its result are kept.
+    pub retain: Retain,
 }
 
 /// An attempt that ended without a result.
@@ -161,6 +200,21 @@ pub struct Ending {
     pub end: End,
     /// What went wrong, kept with the attempt. Must not contain NUL.
     pub error: Option<String>,
+    /// How long the error is kept, and the job if it is a dead letter.
+    pub retention: Retention,
+}
+
+impl Ending {
+    /// Gives a job back, ready after `delay`; nothing went wrong.
+    pub(crate) const fn released(job: JobId, claim: i64, delay: Duration) -> Self {
+        Self {
+            job,
+            claim,
+            end: End::Release(delay),
+            error: None,
+            retention: Retain::DEFAULT.failed,
+        }
+    }
 }
 
 /// What becomes of a job whose attempt ended without a result.
@@ -227,4 +281,15 @@ pub struct Tick {
     pub at: DateTime<Utc>,
     /// The job of the tick: one input, and a start of [`Start::Now`].
     pub enqueue: Enqueue,
+}
+
+/// What [`Driver::maintain_history`](super::Driver::maintain_history) did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct HistoryReport {
+    /// How many parts of the history were made, ahead of what ends later.
+    pub made: usize,
+    /// How many parts of the history were dropped.
+    pub dropped: usize,
+    /// How many parts are to be dropped by a later call, because they are in use.
+    pub postponed: usize,
 }

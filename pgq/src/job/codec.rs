@@ -28,6 +28,9 @@ pub struct EncodeError {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DecodeError {
+    /// Nothing is stored: the result of the job has been pruned, or its task has none.
+    #[error("no value is stored; it has been pruned, or there never was one")]
+    Absent,
     /// There is not a single byte.
     #[error("the stored value is empty")]
     Empty,

@@ -3,12 +3,20 @@
 mod codec;
 mod id;
 mod input;
+mod limits;
 mod record;
+mod retention;
 mod state;
 
 pub use self::codec::{DecodeError, EncodeError};
 pub(crate) use self::codec::{decode_value, encode_value};
 pub use self::id::JobId;
 pub use self::input::{Input, InputReader, InputWriter};
+#[cfg(feature = "postgres")]
+pub(crate) use self::limits::KEPT_APART;
+#[cfg(any(feature = "postgres", feature = "testing"))]
+pub(crate) use self::limits::is_kept_apart;
+pub use self::limits::{INPUT_INLINE_MAX, INPUT_MAX};
 pub use self::record::Job;
+pub use self::retention::{Retain, Retention};
 pub use self::state::JobState;

@@ -38,7 +38,7 @@ pub struct Job {
     /// When it ended; `None` unless it is finished.
     pub finished_at: Option<DateTime<Utc>>,
     /// The result of a completed job, as [`JobHandle`](crate::JobHandle) decodes it. `None` also
-    /// stands for the result `()`.
+    /// stands for the result `()`, and for one that has been pruned before the job.
     pub result: Option<Vec<u8>>,
     /// Why the job failed, or why its last attempt did.
     pub error: Option<String>,

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, watch};
 
-use crate::driver::{DriverError, DriverErrorKind, Listener, Wake};
+use crate::driver::{DriverError, DriverErrorKind, Listener, Parked, Topic, Wake};
 
 #[derive(Debug)]
 pub(super) struct MemoryListener {
@@ -37,6 +37,20 @@ impl Listener for MemoryListener {
             },
             () = moved(&mut self.clock) => Ok(Wake::Scheduled),
         }
+    }
+
+    // A wake-up costs nothing here, so every listener gets all of them.
+
+    async fn park(&mut self, _: &Topic) -> Result<Parked, DriverError> {
+        Ok(Parked::Settled)
+    }
+
+    async fn unpark(&mut self, _: &Topic) -> Result<(), DriverError> {
+        Ok(())
+    }
+
+    async fn backlog(&mut self) -> Result<f64, DriverError> {
+        Ok(0.0)
     }
 }
 

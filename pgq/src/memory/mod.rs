@@ -1,9 +1,10 @@
 //! Storage of jobs inside this process, for tests and demos.
 //!
 //! It keeps the rules of the PostgreSQL storage, and passes the same tests. What it does not keep
-//! is the jobs: they end with the process. Nothing is ever pruned.
+//! is the jobs: they end with the process.
 
 mod clock;
+mod list;
 mod listener;
 mod ready;
 mod record;
@@ -22,10 +23,11 @@ use self::listener::MemoryListener;
 use self::store::Store;
 use crate::client::{Enqueuer, Reader};
 use crate::driver::{
-    Claim, Claimed, Completion, Driver, DriverError, Ending, Enqueue, Listener, Promoted, Rescued,
-    Schedule, ScheduleState, Tick, Wake, WorkerId, WorkerInfo,
+    Claim, Claimed, Completion, Driver, DriverError, Ending, Enqueue, HeldInput, HistoryReport,
+    JobCounts, ListedJobs, Listener, Listing, Promoted, Rescued, Schedule, ScheduleState, Tick,
+    Wake, WorkerId, WorkerInfo,
 };
-use crate::job::{Job, JobId};
+use crate::job::{Job, JobId, Retain};
 
 /// How many wake-ups a listener may be behind before it is told only that it missed some.
 const WAKES_MAX: usize = 1024;
@@ -134,12 +136,28 @@ impl Driver for MemoryDriver {
         Ok(())
     }
 
+    async fn prepare_history(&self, _: &[Retain]) -> Result<(), DriverError> {
+        Ok(())
+    }
+
+    async fn maintain_history(&self, _: &[Retain]) -> Result<HistoryReport, DriverError> {
+        Ok(self.call(Store::prune))
+    }
+
     async fn enqueue(&self, enqueue: Enqueue) -> Result<Vec<JobId>, DriverError> {
         Ok(self.call(|store, now| store.enqueue(enqueue, now)))
     }
 
     async fn find(&self, job: JobId) -> Result<Option<Job>, DriverError> {
         Ok(self.call(|store, _| store.find(job)))
+    }
+
+    async fn list(&self, listing: &Listing) -> Result<ListedJobs, DriverError> {
+        Ok(self.call(|store, _| store.list(listing)))
+    }
+
+    async fn count(&self) -> Result<JobCounts, DriverError> {
+        Ok(self.call(|store, now| store.count(now)))
     }
 
     async fn register_worker(&self, worker: WorkerInfo) -> Result<bool, DriverError> {
@@ -157,6 +175,14 @@ impl Driver for MemoryDriver {
 
     async fn claim(&self, claim: Claim) -> Result<Claimed, DriverError> {
         Ok(self.call(|store, now| store.claim(&claim, now)))
+    }
+
+    async fn inputs(
+        &self,
+        worker: WorkerId,
+        jobs: &[(JobId, i64)],
+    ) -> Result<Vec<HeldInput>, DriverError> {
+        Ok(self.call(|store, _| store.inputs(worker, jobs)))
     }
 
     async fn complete(

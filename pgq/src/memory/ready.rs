@@ -54,6 +54,15 @@ impl Ready {
         taken
     }
 
+    /// The ready jobs, each with the number as which it became ready.
+    pub(super) fn jobs(&self) -> impl Iterator<Item = (i64, JobId)> {
+        self.queues
+            .values()
+            .flat_map(BTreeMap::values)
+            .flatten()
+            .map(|&(_, sequence, id)| (sequence, id))
+    }
+
     /// A task that has a job in `queue` and is not among `tasks`.
     pub(super) fn unknown_task(&self, queue: &str, tasks: &[String]) -> Option<String> {
         self.queues

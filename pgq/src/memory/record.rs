@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use crate::driver::{Claim, ClaimedJob, Enqueue, WorkerId};
-use crate::job::{Job, JobId, JobState};
+use super::clock::after;
+use crate::driver::{Claim, ClaimedInput, ClaimedJob, Enqueue, WorkerId};
+use crate::job::{Job, JobId, JobState, Retention, is_kept_apart};
 
 #[derive(Debug)]
 pub(super) struct Record {
@@ -40,8 +41,17 @@ pub(super) enum Stage {
         state: JobState,
         claimed_at: Option<DateTime<Utc>>,
         finished_at: DateTime<Utc>,
-        result: Option<Vec<u8>>,
+        /// How long the job is kept.
+        retention: Retention,
+        result: Option<StoredResult>,
     },
+}
+
+/// The result of a job, which is kept for a time of its own.
+#[derive(Clone, Debug)]
+pub(super) struct StoredResult {
+    pub(super) value: Vec<u8>,
+    pub(super) retention: Retention,
 }
 
 impl Record {
@@ -94,12 +104,23 @@ impl Record {
             max_attempts: self.max_attempts,
             deliveries: self.deliveries,
             fingerprint: self.fingerprint,
-            input: self.input.clone(),
+            input: match is_kept_apart(&self.input) {
+                true => ClaimedInput::Apart {
+                    bytes: self.input.len(),
+                },
+                false => ClaimedInput::Here(self.input.clone()),
+            },
         }
     }
 
     /// Ends the job in `state`.
-    pub(super) fn finish(&mut self, state: JobState, result: Option<Vec<u8>>, now: DateTime<Utc>) {
+    pub(super) fn finish(
+        &mut self,
+        state: JobState,
+        retention: Retention,
+        result: Option<StoredResult>,
+        now: DateTime<Utc>,
+    ) {
         let claimed_at = match self.stage {
             Stage::Running { claimed_at, .. } => Some(claimed_at),
             _ => None,
@@ -108,8 +129,25 @@ impl Record {
             state,
             claimed_at,
             finished_at: now,
+            retention,
             result,
         };
+    }
+
+    /// Forgets the result if it has been kept for long enough. Returns `true` if the job has.
+    pub(super) fn has_expired(&mut self, now: DateTime<Utc>) -> bool {
+        let Stage::Finished {
+            finished_at,
+            retention,
+            result,
+            ..
+        } = &mut self.stage
+        else {
+            return false;
+        };
+        let ended = *finished_at;
+        result.take_if(|result| after(ended, result.retention.duration()) <= now);
+        after(ended, retention.duration()) <= now
     }
 
     pub(super) fn to_job(&self) -> Job {
@@ -145,11 +183,12 @@ impl Record {
                 claimed_at,
                 finished_at,
                 result,
+                ..
             } => {
                 job.state = state;
                 job.claimed_at = claimed_at;
                 job.finished_at = Some(finished_at);
-                job.result = result;
+                job.result = result.map(|result| result.value);
             }
         }
         job

@@ -7,12 +7,12 @@ use chrono::{DateTime, Utc};
 
 use super::clock::after;
 use super::ready::Ready;
-use super::record::{Record, Stage};
+use super::record::{Record, Stage, StoredResult};
 use crate::driver::{
-    Claim, Claimed, Completion, End, Ending, Enqueue, Promoted, Rescued, Schedule, Start, Tick,
-    Wake, WorkerId, WorkerInfo,
+    Claim, Claimed, Completion, End, Ending, Enqueue, HeldInput, HistoryReport, Promoted, Rescued,
+    Schedule, Start, Tick, Wake, WorkerId, WorkerInfo,
 };
-use crate::job::{Job, JobId, JobState};
+use crate::job::{Job, JobId, JobState, Retain};
 
 /// Every job, worker and schedule of one in-process storage.
 #[derive(Debug, Default)]
@@ -86,6 +86,18 @@ impl Store {
         Claimed::Jobs(claimed)
     }
 
+    pub(super) fn inputs(&self, worker: WorkerId, jobs: &[(JobId, i64)]) -> Vec<HeldInput> {
+        jobs.iter()
+            .filter_map(|(job, claim)| {
+                let record = self.jobs.get(job)?;
+                record.is_held_by(worker, *claim).then(|| HeldInput {
+                    job: *job,
+                    input: Some(record.input.clone()),
+                })
+            })
+            .collect()
+    }
+
     pub(super) fn complete(
         &mut self,
         worker: WorkerId,
@@ -96,7 +108,12 @@ impl Store {
         for completion in completions {
             if let Some(record) = self.take_back(worker, completion.job, completion.claim) {
                 record.error = None;
-                record.finish(JobState::Completed, completion.result.clone(), now);
+                let retain = completion.retain;
+                let result = completion.result.clone().map(|value| StoredResult {
+                    value,
+                    retention: retain.result,
+                });
+                record.finish(JobState::Completed, retain.completed, result, now);
                 count += 1;
             }
         }
@@ -122,7 +139,7 @@ impl Store {
                 record.attempt -= 1;
             }
             match ending.end {
-                End::Failed => record.finish(JobState::Failed, None, now),
+                End::Failed => record.finish(JobState::Failed, ending.retention, None, now),
                 End::Release(Duration::ZERO) => self.make_ready(ending.job),
                 End::Retry(delay) | End::Release(delay) => {
                     self.schedule(ending.job, after(now, delay));
@@ -148,6 +165,16 @@ impl Store {
         Promoted {
             jobs: due.len(),
             next: next.map(|&(run_at, _)| (run_at - now).to_std().unwrap_or_default()),
+        }
+    }
+
+    /// Forgets what has been kept for long enough.
+    pub(super) fn prune(&mut self, now: DateTime<Utc>) -> HistoryReport {
+        let before = self.jobs.len();
+        self.jobs.retain(|_, record| !record.has_expired(now));
+        HistoryReport {
+            dropped: before - self.jobs.len(),
+            ..HistoryReport::default()
         }
     }
 
@@ -239,7 +266,7 @@ impl Store {
                 rescued.scheduled += 1;
             } else {
                 record.error = Some(death_report(record.deaths));
-                record.finish(JobState::Failed, None, now);
+                record.finish(JobState::Failed, Retain::DEFAULT.failed, None, now);
                 rescued.failed += 1;
             }
         }

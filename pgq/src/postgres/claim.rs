@@ -1,5 +1,6 @@
 //! Claims, above the cursors.
 
+use std::cmp::Reverse;
 use std::collections::HashSet;
 use std::sync::{MutexGuard, PoisonError};
 use std::time::Instant;
@@ -23,7 +24,12 @@ impl PostgresDriver {
             self.tick_cursors(&mut session).await?;
         }
         let mut claimed = self.claim_above(&mut session, claim).await?;
-        if matches!(&claimed, Claimed::Jobs(jobs) if jobs.is_empty()) {
+        let found_none = match &claimed {
+            Claimed::Jobs(jobs) => jobs.is_empty(),
+            Claimed::Contended => true,
+            Claimed::LeaseLost => false,
+        };
+        if found_none {
             self.tick_cursors(&mut session).await?;
             claimed = self.claim_above(&mut session, claim).await?;
         }
@@ -58,9 +64,18 @@ impl PostgresDriver {
             return Ok(Claimed::LeaseLost);
         }
         self.cursors().raise(claim, &first_visible);
-        let jobs = jobs.iter().map(|job| row::claimed_job(job, claim));
+        let horizon = claim.horizon.unwrap_or(i64::MAX);
+        if jobs.is_empty() && first_visible.iter().flatten().any(|seq| *seq <= horizon) {
+            return Ok(Claimed::Contended);
+        }
+        let mut jobs: Vec<_> = jobs
+            .iter()
+            .map(|job| row::claimed_job(job, claim))
+            .collect::<sqlx::Result<_>>()
+            .map_err(error)?;
+        jobs.sort_unstable_by_key(|(seq, job)| (Reverse(job.priority), *seq));
         Ok(Claimed::Jobs(
-            jobs.collect::<sqlx::Result<_>>().map_err(error)?,
+            jobs.into_iter().map(|(_, job)| job).collect(),
         ))
     }
 

@@ -85,6 +85,12 @@ pub(super) fn runtime_options(options: &PgConnectOptions) -> PgConnectOptions {
         .options(SESSION_SETTINGS.iter().copied())
 }
 
+/// The options of the connections that read large inputs: how long one takes depends on the network,
+/// so that only the client, who knows their size, limits the time.
+pub(super) fn input_options(options: &PgConnectOptions) -> PgConnectOptions {
+    options.clone().options([("statement_timeout", "0")])
+}
+
 /// Opens one connection.
 pub(super) async fn connect(options: &PgConnectOptions) -> Result<PgConnection, DriverError> {
     let connecting = PgConnection::connect_with(options);

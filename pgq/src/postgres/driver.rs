@@ -10,13 +10,15 @@ use super::PostgresDriver;
 use super::connect::connect;
 use super::enqueue::{enqueue, micros};
 use super::error::driver_error;
+use super::large_input::Parted;
 use super::listener::PostgresListener;
-use super::{migrate, row};
+use super::{history, migrate, row};
 use crate::driver::{
-    Claim, Claimed, Completion, Driver, DriverError, Ending, Enqueue, Listener, Promoted, Rescued,
-    Schedule, ScheduleState, Tick, WorkerId, WorkerInfo,
+    Claim, Claimed, Completion, Driver, DriverError, Ending, Enqueue, HeldInput, HistoryReport,
+    JobCounts, ListedJobs, Listener, Listing, Promoted, Rescued, Schedule, ScheduleState, Tick,
+    WorkerId, WorkerInfo,
 };
-use crate::job::{Job, JobId};
+use crate::job::{Job, JobId, Retain};
 
 #[async_trait]
 impl Driver for PostgresDriver {
@@ -26,7 +28,10 @@ impl Driver for PostgresDriver {
             .clone()
             .options([("statement_timeout", "0")]);
         let mut connection = connect(&options).await?;
-        let migrated = migrate::migrate(&mut connection, &self.statements).await;
+        let mut migrated = migrate::migrate(&mut connection, &self.statements).await;
+        if migrated.is_ok() {
+            migrated = history::make(&mut connection, &self.statements, &[Retain::DEFAULT]).await;
+        }
         // Politely: a template database must have no connection left.
         let _ = connection.close().await;
         migrated
@@ -37,6 +42,14 @@ impl Driver for PostgresDriver {
         let checked = migrate::check_schema(&mut connection, &self.statements).await;
         let _ = connection.close().await;
         checked
+    }
+
+    async fn prepare_history(&self, retains: &[Retain]) -> Result<(), DriverError> {
+        self.make_partitions(retains).await
+    }
+
+    async fn maintain_history(&self, retains: &[Retain]) -> Result<HistoryReport, DriverError> {
+        self.keep_history(retains).await
     }
 
     async fn enqueue(&self, request: Enqueue) -> Result<Vec<JobId>, DriverError> {
@@ -54,6 +67,14 @@ impl Driver for PostgresDriver {
             .await
             .and_then(|found| found.as_ref().map(row::job).transpose())
             .map_err(|error| driver_error("failed to look for a job", error))
+    }
+
+    async fn list(&self, listing: &Listing) -> Result<ListedJobs, DriverError> {
+        self.list_jobs(listing).await
+    }
+
+    async fn count(&self) -> Result<JobCounts, DriverError> {
+        self.count_jobs().await
     }
 
     async fn register_worker(&self, worker: WorkerInfo) -> Result<bool, DriverError> {
@@ -76,6 +97,14 @@ impl Driver for PostgresDriver {
 
     async fn claim(&self, claim: Claim) -> Result<Claimed, DriverError> {
         self.claim_jobs(&claim).await
+    }
+
+    async fn inputs(
+        &self,
+        worker: WorkerId,
+        jobs: &[(JobId, i64)],
+    ) -> Result<Vec<HeldInput>, DriverError> {
+        self.read_inputs(worker, jobs).await
     }
 
     async fn complete(
@@ -177,17 +206,19 @@ impl Driver for PostgresDriver {
             at,
             enqueue,
         } = tick;
+        let mut input = Parted::new(enqueue.inputs);
         sqlx::query_scalar(self.statements.tick.clone())
             .bind(schedule)
             .bind(previous)
             .bind(at)
-            .bind(enqueue.inputs.into_iter().next().unwrap_or_default())
+            .bind(input.inline.pop().unwrap_or_default())
             .bind(enqueue.task.into_owned())
             .bind(enqueue.queue.into_owned())
             .bind(enqueue.priority)
             .bind(enqueue.max_attempts)
             .bind(enqueue.fingerprint)
             .bind(self.schema().as_str())
+            .bind(input.large.pop())
             .fetch_optional(&self.pool)
             .await
             .map(|id: Option<i64>| id.map(JobId::from_i64))
@@ -195,7 +226,7 @@ impl Driver for PostgresDriver {
     }
 
     async fn listen(&self) -> Result<Box<dyn Listener>, DriverError> {
-        let listener = PostgresListener::connect(&self.options, self.schema()).await?;
+        let listener = PostgresListener::connect(&self.options, &self.statements).await?;
         Ok(Box::new(listener))
     }
 

@@ -11,11 +11,12 @@ use sqlx::{PgConnection, PgPool, Postgres, Row, SqlStr, Transaction};
 
 use super::PostgresDriver;
 use super::error::driver_error;
+use super::large_input::Parted;
 use super::schema::Schema;
 use super::sql::Statements;
 use crate::client::{Enqueuer, Reader};
 use crate::driver::{Driver, DriverError, Enqueue, Start};
-use crate::job::JobId;
+use crate::job::{JobId, is_kept_apart};
 
 /// Adds one job for each input, in the transaction that `connection` is in.
 pub(crate) async fn enqueue(
@@ -24,14 +25,19 @@ pub(crate) async fn enqueue(
     enqueue: Enqueue,
 ) -> Result<Vec<JobId>, DriverError> {
     let start = enqueue.start;
+    // The hot statements know nothing of large inputs, and stay as fast as they are.
+    let large = enqueue.inputs.iter().any(|input| is_kept_apart(input));
+    let sql = match (start, large) {
+        (Start::Now, false) => &statements.enqueue_ready,
+        (Start::Now, true) => &statements.enqueue_large_ready,
+        (_, false) => &statements.enqueue_scheduled,
+        (_, true) => &statements.enqueue_large_scheduled,
+    };
+    let query = insert(sql.clone(), enqueue, large, statements);
     let query = match start {
-        Start::Now => insert(statements.enqueue_ready.clone(), enqueue, statements),
-        Start::After(delay) => insert(statements.enqueue_scheduled.clone(), enqueue, statements)
-            .bind(None::<DateTime<Utc>>)
-            .bind(micros(delay)),
-        Start::At(time) => insert(statements.enqueue_scheduled.clone(), enqueue, statements)
-            .bind(time)
-            .bind(None::<i64>),
+        Start::Now => query,
+        Start::After(delay) => query.bind(None::<DateTime<Utc>>).bind(micros(delay)),
+        Start::At(time) => query.bind(time).bind(None::<i64>),
     };
     query
         .fetch_all(connection)
@@ -43,16 +49,31 @@ pub(crate) async fn enqueue(
 fn insert(
     sql: SqlStr,
     enqueue: Enqueue,
+    large: bool,
     statements: &Statements,
 ) -> Query<'static, Postgres, PgArguments> {
-    sqlx::query(sql)
-        .bind(enqueue.inputs)
+    let (inputs, apart) = if large {
+        let Parted {
+            inline,
+            places,
+            large,
+        } = Parted::new(enqueue.inputs);
+        (inline, Some((places, large)))
+    } else {
+        (enqueue.inputs, None)
+    };
+    let query = sqlx::query(sql)
+        .bind(inputs)
         .bind(enqueue.task.into_owned())
         .bind(enqueue.queue.into_owned())
         .bind(enqueue.priority)
         .bind(enqueue.max_attempts)
         .bind(enqueue.fingerprint)
-        .bind(statements.schema.as_str().to_owned())
+        .bind(statements.schema.as_str().to_owned());
+    match apart {
+        Some((places, large)) => query.bind(places).bind(large),
+        None => query,
+    }
 }
 
 /// The ids of the inserted rows. They were drawn in the order of the inputs, but `returning`

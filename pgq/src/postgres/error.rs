@@ -17,6 +17,8 @@ pub(super) fn driver_error(problem: &str, error: Error) -> DriverError {
 
 fn kind(error: &Error) -> DriverErrorKind {
     match error {
+        // Rows of the batch are fine; what they go to is not there yet.
+        error if is_missing_partition(error) => DriverErrorKind::Conflict,
         Error::Database(database) => database
             .code()
             .map_or(DriverErrorKind::Other, |code| of_sqlstate(&code)),
@@ -30,6 +32,21 @@ fn kind(error: &Error) -> DriverErrorKind {
         Error::Encode(_) => DriverErrorKind::Rejected,
         _ => DriverErrorKind::Other,
     }
+}
+
+/// Whether an operation failed because a row has no partition to go to.
+pub(super) fn lacks_partition(error: &DriverError) -> bool {
+    std::error::Error::source(error)
+        .and_then(|source| source.downcast_ref::<Error>())
+        .is_some_and(is_missing_partition)
+}
+
+/// The code is that of a violated check constraint, but
+/// no constraint is named.
+fn is_missing_partition(error: &Error) -> bool {
+    error.as_database_error().is_some_and(|database| {
+        database.code().as_deref() == Some("23514") && database.constraint().is_none()
+    })
 }
 
 /// The codes of PostgreSQL's appendix "Error Codes".

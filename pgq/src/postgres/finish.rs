@@ -1,13 +1,16 @@
 //! The statements that end attempts.
 
-use sqlx::Row;
+use std::collections::BTreeMap;
+
+use sqlx::{Connection, PgConnection, Row};
 
 use super::PostgresDriver;
 use super::driver::count;
 use super::enqueue::micros;
-use super::error::driver_error;
+use super::error::{driver_error, lacks_partition};
 use super::session::Lent;
 use crate::driver::{Completion, DriverError, End, Ending, WorkerId};
+use crate::job::{Retain, Retention};
 
 impl PostgresDriver {
     /// Lends a session that is free; waits for the first one if none is.
@@ -25,24 +28,82 @@ impl PostgresDriver {
         worker: WorkerId,
         completions: &[Completion],
     ) -> Result<usize, DriverError> {
-        let jobs: Vec<i64> = completions.iter().map(|done| done.job.as_i64()).collect();
-        let claims: Vec<i64> = completions.iter().map(|done| done.claim).collect();
-        let results: Vec<Option<&[u8]>> = completions
-            .iter()
-            .map(|done| done.result.as_deref())
-            .collect();
+        let completed = self.try_complete(worker, completions).await;
+        if !completed.as_ref().is_err_and(lacks_partition) {
+            return completed;
+        }
+        let retains: Vec<Retain> = completions.iter().map(|done| done.retain).collect();
+        self.make_partitions(&retains).await?;
+        self.try_complete(worker, completions).await
+    }
+
+    /// One statement for all that are kept for the same time, which is nearly always all.
+    async fn try_complete(
+        &self,
+        worker: WorkerId,
+        completions: &[Completion],
+    ) -> Result<usize, DriverError> {
+        let error = |error| driver_error("failed to complete jobs", error);
+        let mut groups: BTreeMap<Retention, Vec<&Completion>> = BTreeMap::new();
+        for completion in completions {
+            let group = groups.entry(completion.retain.completed).or_default();
+            group.push(completion);
+        }
 
         let mut session = self.finish_session().await?;
-        let done = sqlx::query(self.statements.complete_jobs.clone())
+        let ended = match groups.first_key_value() {
+            Some((retention, group)) if groups.len() == 1 => self
+                .complete_group(session.connection(), worker, *retention, group)
+                .await
+                .map_err(error)?,
+            _ => {
+                let mut ended = 0;
+                let mut transaction = session.connection().begin().await.map_err(error)?;
+                for (retention, group) in &groups {
+                    ended += self
+                        .complete_group(&mut transaction, worker, *retention, group)
+                        .await
+                        .map_err(error)?;
+                }
+                transaction.commit().await.map_err(error)?;
+                ended
+            }
+        };
+        session.keep();
+        Ok(ended)
+    }
+
+    async fn complete_group(
+        &self,
+        connection: &mut PgConnection,
+        worker: WorkerId,
+        retention: Retention,
+        completions: &[&Completion],
+    ) -> sqlx::Result<usize> {
+        let jobs: Vec<i64> = completions.iter().map(|done| done.job.as_i64()).collect();
+        let claims: Vec<i64> = completions.iter().map(|done| done.claim).collect();
+        let (mut with_result, mut result_claims) = (Vec::new(), Vec::new());
+        let (mut results, mut retentions) = (Vec::new(), Vec::new());
+        for done in completions {
+            if let Some(result) = &done.result {
+                with_result.push(done.job.as_i64());
+                result_claims.push(done.claim);
+                results.push(result.as_slice());
+                retentions.push(done.retain.result.hours());
+            }
+        }
+        sqlx::query(self.statements.complete_jobs.clone())
             .bind(worker.as_i64())
             .bind(jobs)
             .bind(claims)
+            .bind(retention.hours())
+            .bind(with_result)
+            .bind(result_claims)
             .bind(results)
-            .execute(session.connection())
+            .bind(retentions)
+            .execute(connection)
             .await
-            .map_err(|error| driver_error("failed to complete jobs", error))?;
-        session.keep();
-        Ok(usize::try_from(done.rows_affected()).unwrap_or(usize::MAX))
+            .map(|done| usize::try_from(done.rows_affected()).unwrap_or(usize::MAX))
     }
 
     pub(super) async fn end_jobs(
@@ -50,6 +111,22 @@ impl PostgresDriver {
         worker: WorkerId,
         endings: &[Ending],
     ) -> Result<usize, DriverError> {
+        let ended = self.try_end(worker, endings).await;
+        if !ended.as_ref().is_err_and(lacks_partition) {
+            return ended;
+        }
+        let retains: Vec<Retain> = endings
+            .iter()
+            .map(|ending| Retain {
+                failed: ending.retention,
+                ..Retain::DEFAULT
+            })
+            .collect();
+        self.make_partitions(&retains).await?;
+        self.try_end(worker, endings).await
+    }
+
+    async fn try_end(&self, worker: WorkerId, endings: &[Ending]) -> Result<usize, DriverError> {
         let error = |error| driver_error("failed to end attempts", error);
         let jobs: Vec<i64> = endings.iter().map(|ending| ending.job.as_i64()).collect();
         let claims: Vec<i64> = endings.iter().map(|ending| ending.claim).collect();
@@ -60,6 +137,11 @@ impl PostgresDriver {
             .map(|ending| ending.error.as_deref())
             .collect();
 
+        let retentions: Vec<i16> = endings
+            .iter()
+            .map(|ending| ending.retention.hours())
+            .collect();
+
         let mut session = self.finish_session().await?;
         let row = sqlx::query(self.statements.end_jobs.clone())
             .bind(worker.as_i64())
@@ -68,6 +150,7 @@ impl PostgresDriver {
             .bind(kinds)
             .bind(delays)
             .bind(errors)
+            .bind(retentions)
             .bind(self.schema().as_str())
             .fetch_one(session.connection())
             .await

@@ -1,60 +1,173 @@
-//! LISTEN, with reconnection.
+//! LISTEN, with reconnection, and the locks that say who listens.
+//!
+//! The locks are held by the session that listens: when it ends, however it ends, they are gone.
+//! So its connection must not go through a pooler.
+//!
+//! A transaction that adds jobs locks their table before it looks whether somebody is parked. So
+//! those that may have seen nobody are among the ones that have the table open for writing after
+//! the session has parked. When the last of these has ended, the topic has settled; transactions
+//! that come later need not be waited for. Locks are released after the jobs are visible.
 
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use sqlx::SqlStr;
 use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
 
 use super::error::driver_error;
-use super::schema::Schema;
-use crate::driver::{DriverError, Listener, Wake};
+use super::sql::Statements;
+use crate::driver::{DriverError, DriverErrorKind, Listener, Parked, Topic, Wake};
 
 /// How long to wait for the connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How long to wait for the lock that says that somebody listens, in milliseconds. Others hold it
+/// for microseconds, unless a session was left with it.
+const LOCK_TIMEOUT: &str = "250";
+
 /// Listens on the channel of one schema, on a connection of its own.
 #[derive(Debug)]
 pub(super) struct PostgresListener {
-    inner: PgListener,
+    options: PgConnectOptions,
+    statements: Arc<Statements>,
+    /// `None` while the connection is lost.
+    inner: Option<PgListener>,
+    /// The topics whose lock this session holds, with the transactions that may have seen nobody.
+    parked: HashMap<Topic, HashSet<String>>,
 }
 
 impl PostgresListener {
     pub(super) async fn connect(
         options: &PgConnectOptions,
-        schema: &Schema,
+        statements: &Arc<Statements>,
     ) -> Result<Self, DriverError> {
-        let error = |error| driver_error("failed to listen for wake-ups", error);
-        let pool = PgPoolOptions::new()
-            .max_connections(1)
-            .max_lifetime(None)
-            .idle_timeout(None)
-            .acquire_timeout(CONNECT_TIMEOUT)
-            .connect_with(options.clone())
-            .await
-            .map_err(error)?;
-        let mut inner = PgListener::connect_with(&pool).await.map_err(error)?;
-        inner.ignore_pool_close_event(true);
-        inner.listen(schema.as_str()).await.map_err(error)?;
-        Ok(Self { inner })
+        let options = options.clone().options([("lock_timeout", LOCK_TIMEOUT)]);
+        Ok(Self {
+            inner: Some(listen(&options, statements).await?),
+            options,
+            statements: Arc::clone(statements),
+            parked: HashMap::new(),
+        })
     }
+
+    /// Asks for one value about a topic.
+    async fn ask(&mut self, sql: SqlStr, topic: &Topic) -> Result<bool, DriverError> {
+        sqlx::query_scalar(sql)
+            .bind(self.statements.schema.as_str().to_owned())
+            .bind(payload(topic))
+            .fetch_one(self.inner()?)
+            .await
+            .map_err(|error| driver_error("failed to say who waits for wake-ups", error))
+    }
+
+    /// The transactions that have the table of a topic open for writing.
+    async fn writers(&mut self, topic: &Topic) -> Result<HashSet<String>, DriverError> {
+        let sql = match topic {
+            Topic::Ready(_) => self.statements.open_writers.clone(),
+            Topic::Scheduled => self.statements.open_schedulers.clone(),
+        };
+        let writers: Vec<String> = sqlx::query_scalar(sql)
+            .fetch_all(self.inner()?)
+            .await
+            .map_err(|error| driver_error("failed to look for open transactions", error))?;
+        Ok(writers.into_iter().collect())
+    }
+
+    fn inner(&mut self) -> Result<&mut PgListener, DriverError> {
+        let lost = || {
+            let problem = "the connection for wake-ups is lost";
+            DriverError::new(DriverErrorKind::Unavailable, problem)
+        };
+        self.inner.as_mut().ok_or_else(lost)
+    }
+}
+
+async fn listen(
+    options: &PgConnectOptions,
+    statements: &Statements,
+) -> Result<PgListener, DriverError> {
+    let error = |error| driver_error("failed to listen for wake-ups", error);
+    let pool = PgPoolOptions::new()
+        .max_connections(1)
+        .max_lifetime(None)
+        .idle_timeout(None)
+        .acquire_timeout(CONNECT_TIMEOUT)
+        .connect_with(options.clone())
+        .await
+        .map_err(error)?;
+    let mut inner = PgListener::connect_with(&pool).await.map_err(error)?;
+    inner.ignore_pool_close_event(true);
+    // A connection that it makes by itself would hold no locks, and be lost if the call is dropped.
+    inner.eager_reconnect(false);
+    inner
+        .listen(statements.schema.as_str())
+        .await
+        .map_err(error)?;
+    Ok(inner)
 }
 
 #[async_trait]
 impl Listener for PostgresListener {
     async fn recv(&mut self) -> Result<Wake, DriverError> {
         loop {
-            let notification = self
-                .inner
+            let Some(inner) = &mut self.inner else {
+                self.inner = Some(listen(&self.options, &self.statements).await?);
+                return Ok(Wake::Reconnected);
+            };
+            let notification = inner
                 .try_recv()
                 .await
                 .map_err(|error| driver_error("lost the connection for wake-ups", error))?;
             let Some(notification) = notification else {
-                return Ok(Wake::Reconnected);
+                self.inner = None;
+                self.parked.clear();
+                continue;
             };
             if let Some(wake) = parse(notification.payload()) {
                 return Ok(wake);
             }
         }
+    }
+
+    async fn park(&mut self, topic: &Topic) -> Result<Parked, DriverError> {
+        let silent = match self.parked.get(topic).cloned() {
+            Some(silent) if silent.is_empty() => silent,
+            Some(silent) => &self.writers(topic).await? & &silent,
+            None => {
+                self.ask(self.statements.park.clone(), topic).await?;
+                self.writers(topic).await?
+            }
+        };
+        let parked = match silent.is_empty() {
+            true => Parked::Settled,
+            false => Parked::Unsettled,
+        };
+        self.parked.insert(topic.clone(), silent);
+        Ok(parked)
+    }
+
+    async fn unpark(&mut self, topic: &Topic) -> Result<(), DriverError> {
+        if self.parked.remove(topic).is_some() {
+            self.ask(self.statements.unpark.clone(), topic).await?;
+        }
+        Ok(())
+    }
+
+    async fn backlog(&mut self) -> Result<f64, DriverError> {
+        sqlx::query_scalar(self.statements.wake_backlog.clone())
+            .fetch_one(self.inner()?)
+            .await
+            .map_err(|error| driver_error("failed to ask for the backlog of wake-ups", error))
+    }
+}
+
+/// What the statements send about a topic.
+fn payload(topic: &Topic) -> String {
+    match topic {
+        Topic::Ready(queue) => format!("ready {queue}"),
+        Topic::Scheduled => "scheduled".to_owned(),
     }
 }
 
@@ -73,8 +186,12 @@ mod tests {
 
     #[test]
     fn payloads_are_read_and_unknown_ones_ignored() {
-        assert_eq!(parse("ready mail"), Some(Wake::Ready("mail".to_owned())));
-        assert_eq!(parse("scheduled"), Some(Wake::Scheduled));
+        let mail = Topic::Ready(Arc::from("my mail"));
+        assert_eq!(
+            parse(&payload(&mail)),
+            Some(Wake::Ready("my mail".to_owned()))
+        );
+        assert_eq!(parse(&payload(&Topic::Scheduled)), Some(Wake::Scheduled));
         assert_eq!(parse(""), None);
         assert_eq!(parse("cancelled 17"), None);
     }

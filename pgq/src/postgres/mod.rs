@@ -7,6 +7,9 @@ mod driver;
 mod enqueue;
 mod error;
 mod finish;
+mod history;
+mod large_input;
+mod list;
 mod listener;
 mod migrate;
 mod promote;
@@ -23,7 +26,7 @@ use std::time::Instant;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{PgConnection, PgPool};
 
-use self::connect::{runtime_options, runtime_pool};
+use self::connect::{input_options, runtime_options, runtime_pool};
 use self::cursor::Cursors;
 use self::promote::PromoteCursor;
 use self::session::Session;
@@ -42,10 +45,13 @@ pub use self::sql::STATEMENTS;
 /// How many batches of endings may be on their way at once.
 const FINISH_SESSIONS: usize = 2;
 
+/// How many batches of large inputs may be.
+const INPUT_SESSIONS: usize = 2;
+
 /// Jobs in PostgreSQL.
 ///
-/// Claims and completions hold connections of their own, which are opened when they are first
-/// used; everything else goes through the pool.
+/// Claims, completions and reads of large inputs hold connections of their own, which are opened
+/// when they are first used; everything else goes through the pool.
 #[derive(Clone)]
 pub struct PostgresDriver {
     pool: PgPool,
@@ -55,6 +61,7 @@ pub struct PostgresDriver {
     cursors: Arc<Mutex<Cursors>>,
     promoted: Arc<Mutex<PromoteCursor>>,
     finishes: Arc<[Session]>,
+    inputs: Arc<[Session]>,
 }
 
 impl PostgresDriver {
@@ -89,6 +96,9 @@ impl PostgresDriver {
             promoted: Arc::default(),
             finishes: (0..FINISH_SESSIONS)
                 .map(|_| Session::new(options.clone()))
+                .collect(),
+            inputs: (0..INPUT_SESSIONS)
+                .map(|_| Session::new(input_options(&options)))
                 .collect(),
             options: Arc::new(options),
             statements,

@@ -6,6 +6,7 @@ use sqlx::Row;
 use sqlx::postgres::PgRow;
 
 use super::cursor::LANES;
+use super::large_input::claimed_input;
 use crate::driver::{Claim, ClaimedJob};
 use crate::job::{Job, JobId, JobState};
 
@@ -43,18 +44,19 @@ pub(super) fn claim_head(row: &PgRow) -> sqlx::Result<(bool, [Option<i64>; LANES
     Ok((row.try_get(0)?, seqs))
 }
 
-/// Any other row of `claim_jobs`, by position.
-pub(super) fn claimed_job(row: &PgRow, claim: &Claim) -> sqlx::Result<ClaimedJob> {
-    Ok(ClaimedJob {
-        id: JobId::from_i64(row.try_get(2)?),
+/// Any other row of `claim_jobs`, by position: the job, and where it stood among the ready ones.
+pub(super) fn claimed_job(row: &PgRow, claim: &Claim) -> sqlx::Result<(i64, ClaimedJob)> {
+    let job = ClaimedJob {
+        id: JobId::from_i64(row.try_get(3)?),
         claim: claim.number,
-        task: row.try_get(3)?,
+        task: row.try_get(4)?,
         queue: Arc::clone(&claim.queue),
-        priority: row.try_get(4)?,
-        attempt: row.try_get(5)?,
-        max_attempts: row.try_get(6)?,
-        deliveries: row.try_get(7)?,
-        fingerprint: row.try_get(8)?,
-        input: row.try_get(9)?,
-    })
+        priority: row.try_get(5)?,
+        attempt: row.try_get(6)?,
+        max_attempts: row.try_get(7)?,
+        deliveries: row.try_get(8)?,
+        fingerprint: row.try_get(9)?,
+        input: claimed_input(row.try_get(10)?),
+    };
+    Ok((row.try_get(2)?, job))
 }

@@ -9,6 +9,7 @@ use super::driver::count;
 use super::enqueue::micros;
 use super::error::driver_error;
 use crate::driver::{DriverError, Rescued, WorkerId, WorkerInfo};
+use crate::job::Retain;
 
 impl PostgresDriver {
     pub(super) async fn insert_worker(&self, worker: WorkerInfo) -> Result<bool, DriverError> {
@@ -47,6 +48,7 @@ impl PostgresDriver {
             .bind(&dead)
             .bind(deaths_max)
             .bind(micros(spread))
+            .bind(Retain::DEFAULT.failed.hours())
             .bind(self.schema().as_str())
             .fetch_one(&mut *transaction)
             .await

@@ -65,7 +65,7 @@ pub(crate) enum RunResult {
     Failed(TaskError),
 }
 
-type RunFn = for<'a> fn(&'a Context, &'a [u8]) -> BoxFuture<'a, RunResult>;
+type RunFn = for<'a> fn(&'a Context, Vec<u8>) -> BoxFuture<'a, RunResult>;
 
 /// A task without its types.
 #[derive(Clone, Copy)]
@@ -155,9 +155,12 @@ pub enum Registration {
 
 inventory::collect!(Registration);
 
-fn run<'a, T: Task>(context: &'a Context, input: &'a [u8]) -> BoxFuture<'a, RunResult> {
+fn run<T: Task>(context: &Context, bytes: Vec<u8>) -> BoxFuture<'_, RunResult> {
     Box::pin(async move {
-        let input = match T::Input::decode(input) {
+        let decoded = T::Input::decode(&bytes);
+        // It may be large, and the task may take long.
+        drop(bytes);
+        let input = match decoded {
             Ok(input) => input,
             Err(error) => return RunResult::Undecodable(error),
         };

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::backoff::Backoff;
+use crate::job::Retain;
 use crate::queue::DEFAULT_QUEUE;
 
 /// How jobs of a task are run unless their enqueuer says otherwise.
@@ -20,6 +21,11 @@ pub struct TaskOptions {
     pub timeout: Option<Duration>,
     /// How long a failed job waits for its next attempt.
     pub backoff: Backoff,
+    /// How long what is left of its jobs is kept.
+    pub retain: Retain,
+    /// The largest input of its jobs, in bytes, up to [`INPUT_MAX`](crate::INPUT_MAX). Default: what
+    /// the enqueuer allows, which is 1 MiB unless `Pgq::input_max` says otherwise.
+    pub input_max: Option<usize>,
 }
 
 impl TaskOptions {
@@ -32,6 +38,8 @@ impl TaskOptions {
             max_attempts: 20,
             timeout: None,
             backoff: Backoff::DEFAULT,
+            retain: Retain::DEFAULT,
+            input_max: None,
         }
     }
 
@@ -67,6 +75,20 @@ impl TaskOptions {
     #[must_use]
     pub const fn backoff(mut self, backoff: Backoff) -> Self {
         self.backoff = backoff;
+        self
+    }
+
+    /// Sets how long what is left of its jobs is kept.
+    #[must_use]
+    pub const fn retain(mut self, retain: Retain) -> Self {
+        self.retain = retain;
+        self
+    }
+
+    /// Sets the largest input of its jobs, in bytes, up to [`INPUT_MAX`](crate::INPUT_MAX).
+    #[must_use]
+    pub const fn input_max(mut self, bytes: usize) -> Self {
+        self.input_max = Some(bytes);
         self
     }
 }

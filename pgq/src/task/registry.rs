@@ -7,6 +7,7 @@ use std::fmt;
 use pgq_cron::Expression;
 
 use super::{Context, Registration, ScheduleDescriptor, Source, TaskDescriptor};
+use crate::job::{INPUT_MAX, Retain};
 use crate::queue::name_problem;
 
 /// The tasks and schedules that one worker knows.
@@ -159,6 +160,14 @@ impl fmt::Display for Problems {
 impl std::error::Error for Problems {}
 
 impl Registry {
+    /// How long what is left of the jobs of these tasks is kept.
+    pub(crate) fn retains(&self) -> Vec<Retain> {
+        self.tasks
+            .values()
+            .map(|task| task.options.retain)
+            .collect()
+    }
+
     /// An empty registry.
     #[must_use]
     pub fn new() -> Self {
@@ -285,6 +294,9 @@ fn invalid_options(task: &TaskDescriptor) -> Vec<String> {
     }
     if !(1..=ATTEMPTS_MAX).contains(&options.max_attempts) {
         problems.push(format!("its max_attempts must be 1 to {ATTEMPTS_MAX}"));
+    }
+    if options.input_max.is_some_and(|bytes| bytes > INPUT_MAX) {
+        problems.push(format!("its input_max must be at most {INPUT_MAX} bytes"));
     }
     if options.timeout.is_some_and(|timeout| timeout.is_zero()) {
         problems.push("its timeout must be longer than zero".to_owned());

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Report, Run};
 use crate::client::{Enqueuer, INPUT_MAX_DEFAULT, Reader};
 use crate::driver::{
-    Claim, Claimed, ClaimedJob, Driver, DriverError, Enqueue, WorkerId, WorkerInfo,
+    Claim, Claimed, ClaimedInput, ClaimedJob, Driver, DriverError, Enqueue, WorkerId, WorkerInfo,
 };
 use crate::job::JobId;
 use crate::memory::{ManualClock, MemoryDriver};
@@ -168,6 +168,7 @@ impl Harness {
         };
         match self.storage.claim(claim).await? {
             Claimed::Jobs(mut jobs) => Ok(jobs.pop()),
+            Claimed::Contended => Ok(None),
             Claimed::LeaseLost => Err(Stop::LeaseLost),
         }
     }
@@ -183,7 +184,8 @@ impl Harness {
             deliveries: job.deliveries,
         };
         let context = Context::new(attempt, Arc::clone(&self.state), CancellationToken::new());
-        let end = run_attempt(task, &context, &job.input).await;
+        let input = self.input(worker, job).await?;
+        let end = run_attempt(task, &context, input).await;
         let decision = decide(end, job, task, INPUT_MAX_DEFAULT, NO_JITTER);
         let run = Run::new(job, &decision);
         match decision {
@@ -191,6 +193,17 @@ impl Harness {
             Decision::End(ending) => self.storage.end(worker, &[ending]).await?,
         };
         Ok(run)
+    }
+
+    /// The input of a job that was claimed.
+    async fn input(&self, worker: WorkerId, job: &ClaimedJob) -> Result<Vec<u8>, Stop> {
+        if let ClaimedInput::Here(input) = &job.input {
+            return Ok(input.clone());
+        }
+        let mut inputs = self.storage.inputs(worker, &[(job.id, job.claim)]).await?;
+        // Nobody else can take jobs from the harness.
+        let input = inputs.pop().and_then(|held| held.input);
+        Ok(input.unwrap_or_default())
     }
 
     /// The task of that name, if nothing is wrong with it.

@@ -20,7 +20,7 @@ use crate::task::{Context, RunResult, TaskDescriptor};
 pub(crate) async fn run_attempt(
     task: &TaskDescriptor,
     context: &Context,
-    input: &[u8],
+    input: Vec<u8>,
 ) -> AttemptEnd {
     // The time limit is inside, because dropping a task that timed out may panic too.
     let attempt = async {
@@ -127,7 +127,7 @@ mod tests {
 
     async fn act(input: &str) -> AttemptEnd {
         let input = crate::job::encode_value(input).unwrap();
-        run_attempt(&ACT, &Context::for_test(), &input).await
+        run_attempt(&ACT, &Context::for_test(), input).await
     }
 
     #[tokio::test]
@@ -162,7 +162,7 @@ mod tests {
 
     #[tokio::test]
     async fn input_of_another_type_does_not_decode() {
-        let end = run_attempt(&ACT, &Context::for_test(), &[1, 7]).await;
+        let end = run_attempt(&ACT, &Context::for_test(), vec![1, 7]).await;
 
         assert!(matches!(end, AttemptEnd::Undecodable(_)), "{end:?}");
     }

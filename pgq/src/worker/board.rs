@@ -7,6 +7,7 @@ use std::time::Instant;
 use tokio::task::AbortHandle;
 
 use super::config::WorkerConfig;
+use super::memory::Memory;
 use crate::driver::ClaimedJob;
 use crate::job::JobId;
 
@@ -19,6 +20,7 @@ pub(crate) struct Board {
     /// The line to look at first, so that no queue is always the last.
     turn: usize,
     held: HashMap<JobId, Held>,
+    memory: Memory,
 }
 
 /// One queue.
@@ -31,6 +33,11 @@ struct Line {
     waiting: VecDeque<Waiting>,
     /// Whether the storage may have more.
     hungry: bool,
+    /// Whether somebody was told that there is no room for more.
+    full: bool,
+    /// Whether a large input waits for memory. Until there is some, nothing is claimed: it would only
+    /// wait here, in the place of another worker.
+    stuck: bool,
 }
 
 #[derive(Debug)]
@@ -72,6 +79,8 @@ impl Board {
             running: 0,
             waiting: VecDeque::new(),
             hungry: true,
+            full: false,
+            stuck: false,
         });
         Self {
             concurrency: config.concurrency,
@@ -79,6 +88,7 @@ impl Board {
             lines: lines.collect(),
             turn: 0,
             held: HashMap::new(),
+            memory: Memory::new(config.input_memory),
         }
     }
 
@@ -101,14 +111,31 @@ impl Board {
         let (at, limit) = order.find_map(|at| {
             let line = &self.lines[at];
             let limit = line.demand(free, waiting, prefetch);
-            (line.hungry && limit > 0).then_some((at, limit))
+            (line.hungry && !line.stuck && limit > 0).then_some((at, limit))
         })?;
         self.lines[at].hungry = false;
+        self.lines[at].full = false;
         self.turn = at + 1;
         Some(Demand {
             queue: Arc::clone(&self.lines[at].name),
             limit,
         })
+    }
+
+    /// The queues that there is no room for any more; each is named once, until it is claimed from
+    /// again. They count as hungry: what becomes ready meanwhile is claimed when there is room.
+    pub(crate) fn newly_full(&mut self, prefetch: usize) -> Vec<Arc<str>> {
+        let free = self.concurrency.saturating_sub(self.running);
+        let waiting: usize = self.lines.iter().map(|line| line.waiting.len()).sum();
+        let mut full = Vec::new();
+        for line in self.lines.iter_mut().filter(|line| !line.full) {
+            if line.stuck || line.demand(free, waiting, prefetch) == 0 {
+                line.full = true;
+                line.hungry = true;
+                full.push(Arc::clone(&line.name));
+            }
+        }
+        full
     }
 
     /// Takes claimed jobs in.
@@ -132,17 +159,37 @@ impl Board {
         if self.running >= self.concurrency {
             return None;
         }
-        let at = self.turns().find(|&at| {
-            let line = &self.lines[at];
-            line.running < line.limit && !line.waiting.is_empty()
-        })?;
+        let (at, place) = self.next()?;
         let line = &mut self.lines[at];
-        let job = line.waiting.pop_front()?.job;
+        let job = line.waiting.remove(place)?.job;
+        self.memory.take(job.input.missing());
         line.running += 1;
         self.running += 1;
         self.turn = at + 1;
         self.set_stage(job.id, job.claim, Stage::Running(None));
         Some(job)
+    }
+
+    /// The line and the place of the next job that may start. Jobs whose input is here start past
+    /// large ones that wait for memory; no large one starts past another.
+    fn next(&mut self) -> Option<(usize, usize)> {
+        let first = self.memory.next.take();
+        let mut room = self.memory.room();
+        for at in first.into_iter().chain(self.turns()) {
+            let line = &mut self.lines[at];
+            if line.running >= line.limit {
+                continue;
+            }
+            for (place, waiting) in line.waiting.iter().enumerate() {
+                if waiting.job.input.missing() <= room {
+                    return Some((at, place));
+                }
+                line.stuck = true;
+                self.memory.next.get_or_insert(at);
+                room = 0;
+            }
+        }
+        None
     }
 
     /// Keeps the handle of a running attempt's task.
@@ -161,8 +208,19 @@ impl Board {
         self.set_stage(job, claim, Stage::Ending);
     }
 
-    /// Frees the slot of a job of that queue.
-    pub(crate) fn free(&mut self, queue: &str) {
+    /// Holds a job until the storage has taken its end, which is on its way: the worker found out only
+    /// now that it had it.
+    pub(crate) fn hold(&mut self, job: JobId, claim: i64) {
+        let stage = Stage::Ending;
+        self.held.entry(job).or_insert(Held { claim, stage });
+    }
+
+    /// Frees the slot of a job of that queue, and the memory of its input.
+    pub(crate) fn free(&mut self, queue: &str, bytes: usize) {
+        if bytes > 0 {
+            self.memory.give_back(bytes);
+            self.lines.iter_mut().for_each(|line| line.stuck = false);
+        }
         self.running = self.running.saturating_sub(1);
         if let Some(line) = self.line(queue) {
             line.running = line.running.saturating_sub(1);
@@ -207,10 +265,10 @@ impl Board {
     }
 
     /// Drops a job that the storage says this worker does not hold, unless its end is on its way:
-    /// one that waits does not start, one that runs is aborted.
-    pub(crate) fn drop_lost(&mut self, job: JobId) {
+    /// one that waits does not start, one that runs is aborted. Returns whether it was dropped.
+    pub(crate) fn drop_lost(&mut self, job: JobId) -> bool {
         let Some(held) = self.held.get(&job) else {
-            return;
+            return false;
         };
         match &held.stage {
             Stage::Waiting => {
@@ -219,9 +277,9 @@ impl Board {
                 }
             }
             Stage::Running(Some(handle)) => handle.abort(),
-            Stage::Running(None) | Stage::Ending => return,
+            Stage::Running(None) | Stage::Ending => return false,
         }
-        self.held.remove(&job);
+        self.held.remove(&job).is_some()
     }
 
     /// Aborts every running attempt.
@@ -280,19 +338,25 @@ mod tests {
 
     use super::super::config::{Mode, QueueConfig};
     use super::*;
+    use crate::driver::ClaimedInput;
 
     fn board() -> Board {
-        let queue = QueueConfig {
-            name: Arc::from("default"),
+        board_of(&["default"])
+    }
+
+    fn board_of(queues: &[&str]) -> Board {
+        let queue = |name: &&str| QueueConfig {
+            name: Arc::from(*name),
             concurrency: None,
         };
         Board::new(&WorkerConfig {
-            queues: vec![queue],
+            queues: queues.iter().map(queue).collect(),
             concurrency: 10,
             poll: Duration::from_secs(1),
             lease: Duration::from_secs(1),
             drain_deadline: Duration::from_secs(1),
             result_max: 1,
+            input_memory: 100,
             mode: Mode::Forever,
         })
     }
@@ -308,8 +372,86 @@ mod tests {
             max_attempts: 1,
             deliveries: 1,
             fingerprint: None,
-            input: Vec::new(),
+            input: ClaimedInput::Here(Vec::new()),
         }
+    }
+
+    /// A job whose input is kept apart.
+    fn large(id: i64, bytes: usize) -> ClaimedJob {
+        ClaimedJob {
+            id: JobId::from_i64(id),
+            input: ClaimedInput::Apart { bytes },
+            ..job(1)
+        }
+    }
+
+    fn small(id: i64) -> ClaimedJob {
+        ClaimedJob {
+            id: JobId::from_i64(id),
+            ..job(1)
+        }
+    }
+
+    fn taken(board: &mut Board) -> Vec<i64> {
+        std::iter::from_fn(|| board.take().map(|job| job.id.as_i64())).collect()
+    }
+
+    #[test]
+    fn large_inputs_take_no_more_memory_than_there_is() {
+        let (mut board, now) = (board(), Instant::now());
+        let jobs = vec![large(1, 60), large(2, 60), large(3, 1), small(4)];
+        board.put("default", jobs, now);
+
+        // The third is behind the second, and the fourth needs no memory.
+        assert_eq!(taken(&mut board), [1, 4]);
+        board.free("default", 60);
+        assert_eq!(taken(&mut board), [2, 3]);
+    }
+
+    #[test]
+    fn an_input_larger_than_all_memory_runs_alone() {
+        let (mut board, now) = (board(), Instant::now());
+        board.put(
+            "default",
+            vec![large(1, 1), large(2, 101), large(3, 1)],
+            now,
+        );
+
+        assert_eq!(taken(&mut board), [1]);
+        board.free("default", 1);
+        assert_eq!(taken(&mut board), [2]);
+        board.free("default", 101);
+        assert_eq!(taken(&mut board), [3]);
+    }
+
+    #[test]
+    fn no_large_input_of_another_queue_comes_before_one_that_waits_for_memory() {
+        let (mut board, now) = (board_of(&["default", "other"]), Instant::now());
+        board.put("default", vec![large(1, 60), large(2, 60)], now);
+        board.put("other", vec![large(3, 30), small(4)], now);
+
+        // Whoever's turn it is.
+        let first = taken(&mut board);
+        assert_eq!(first, [1, 3, 4]);
+        board.put("other", vec![large(5, 30)], now);
+        assert!(taken(&mut board).is_empty());
+        board.free("other", 30);
+        assert!(taken(&mut board).is_empty());
+        board.free("default", 60);
+        assert_eq!(taken(&mut board), [2, 5]);
+    }
+
+    #[test]
+    fn nothing_is_claimed_for_a_queue_that_waits_for_memory() {
+        let (mut board, now) = (board(), Instant::now());
+        board.put("default", vec![large(1, 60), large(2, 60)], now);
+        taken(&mut board);
+
+        assert_eq!(board.demand(0), None);
+        let given_back = board.take_waiting(now);
+        assert_eq!((given_back.len(), board.demand(0)), (1, None));
+        board.free("default", 60);
+        assert_eq!(board.demand(0).map(|demand| demand.limit), Some(10));
     }
 
     #[test]

@@ -9,11 +9,12 @@ use super::board::Demand;
 use super::config::Mode;
 use super::hub::{Hub, limited, retry_pause};
 use super::pace::Pace;
+use super::parking::Found;
 use super::promoter::promote_due;
-use super::reconcile::reconcile;
+use super::reconcile::{self, reconcile};
 use super::runner::start_jobs;
 use super::unknown::UnknownTasks;
-use crate::driver::{Claim, Claimed, ClaimedJob, DriverError, End, Ending};
+use crate::driver::{Claim, Claimed, ClaimedJob, DriverError, Ending, Topic};
 use crate::worker::decide::Decision;
 
 /// A job that has waited in the worker for so long goes back to where others see it. Jobs wait
@@ -75,6 +76,7 @@ impl Claimer {
         let hub = Arc::clone(&self.hub);
         let mut poll = tokio::time::interval(hub.setup.config.poll);
         poll.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut compare_at = Instant::now() + hub.setup.config.lease * reconcile::LEASES;
         loop {
             tokio::select! {
                 biased;
@@ -85,6 +87,7 @@ impl Claimer {
                         continue;
                     }
                 }
+                () = tokio::time::sleep_until(compare_at.into()) => compare_at = self.compare().await,
                 // Before the wake-ups, which may never pause.
                 _ = poll.tick() => self.poll().await,
                 () = hub.claim.notified() => {}
@@ -108,6 +111,7 @@ impl Claimer {
                 .observe(self.hub.setup.tally.finished(), Instant::now());
             let prefetch = self.pace.prefetch();
             let Some(demand) = self.hub.board().demand(prefetch) else {
+                self.leave_full_queues(prefetch);
                 return Ok(());
             };
             match self.claim(&demand).await {
@@ -117,6 +121,10 @@ impl Claimer {
                         self.unknown.look(&self.hub, &demand.queue).await;
                     }
                     self.take_in(&demand.queue, jobs);
+                }
+                Ok(Claimed::Contended) => {
+                    self.failures = 0;
+                    self.looked(&demand.queue, Found::Contended);
                 }
                 Ok(Claimed::LeaseLost) => return Err(Ended::LeaseLost),
                 Err(error) => {
@@ -129,14 +137,37 @@ impl Claimer {
 
     /// Only an empty claim says that its queue has no more: one that found a few may have missed
     /// a row that became visible late.
-    fn take_in(&self, queue: &str, jobs: Vec<ClaimedJob>) {
+    fn take_in(&self, queue: &Arc<str>, jobs: Vec<ClaimedJob>) {
+        let found = match jobs.is_empty() {
+            true => Found::Nothing,
+            false => Found::Jobs,
+        };
         let mut board = self.hub.board();
-        if !jobs.is_empty() {
+        if found == Found::Jobs {
             board.mark_hungry(queue);
         }
         board.put(queue, jobs, Instant::now());
         drop(board);
         start_jobs(&self.hub);
+        self.looked(queue, found);
+    }
+
+    fn looked(&self, queue: &Arc<str>, found: Found) {
+        self.hub.looked(&Topic::Ready(Arc::clone(queue)), found);
+    }
+
+    /// Nobody is to wake this worker for jobs that it has no room for.
+    fn leave_full_queues(&self, prefetch: usize) {
+        let full = self.hub.board().newly_full(prefetch);
+        if full.is_empty() {
+            return;
+        }
+        let mut parking = self.hub.parking();
+        for queue in full {
+            parking.full(&Topic::Ready(queue));
+        }
+        drop(parking);
+        self.hub.repark.notify_one();
     }
 
     async fn claim(&self, demand: &Demand) -> Result<Claimed, DriverError> {
@@ -175,6 +206,17 @@ impl Claimer {
         false
     }
 
+    /// Compares although nothing is suspected; returns when to do so again. If the storage cannot be
+    /// asked, claims go on: they find out by themselves what is wrong with it.
+    async fn compare(&self) -> Instant {
+        let began = Instant::now();
+        if let Err(error) = reconcile(&self.hub).await {
+            tracing::warn!(error = %report(&error), "failed to compare the held jobs");
+        }
+        let interval = self.hub.setup.config.lease * reconcile::LEASES;
+        Instant::now() + interval.max(began.elapsed() * reconcile::SHARE)
+    }
+
     /// What stands behind lost wake-ups, and behind jobs that have become slow.
     async fn poll(&mut self) {
         let then = Instant::now().checked_sub(WAIT_MAX);
@@ -182,14 +224,8 @@ impl Claimer {
             .map(|then| self.hub.board().take_waiting(then))
             .unwrap_or_default();
         for job in stale {
-            let end = End::Release(Duration::ZERO);
-            let ending = Ending {
-                job: job.id,
-                claim: job.claim,
-                end,
-                error: None,
-            };
-            let _ = self.hub.decisions.send(Decision::End(ending)).await;
+            let ending = Ending::released(job.id, job.claim, Duration::ZERO);
+            self.hub.tell(Decision::End(ending)).await;
         }
         self.hub.board().mark_all_hungry();
     }

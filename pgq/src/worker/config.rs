@@ -17,6 +17,8 @@ pub(crate) struct WorkerConfig {
     pub(crate) drain_deadline: Duration,
     /// The largest result that is stored, in bytes.
     pub(crate) result_max: usize,
+    /// How many bytes of large inputs may be in the worker at once.
+    pub(crate) input_memory: usize,
     pub(crate) mode: Mode,
 }
 
@@ -44,6 +46,9 @@ pub(crate) const DEATHS_MAX: i16 = 5;
 
 /// How many heartbeats fit into a lease, so that a lost one or two do not lose it.
 pub(crate) const HEARTBEATS_PER_LEASE: u32 = 4;
+
+/// How often the history is looked after, by each worker.
+pub(crate) const HISTORY_INTERVAL: Duration = Duration::from_secs(60);
 
 /// How long any call to the database may take, the way there and back included. The server itself
 /// gives up a little earlier.

@@ -13,6 +13,12 @@ pub(crate) enum AttemptEnd {
     Completed(Option<Vec<u8>>),
     /// The input is not what this build's task takes.
     Undecodable(DecodeError),
+    /// The input was kept apart, and is not there.
+    InputGone,
+    /// The input was kept apart, and the storage cannot read it, for this reason.
+    InputUnreadable(String),
+    /// The worker stopped before the task was run.
+    NotStarted,
     /// The task returned an error.
     Failed {
         /// The messages of the error and its causes.
@@ -37,12 +43,25 @@ pub(crate) enum Decision {
     End(Ending),
 }
 
+impl Decision {
+    /// The size of the result, in bytes.
+    pub(crate) fn size(&self) -> usize {
+        match self {
+            Self::Complete(completion) => completion.result.as_ref().map_or(0, Vec::len),
+            Self::End(_) => 0,
+        }
+    }
+}
+
 /// How long a job of another build's input waits before it is offered again. It costs the job no
 /// attempt, so this only bounds how often builds that cannot run it look at it.
 const UNKNOWN_INPUT_DELAY: Duration = Duration::from_secs(60);
 
 /// The longest error text that is stored, in bytes.
 const ERROR_MAX: usize = 16 * 1024;
+
+/// The error of a job whose input somebody has deleted.
+const INPUT_GONE: &str = "the input is gone: `large_input` has no row of this job";
 
 /// What stands at the end of an error text that was cut.
 const CUT_MARK: &str = "… (cut)";
@@ -59,18 +78,28 @@ pub(crate) fn decide(
     random: f64,
 ) -> Decision {
     match end {
-        AttemptEnd::Completed(result) => complete(result, job, result_max),
+        AttemptEnd::Completed(result) => complete(result, job, task, result_max),
         AttemptEnd::Undecodable(error) => undecodable(&error, job, task),
+        AttemptEnd::InputGone => ending(job, task, End::Failed, INPUT_GONE.to_owned()),
+        AttemptEnd::InputUnreadable(report) => failed(
+            format!("the input cannot be read: {report}"),
+            job,
+            task,
+            random,
+        ),
+        AttemptEnd::NotStarted => {
+            Decision::End(Ending::released(job.id, job.claim, Duration::ZERO))
+        }
         AttemptEnd::Failed {
             report,
             retryable: false,
-        } => ending(job, End::Failed, report),
+        } => ending(job, task, End::Failed, report),
         AttemptEnd::Failed {
             report,
             retryable: true,
         } => failed(report, job, task, random),
         // Its worker is to blame, so it costs no attempt.
-        AttemptEnd::Stopped(report) => ending(job, End::Release(Duration::ZERO), report),
+        AttemptEnd::Stopped(report) => ending(job, task, End::Release(Duration::ZERO), report),
         AttemptEnd::TimedOut(limit) => {
             failed(format!("timed out after {limit:?}"), job, task, random)
         }
@@ -78,16 +107,22 @@ pub(crate) fn decide(
     }
 }
 
-fn complete(result: Option<Vec<u8>>, job: &ClaimedJob, result_max: usize) -> Decision {
+fn complete(
+    result: Option<Vec<u8>>,
+    job: &ClaimedJob,
+    task: &TaskDescriptor,
+    result_max: usize,
+) -> Decision {
     let size = result.as_ref().map_or(0, Vec::len);
     if size > result_max {
         let error = format!("the result has {size} bytes, but at most {result_max} are allowed");
-        return ending(job, End::Failed, error);
+        return ending(job, task, End::Failed, error);
     }
     Decision::Complete(Completion {
         job: job.id,
         claim: job.claim,
         result,
+        retain: task.options.retain,
     })
 }
 
@@ -98,7 +133,12 @@ fn undecodable(error: &DecodeError, job: &ClaimedJob, task: &TaskDescriptor) -> 
         Some(other) if other != task.fingerprint => End::Release(UNKNOWN_INPUT_DELAY),
         _ => End::Failed,
     };
-    ending(job, end, format!("the input does not decode: {error}"))
+    ending(
+        job,
+        task,
+        end,
+        format!("the input does not decode: {error}"),
+    )
 }
 
 /// The job runs again while it has attempts left.
@@ -108,15 +148,16 @@ fn failed(error: String, job: &ClaimedJob, task: &TaskDescriptor, random: f64) -
     } else {
         End::Failed
     };
-    ending(job, end, error)
+    ending(job, task, end, error)
 }
 
-fn ending(job: &ClaimedJob, end: End, error: String) -> Decision {
+fn ending(job: &ClaimedJob, task: &TaskDescriptor, end: End, error: String) -> Decision {
     Decision::End(Ending {
         job: job.id,
         claim: job.claim,
         end,
         error: Some(storable(error)),
+        retention: task.options.retain.failed,
     })
 }
 
@@ -141,6 +182,7 @@ mod tests {
 
     use super::*;
     use crate::backoff::Backoff;
+    use crate::driver::ClaimedInput;
     use crate::job::JobId;
     use crate::task::{Context, Source, Task, TaskError, TaskOptions};
 
@@ -176,7 +218,7 @@ mod tests {
             max_attempts: 3,
             deliveries: 2,
             fingerprint: Some(OWN),
-            input: Vec::new(),
+            input: ClaimedInput::Here(Vec::new()),
         }
     }
 

@@ -7,8 +7,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::claimer::report;
 use super::decide::Decision;
-use super::hub::{Hub, Tally, limited, retry_pause};
-use crate::driver::{Completion, DriverError, DriverErrorKind, End, Ending};
+use super::hub::{Hub, Tally, Told};
+use super::persist::persist;
+use crate::driver::{Completion, DriverError, End, Ending};
 use crate::job::JobId;
 
 /// The most attempts that one statement ends.
@@ -16,9 +17,6 @@ const BATCH_MAX: usize = 1000;
 
 /// The most bytes of results that one statement carries, unless a single one has more.
 const BATCH_BYTES_MAX: usize = 16 * 1024 * 1024;
-
-/// How often a call is tried again whose error is neither transient nor about the data.
-const OTHER_TRIES: u32 = 5;
 
 /// How many statements may be on their way at once. While they are, the next batch grows.
 const IN_FLIGHT: usize = 2;
@@ -32,7 +30,7 @@ pub(crate) const DECISIONS_MAX: usize = 4096;
 /// their claim tokens, so a batch that had arrived already does no harm.
 pub(crate) async fn run(
     hub: Arc<Hub>,
-    mut decisions: mpsc::Receiver<Decision>,
+    mut decisions: mpsc::Receiver<Told>,
     closing: CancellationToken,
     give_up: CancellationToken,
 ) {
@@ -73,10 +71,13 @@ pub(crate) async fn run(
     let _ = in_flight.acquire_many(all).await;
 }
 
-async fn finish(hub: &Hub, decisions: Vec<Decision>) {
+async fn finish(hub: &Hub, batch: Vec<Told>) {
     let (mut completions, mut endings) = (Vec::new(), Vec::new());
-    for decision in decisions {
-        match decision {
+    // Their room is free again when all of them are told.
+    let mut rooms = Vec::new();
+    for told in batch {
+        rooms.extend(told.room);
+        match told.decision {
             Decision::Complete(completion) => completions.push(completion),
             Decision::End(ending) => endings.push(ending),
         }
@@ -95,8 +96,9 @@ async fn complete(hub: &Hub, completions: Vec<Completion>) -> Vec<Ending> {
     let mut refused = Vec::new();
     let mut batches = parts(completions);
     while let Some(mut batch) = batches.pop() {
+        let bytes = batch.iter().map(size).sum();
         let call = || hub.setup.driver.complete(hub.worker, &batch);
-        match persist(call).await {
+        match persist("complete jobs", bytes, call).await {
             Ok(ended) => {
                 settle(
                     hub,
@@ -113,6 +115,7 @@ async fn complete(hub: &Hub, completions: Vec<Completion>) -> Vec<Ending> {
                 claim: bad.claim,
                 end: End::Failed,
                 error: Some(format!("the result cannot be stored: {}", report(&error))),
+                retention: bad.retain.failed,
             })),
             Err(_) => {
                 let half = batch.split_off(batch.len() / 2);
@@ -128,7 +131,7 @@ async fn end(hub: &Hub, endings: Vec<Ending>) {
     let mut batches = vec![endings];
     while let Some(mut batch) = batches.pop() {
         let call = || hub.setup.driver.end(hub.worker, &batch);
-        match persist(call).await {
+        match persist("end attempts", 0, call).await {
             Ok(ended) => {
                 settle(
                     hub,
@@ -139,7 +142,10 @@ async fn end(hub: &Hub, endings: Vec<Ending>) {
                 hub.promote.notify_one();
                 hub.claim.notify_one();
             }
-            Err(error) if batch.len() == 1 => give_up_on(hub, batch.pop(), &error),
+            Err(error) if batch.len() == 1 => match batch.pop() {
+                Some(bad) if !is_substitute(&bad) => batches.push(vec![substitute(bad, &error)]),
+                bad => give_up_on(hub, bad, &error),
+            },
             Err(_) => {
                 let half = batch.split_off(batch.len() / 2);
                 batches.extend([half, batch]);
@@ -152,46 +158,55 @@ async fn end(hub: &Hub, endings: Vec<Ending>) {
 /// storage would refuse it for its size, each time.
 fn parts(completions: Vec<Completion>) -> Vec<Vec<Completion>> {
     let mut parts = vec![Vec::new()];
-    let mut size = 0;
+    let mut total = 0;
     for completion in completions {
-        let own = completion.result.as_ref().map_or(0, Vec::len);
-        size += own;
+        let own = size(&completion);
+        total += own;
         match parts.last_mut() {
-            Some(last) if size <= BATCH_BYTES_MAX || last.is_empty() => last.push(completion),
+            Some(last) if total <= BATCH_BYTES_MAX || last.is_empty() => last.push(completion),
             _ => {
                 parts.push(vec![completion]);
-                size = own;
+                total = own;
             }
         }
     }
     parts
 }
 
-/// Calls until the storage answers: transient errors are waited out. An error that is not known to
-/// be about the data is tried again a few times before it counts: a result must not be thrown away
-/// for what a migration or a failover does to a connection.
-async fn persist<F>(call: impl Fn() -> F) -> Result<usize, DriverError>
-where
-    F: Future<Output = Result<usize, DriverError>>,
-{
-    let mut failures = 0;
-    loop {
-        match limited(call()).await {
-            Err(error)
-                if error.is_transient()
-                    || (error.kind() != DriverErrorKind::Rejected && failures < OTHER_TRIES) =>
-            {
-                tracing::warn!(error = %report(&error), "failed to end attempts; trying again");
-                failures += 1;
-                tokio::time::sleep(retry_pause(failures)).await;
-            }
-            result => return result,
-        }
-    }
+/// The size of a result, in bytes.
+fn size(completion: &Completion) -> usize {
+    completion.result.as_ref().map_or(0, Vec::len)
 }
 
-/// An ending that the storage refuses even alone: its row stays with the worker, and is given back
-/// when the worker stops.
+/// How the error text begins that stands for one that the storage refused.
+const SUBSTITUTE: &str = "the error of this attempt cannot be stored: ";
+
+fn is_substitute(ending: &Ending) -> bool {
+    ending
+        .error
+        .as_ref()
+        .is_none_or(|error| error.starts_with(SUBSTITUTE))
+}
+
+/// The same ending with an error text that every server takes: one whose encoding is not UTF-8
+/// cannot store every character.
+fn substitute(mut ending: Ending, refusal: &DriverError) -> Ending {
+    tracing::error!(
+        job = ending.job.as_i64(),
+        error = ending.error,
+        refusal = %report(refusal),
+        "the error of an attempt cannot be stored",
+    );
+    let text: String = report(refusal)
+        .chars()
+        .map(|c| if c.is_ascii() && c != '\0' { c } else { '?' })
+        .collect();
+    ending.error = Some(format!("{SUBSTITUTE}{text}"));
+    ending
+}
+
+/// An ending that the storage refuses even alone and without its error: its row stays with the worker
+/// until the next comparison gives it back.
 fn give_up_on(hub: &Hub, ending: Option<Ending>, error: &DriverError) {
     let Some(ending) = ending else { return };
     tracing::error!(job = ending.job.as_i64(), error = %report(error), "failed to end an attempt");
@@ -227,12 +242,14 @@ fn tally(hub: &Hub, endings: &[Ending]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::job::Retain;
 
     fn sizes(results: &[usize]) -> Vec<usize> {
         let completion = |size: &usize| Completion {
             job: JobId::from_i64(1),
             claim: 1,
             result: (*size > 0).then(|| vec![0; *size]),
+            retain: Retain::DEFAULT,
         };
         let parts = parts(results.iter().map(completion).collect());
         parts.iter().map(Vec::len).collect()

@@ -4,14 +4,17 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::board::Board;
 use super::config::{CALL_TIMEOUT, RETRY_MAX, RETRY_MIN, WorkerConfig};
 use super::decide::Decision;
-use crate::driver::{Driver, DriverError, DriverErrorKind, WorkerId};
+use super::fetcher::Wanted;
+use super::parking::{Found, Parking};
+use super::storm::CommitTime;
+use crate::driver::{Driver, DriverError, DriverErrorKind, Topic, WorkerId};
 use crate::task::{Registry, StateMap};
 
 /// Everything that outlives one start of a worker: what it is made of.
@@ -42,10 +45,35 @@ pub(crate) struct Hub {
     pub(crate) promote: Notify,
     /// Asks the claimer to compare what it holds with the storage.
     pub(crate) reconcile: Notify,
-    pub(crate) decisions: mpsc::Sender<Decision>,
+    /// Wakes the loop that parks: something has changed.
+    pub(crate) repark: Notify,
+    pub(crate) commit_time: Arc<CommitTime>,
+    /// To the fetcher.
+    pub(crate) wanted: mpsc::Sender<Wanted>,
+    /// To the finisher.
+    decisions: mpsc::Sender<Told>,
+    /// For the results that are on their way to the storage, in KiB.
+    room: Arc<Semaphore>,
     board: Mutex<Board>,
+    parking: Mutex<Parking>,
     claims: AtomicI64,
 }
+
+/// What the finisher is told.
+#[derive(Debug)]
+pub(crate) struct Told {
+    pub(crate) decision: Decision,
+    /// Held until the storage has taken the result.
+    pub(crate) room: Option<OwnedSemaphorePermit>,
+}
+
+/// How much room there is for results on their way to the storage, in KiB. Attempts wait with their
+/// slots until there is room, so that results do not pile up behind a storage that is slow.
+const ROOM_KIB: u32 = 64 * 1024;
+
+/// The largest result that needs no room, in bytes: what the number of results on their way bounds
+/// well enough.
+const ROOMLESS_MAX: usize = 4 * 1024;
 
 /// How many attempts ended how, over all starts of a worker.
 #[derive(Debug, Default)]
@@ -58,13 +86,25 @@ pub(crate) struct Tally {
 }
 
 impl Hub {
-    pub(crate) fn new(setup: Setup, worker: WorkerId, decisions: mpsc::Sender<Decision>) -> Self {
+    pub(crate) fn new(
+        setup: Setup,
+        worker: WorkerId,
+        decisions: mpsc::Sender<Told>,
+        wanted: mpsc::Sender<Wanted>,
+    ) -> Self {
         let tasks = setup
             .registry
             .tasks()
             .map(|task| task.name().to_owned())
             .collect();
+        let queues = &setup.config.queues;
+        let topics = queues
+            .iter()
+            .map(|queue| Topic::Ready(Arc::clone(&queue.name)))
+            .chain([Topic::Scheduled]);
+        let commit_time = Arc::<CommitTime>::default();
         Self {
+            parking: Mutex::new(Parking::new(topics, Arc::clone(&commit_time))),
             board: Mutex::new(Board::new(&setup.config)),
             worker,
             tasks,
@@ -74,7 +114,13 @@ impl Hub {
             claim: Notify::new(),
             promote: Notify::new(),
             reconcile: Notify::new(),
+            repark: Notify::new(),
+            commit_time,
+            wanted,
             decisions,
+            room: Arc::new(Semaphore::new(
+                usize::try_from(ROOM_KIB).unwrap_or(usize::MAX),
+            )),
             claims: AtomicI64::new(0),
             setup,
         }
@@ -89,6 +135,23 @@ impl Hub {
         self.claims.fetch_add(1, Ordering::Relaxed) + 1
     }
 
+    /// Tells the finisher how an attempt ended; waits until there is room for its result.
+    ///
+    /// # Cancel safety
+    ///
+    /// Not cancel safe: a dropped call may have told nothing.
+    pub(crate) async fn tell(&self, decision: Decision) {
+        let room = match decision.size() {
+            0..=ROOMLESS_MAX => None,
+            size => {
+                let kib = u32::try_from(size / 1024).unwrap_or(u32::MAX).min(ROOM_KIB);
+                Arc::clone(&self.room).acquire_many_owned(kib).await.ok()
+            }
+        };
+        // Fails only when the worker has given up on the storage.
+        let _ = self.decisions.send(Told { decision, room }).await;
+    }
+
     /// Ends every attempt without a word to the storage, where the worker is dropped.
     pub(crate) fn abandon(&self) {
         self.cancelled.cancel();
@@ -99,11 +162,26 @@ impl Hub {
         board.abort_all();
     }
 
-    /// A queue may have jobs.
-    pub(crate) fn wake(&self, queue: &str) {
-        if self.board().mark_hungry(queue) {
-            self.claim.notify_one();
+    pub(crate) fn parking(&self) -> MutexGuard<'_, Parking> {
+        self.parking.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// There may be something to find.
+    pub(crate) fn look(&self, topic: &Topic) {
+        match topic {
+            Topic::Ready(queue) => {
+                if self.board().mark_hungry(queue) {
+                    self.claim.notify_one();
+                }
+            }
+            Topic::Scheduled => self.promote.notify_one(),
         }
+    }
+
+    /// A look has ended.
+    pub(crate) fn looked(&self, topic: &Topic, found: Found) {
+        self.parking().looked(topic, found, Instant::now());
+        self.repark.notify_one();
     }
 
     /// Any queue may have jobs.
@@ -130,12 +208,18 @@ impl Tally {
 pub(crate) async fn limited<T>(
     call: impl Future<Output = Result<T, DriverError>>,
 ) -> Result<T, DriverError> {
-    tokio::time::timeout(CALL_TIMEOUT, call)
-        .await
-        .unwrap_or_else(|_| {
-            let problem = format!("the database did not answer within {CALL_TIMEOUT:?}");
-            Err(DriverError::new(DriverErrorKind::Timeout, problem))
-        })
+    limited_by(CALL_TIMEOUT, call).await
+}
+
+/// Bounds the time of a call to the storage that may take longer than most.
+pub(crate) async fn limited_by<T>(
+    limit: Duration,
+    call: impl Future<Output = Result<T, DriverError>>,
+) -> Result<T, DriverError> {
+    tokio::time::timeout(limit, call).await.unwrap_or_else(|_| {
+        let problem = format!("the database did not answer within {limit:?}");
+        Err(DriverError::new(DriverErrorKind::Timeout, problem))
+    })
 }
 
 /// The pause before the next try of a call that failed `failures` times in a row.

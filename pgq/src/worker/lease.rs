@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::claimer::report;
 use super::config::HEARTBEATS_PER_LEASE;
+use super::storm::CommitTime;
 use crate::driver::{Driver, WorkerId};
 
 /// The part of the lease after which a worker that cannot renew it ends its attempts, so that they
@@ -22,6 +23,8 @@ pub(crate) struct LeaseKeeper {
     pub(crate) lease: Duration,
     /// Is cancelled by the keeper when the worker must assume that it has been rescued.
     pub(crate) lost: CancellationToken,
+    /// A heartbeat is a small durable commit, so it tells how long one takes.
+    pub(crate) commit_time: Arc<CommitTime>,
     /// Stops the keeper.
     pub(crate) stop: CancellationToken,
 }
@@ -59,7 +62,10 @@ impl LeaseKeeper {
             let left = patience.saturating_sub(renewed.elapsed());
             let beat = driver.heartbeat(self.worker, self.lease);
             match tokio::time::timeout(left.min(interval * 2), beat).await {
-                Ok(Ok(true)) => renewed = sent,
+                Ok(Ok(true)) => {
+                    renewed = sent;
+                    self.commit_time.observe(sent.elapsed());
+                }
                 // A worker that has deregistered is gone, too.
                 Ok(Ok(false)) if self.stop.is_cancelled() => return,
                 Ok(Ok(false)) => return self.lose("the worker has been rescued"),

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 /// shorter ones would leave slots empty while a claim is on its way.
 const WORK_AHEAD: Duration = Duration::from_millis(50);
 
-/// The most jobs that wait, which bounds memory and the jobs that a crash gives back.
+/// The most jobs that wait, which bounds the jobs that a crash gives back, and memory: an input that
+/// comes with a claim has at most 1.5 KiB, so that all of them have 1.5 MiB.
 const PREFETCH_MAX: f64 = 1000.0;
 
 /// The shortest time over which the rate is measured.

@@ -5,15 +5,19 @@ use std::time::Duration;
 
 use super::claimer::report;
 use super::hub::{Hub, limited, retry_pause};
-use crate::driver::{Driver, DriverError};
+use super::parking::Found;
+use crate::driver::{Driver, DriverError, Topic};
 
 /// The most jobs that one statement makes ready.
 const BATCH: usize = 1000;
 
-/// Promotes for as long as it is polled. It sleeps until the next job is due, and looks at every
-/// poll interval in case a wake-up was lost.
+/// How long it sleeps at most: [`Topic::Scheduled`] says why.
+const SLEEP_MAX: Duration = Duration::from_secs(1);
+
+/// Promotes for as long as it is polled. It sleeps until the next job is due, and looks now and then
+/// for those that nobody is woken for.
 pub(crate) async fn run(hub: Arc<Hub>) {
-    let poll = hub.setup.config.poll;
+    let sleep_max = hub.setup.config.poll.min(SLEEP_MAX);
     let mut failures = 0;
     loop {
         let pause = match limited(hub.setup.driver.promote(BATCH)).await {
@@ -24,8 +28,10 @@ pub(crate) async fn run(hub: Arc<Hub>) {
                 }
                 match promoted.next {
                     _ if promoted.jobs == BATCH => Duration::ZERO,
-                    Some(next) => next.min(poll),
-                    None => poll,
+                    next => {
+                        hub.looked(&Topic::Scheduled, Found::Nothing);
+                        next.unwrap_or(sleep_max).min(sleep_max)
+                    }
                 }
             }
             Err(error) => {

@@ -5,14 +5,21 @@ use std::time::Duration;
 
 use super::decide::Decision;
 use super::hub::{Hub, limited};
-use crate::driver::{DriverError, End, Ending};
+use crate::driver::{DriverError, Ending};
 use crate::job::JobId;
+
+/// How many leases pass between two looks that nothing gave rise to.
+pub(super) const LEASES: u32 = 3;
+
+/// The part of its time that a worker may spend on such looks: one of so many. A look walks past the
+/// dead rows of every job that the worker has run, while an old snapshot holds them.
+pub(super) const SHARE: u32 = 100;
 
 /// Drops jobs that this worker holds no more, and gives back those that it does not know of. Must
 /// not run beside a claim: jobs of a claim that is under way are not yet known.
 ///
-/// The server may have lost a claim in a crash, since claims do not wait for the disk; and an
-/// answer may have been lost on its way.
+/// The server may have lost a claim in a crash, since claims do not wait for the disk; an answer may
+/// have been lost on its way; and somebody may have changed the rows by hand.
 pub(crate) async fn reconcile(hub: &Hub) -> Result<(), DriverError> {
     let before = hub.board().claims();
     let stored: HashMap<JobId, i64> = limited(hub.setup.driver.held(hub.worker))
@@ -20,32 +27,33 @@ pub(crate) async fn reconcile(hub: &Hub) -> Result<(), DriverError> {
         .into_iter()
         .collect();
 
-    let lost: Vec<JobId> = before
+    let missing = before
         .iter()
-        .filter(|(job, claim)| stored.get(job) != Some(claim))
-        .map(|(job, _)| *job)
-        .collect();
-    let now = {
+        .filter(|(job, claim)| stored.get(job) != Some(claim));
+    let (lost, now) = {
         let mut board = hub.board();
-        lost.iter().for_each(|job| board.drop_lost(*job));
-        board.claims()
+        // Most of them have ended since: only the board knows.
+        let lost = missing.filter(|(job, _)| board.drop_lost(**job)).count();
+        (lost, board.claims())
     };
-    if !lost.is_empty() {
-        tracing::warn!(jobs = lost.len(), "jobs were taken from this worker");
+    if lost > 0 {
+        tracing::warn!(jobs = lost, "jobs were taken from this worker");
     }
 
-    let unknown = stored
+    let unknown: Vec<(JobId, i64)> = stored
         .into_iter()
-        .filter(|(job, claim)| before.get(job) != Some(claim) && now.get(job) != Some(claim));
+        .filter(|(job, claim)| before.get(job) != Some(claim) && now.get(job) != Some(claim))
+        .collect();
+    if !unknown.is_empty() {
+        tracing::warn!(
+            jobs = unknown.len(),
+            "giving back jobs that this worker does not know of"
+        );
+    }
     for (job, claim) in unknown {
-        let end = End::Release(Duration::ZERO);
-        let ending = Ending {
-            job,
-            claim,
-            end,
-            error: None,
-        };
-        let _ = hub.decisions.send(Decision::End(ending)).await;
+        hub.board().hold(job, claim);
+        let ending = Ending::released(job, claim, Duration::ZERO);
+        hub.tell(Decision::End(ending)).await;
     }
     Ok(())
 }

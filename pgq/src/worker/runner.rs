@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 
+use tokio::sync::oneshot;
 use tracing::Instrument;
 
 use super::attempt::run_attempt;
+use super::claimer::report;
 use super::decide::{AttemptEnd, Decision, decide};
-use super::hub::Hub;
-use crate::driver::ClaimedJob;
+use super::fetcher::{Fetched, Wanted};
+use super::hub::{Hub, Tally};
+use crate::driver::{ClaimedInput, ClaimedJob};
 use crate::task::{Attempt, Context, TaskDescriptor};
 
 /// Starts every job that may start.
@@ -21,21 +24,24 @@ pub(crate) fn start_jobs(hub: &Arc<Hub>) {
         let slot = Slot {
             hub: Arc::clone(hub),
             queue: Arc::clone(&job.queue),
+            bytes: job.input.missing(),
         };
         let attempt = hub.attempts.spawn(run_job(slot, job));
         hub.board().started(id, claim, attempt.abort_handle());
     }
 }
 
-/// Gives the slot of a job back, however the job ends: an abort drops the future.
+/// Gives the slot of a job back, and the memory of its input, however the job ends: an abort drops
+/// the future.
 struct Slot {
     hub: Arc<Hub>,
     queue: Arc<str>,
+    bytes: usize,
 }
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        self.hub.board().free(&self.queue);
+        self.hub.board().free(&self.queue, self.bytes);
         start_jobs(&self.hub);
         self.hub.claim.notify_one();
     }
@@ -43,27 +49,32 @@ impl Drop for Slot {
 
 async fn run_job(slot: Slot, job: ClaimedJob) {
     let hub = Arc::clone(&slot.hub);
+    let (id, claim) = (job.id, job.claim);
     let Some(task) = hub.setup.registry.task(&job.task) else {
         // Cannot be: a claim names the tasks of the registry. The job would go back in any case.
-        hub.board().drop_lost(job.id);
+        hub.board().drop_lost(id);
         hub.reconcile.notify_one();
         return;
     };
     let span = tracing::info_span!(
         "pgq.job",
-        job = job.id.as_i64(),
+        job = id.as_i64(),
         task = task.name(),
         attempt = job.attempt,
     );
 
-    let decision = attempt(&hub, task, &job).instrument(span).await;
-    hub.board().ending(job.id, job.claim);
-    // Fails only when the worker has given up on the storage.
-    let _ = hub.decisions.send(decision).await;
+    if let Some(decision) = attempt(&hub, task, job).instrument(span).await {
+        hub.board().ending(id, claim);
+        hub.tell(decision).await;
+    } else {
+        hub.board().forget([(id, claim)]);
+        Tally::add(&hub.setup.tally.fenced, 1);
+    }
     drop(slot);
 }
 
-async fn attempt(hub: &Hub, task: &TaskDescriptor, job: &ClaimedJob) -> Decision {
+/// Runs an attempt, if the worker still holds its job.
+async fn attempt(hub: &Hub, task: &TaskDescriptor, mut job: ClaimedJob) -> Option<Decision> {
     let context = Context::new(
         Attempt {
             job: job.id,
@@ -76,7 +87,16 @@ async fn attempt(hub: &Hub, task: &TaskDescriptor, job: &ClaimedJob) -> Decision
         Arc::clone(&hub.setup.state),
         hub.cancelled.clone(),
     );
-    let end = match run_attempt(task, &context, &job.input).await {
+    let end = match input(hub, &mut job).await {
+        Ok(input) => run_attempt(task, &context, input).await,
+        Err(Unstarted::NotHeld) => {
+            tracing::warn!("the job was taken from this worker before it started");
+            hub.reconcile.notify_one();
+            return None;
+        }
+        Err(Unstarted::Ended(end)) => end,
+    };
+    let end = match end {
         AttemptEnd::Failed {
             report,
             retryable: true,
@@ -86,10 +106,55 @@ async fn attempt(hub: &Hub, task: &TaskDescriptor, job: &ClaimedJob) -> Decision
     if let AttemptEnd::Completed(_) = end {
         tracing::debug!("attempt completed");
     }
-    let decision = decide(end, job, task, hub.setup.config.result_max, fastrand::f64());
+    let decision = decide(
+        end,
+        &job,
+        task,
+        hub.setup.config.result_max,
+        fastrand::f64(),
+    );
     if let Decision::End(ending) = &decision {
         let error = ending.error.as_deref().unwrap_or_default();
         tracing::warn!(error, end = ?ending.end, "attempt ended without a result");
     }
-    decision
+    Some(decision)
+}
+
+/// Why a task was not run.
+enum Unstarted {
+    /// The worker does not hold the job any more.
+    NotHeld,
+    Ended(AttemptEnd),
+}
+
+/// Takes the input out of a job; waits for one that is kept apart.
+async fn input(hub: &Hub, job: &mut ClaimedJob) -> Result<Vec<u8>, Unstarted> {
+    let bytes = match &mut job.input {
+        ClaimedInput::Here(input) => return Ok(std::mem::take(input)),
+        ClaimedInput::Apart { bytes } => *bytes,
+    };
+    let (reply, answer) = oneshot::channel();
+    let wanted = Wanted {
+        job: job.id,
+        claim: job.claim,
+        bytes,
+        reply,
+    };
+    let fetched = async {
+        hub.wanted.send(wanted).await.ok()?;
+        answer.await.ok()
+    };
+    tokio::select! {
+        fetched = fetched => match fetched {
+            Some(Fetched::Input(input)) => Ok(input),
+            Some(Fetched::Gone) => Err(Unstarted::Ended(AttemptEnd::InputGone)),
+            Some(Fetched::NotHeld) => Err(Unstarted::NotHeld),
+            Some(Fetched::Unreadable(error)) => {
+                Err(Unstarted::Ended(AttemptEnd::InputUnreadable(report(&error))))
+            }
+            // The worker is being dropped.
+            None => Err(Unstarted::Ended(AttemptEnd::NotStarted)),
+        },
+        () = hub.cancelled.cancelled() => Err(Unstarted::Ended(AttemptEnd::NotStarted)),
+    }
 }

@@ -9,12 +9,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::claimer::{Claimer, Ended, report};
 use super::config::Mode;
+use super::fetcher::{self, WANTED_MAX};
 use super::finisher::{self, DECISIONS_MAX};
 use super::hub::{Hub, Setup, limited, retry_pause};
 use super::lease::LeaseKeeper;
 use super::promoter::promote_due;
 use super::stop::{StopSignal, wind_up};
-use super::{promoter, rescuer, wakeups};
+use super::{historian, promoter, rescuer, wakeups};
 use crate::driver::{DriverError, DriverErrorKind, WorkerId, WorkerInfo};
 
 /// Runs a worker until it is stopped, or has nothing more to do. Errors of the storage that pass
@@ -31,12 +32,16 @@ pub(crate) async fn run(setup: Setup, stop: &StopSignal) -> Result<Ended, Driver
         }
         Mode::Forever | Mode::UntilIdle => None,
     };
+    let mut first = true;
     loop {
-        let Some(worker) = register(&setup, stop).await? else {
+        let Some(worker) = register(&setup, first, stop).await? else {
             return Ok(Ended::Stopped);
         };
         match live(&setup, worker, horizon, stop).await? {
-            Ended::LeaseLost => tracing::warn!("starting again as another worker"),
+            Ended::LeaseLost => {
+                tracing::warn!("starting again as another worker");
+                first = false;
+            }
             ended => return Ok(ended),
         }
     }
@@ -48,14 +53,21 @@ struct Registered {
     at: Instant,
 }
 
-/// Registers the worker under a new id; `None` if it was stopped before the storage answered.
-async fn register(setup: &Setup, stop: &StopSignal) -> Result<Option<Registered>, DriverError> {
+/// Registers the worker under a new id, when there is room for what its jobs will leave; `None` if
+/// it was stopped before the storage answered. Only the first time an error that does not pass by
+/// itself ends the worker: later, somebody is mending it.
+async fn register(
+    setup: &Setup,
+    first: bool,
+    stop: &StopSignal,
+) -> Result<Option<Registered>, DriverError> {
     let queues: Vec<String> = setup
         .config
         .queues
         .iter()
         .map(|queue| queue.name.to_string())
         .collect();
+    let retains = setup.registry.retains();
     let mut failures = 0;
     while !stop.drain.is_cancelled() {
         let id = WorkerId::random();
@@ -68,14 +80,17 @@ async fn register(setup: &Setup, stop: &StopSignal) -> Result<Option<Registered>
             queues: queues.clone(),
         };
         let registered = tokio::select! {
-            registered = limited(setup.driver.register_worker(info)) => registered,
+            registered = async {
+                limited(setup.driver.prepare_history(&retains)).await?;
+                limited(setup.driver.register_worker(info)).await
+            } => registered,
             // If it arrives nevertheless, its lease ends by itself.
             () = stop.drain.cancelled() => return Ok(None),
         };
         match registered {
             Ok(true) => return Ok(Some(Registered { id, at })),
             Ok(false) => {}
-            Err(error) if error.is_transient() => {
+            Err(error) if error.is_transient() || !first => {
                 tracing::warn!(error = %report(&error), "failed to register the worker");
                 failures += 1;
                 tokio::select! {
@@ -97,7 +112,8 @@ async fn live(
     stop: &StopSignal,
 ) -> Result<Ended, DriverError> {
     let (sender, decisions) = mpsc::channel(DECISIONS_MAX);
-    let hub = Arc::new(Hub::new(setup.clone(), worker.id, sender));
+    let (want, wanted) = mpsc::channel(WANTED_MAX);
+    let hub = Arc::new(Hub::new(setup.clone(), worker.id, sender, want));
     let (closing, give_up) = (CancellationToken::new(), CancellationToken::new());
     let _abandoned = Abandoned {
         hub: Arc::clone(&hub),
@@ -116,6 +132,7 @@ async fn live(
         worker: worker.id,
         lease: setup.config.lease,
         lost: hub.lost.clone(),
+        commit_time: Arc::clone(&hub.commit_time),
         stop: lease_stop.clone(),
     };
     let _stop_keeper = lease_stop.clone().drop_guard();
@@ -128,9 +145,11 @@ async fn live(
     })?;
 
     let mut loops = JoinSet::new();
+    loops.spawn(fetcher::run(Arc::clone(&hub), wanted));
     loops.spawn(wakeups::run(Arc::clone(&hub)));
     loops.spawn(promoter::run(Arc::clone(&hub)));
     loops.spawn(rescuer::run(Arc::clone(&hub)));
+    loops.spawn(historian::run(Arc::clone(&hub)));
     let claimer = Claimer::new(Arc::clone(&hub), horizon);
     let ended = tokio::select! {
         ended = claimer.run(&stop.drain) => Ok(ended),

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::claimer::{Ended, report};
 use super::decide::Decision;
 use super::hub::Hub;
-use crate::driver::{End, Ending};
+use crate::driver::Ending;
 
 /// Tells a worker to stop.
 #[derive(Clone, Debug, Default)]
@@ -82,15 +82,9 @@ pub(super) async fn wind_up(
 async fn give_back_waiting(hub: &Hub) {
     let waiting = hub.board().take_waiting(Instant::now());
     for job in waiting {
-        let end = End::Release(Duration::ZERO);
-        let ending = Ending {
-            job: job.id,
-            claim: job.claim,
-            end,
-            error: None,
-        };
-        let send = hub.decisions.send(Decision::End(ending));
-        if timeout(LAST_WORDS, send).await.is_err() {
+        let ending = Ending::released(job.id, job.claim, Duration::ZERO);
+        let tell = hub.tell(Decision::End(ending));
+        if timeout(LAST_WORDS, tell).await.is_err() {
             return;
         }
     }

@@ -59,6 +59,7 @@ async fn claims_at_the_same_time_share_the_jobs_out(storage: &Storage) -> anyhow
             for claim in batches {
                 match driver.claim(Claim { limit: 5, ..claim }).await? {
                     Claimed::Jobs(jobs) => claimed.extend(ids(&jobs)),
+                    Claimed::Contended => {}
                     Claimed::LeaseLost => anyhow::bail!("the lease was lost"),
                 }
             }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use pgq::driver::{Completion, End, Ending};
-use pgq::{JobId, JobState};
+use pgq::{JobId, JobState, Retain};
 
 use super::{LONG, SHORT, Storage, completion, conformance, ending, ids, jobs, one};
 
@@ -15,6 +15,7 @@ conformance! {
     another_worker_cannot_end,
     an_earlier_claim_of_the_same_worker_cannot_write,
     a_batch_with_a_stale_and_a_current_claim_writes_once,
+    the_result_of_a_stale_claim_is_not_kept,
     what_is_not_held_is_left_out_of_a_batch,
     a_job_that_does_not_exist_is_not_held,
     nothing_to_write_is_nothing_written,
@@ -154,6 +155,34 @@ async fn a_batch_with_a_stale_and_a_current_claim_writes_once(
     Ok(())
 }
 
+async fn the_result_of_a_stale_claim_is_not_kept(storage: &Storage) -> anyhow::Result<()> {
+    storage.enqueue(jobs([b"a", b"b"])).await?;
+    let worker = storage.worker().await?;
+    let stale = worker.claim_all().await?;
+    for job in &stale {
+        worker.end(job, End::Release(Duration::ZERO)).await?;
+    }
+    let current = worker.claim_all().await?;
+
+    let of = |job, result: &[u8]| Completion {
+        result: Some(result.to_vec()),
+        ..completion(job)
+    };
+    let completions = [
+        of(&stale[0], b"\x01stale"),
+        of(&current[0], b"\x01current"),
+        of(&current[1], b"\x01current"),
+        of(&stale[1], b"\x01stale"),
+    ];
+    assert_eq!(storage.complete(worker.id, &completions).await?, 2);
+
+    for job in &current {
+        let stored = storage.job(job.id).await?.result;
+        assert_eq!(stored.as_deref(), Some(&b"\x01current"[..]));
+    }
+    Ok(())
+}
+
 async fn what_is_not_held_is_left_out_of_a_batch(storage: &Storage) -> anyhow::Result<()> {
     storage.enqueue(jobs([b"a", b"b", b"c"])).await?;
     let (first, second) = (storage.worker().await?, storage.worker().await?);
@@ -177,6 +206,7 @@ async fn a_job_that_does_not_exist_is_not_held(storage: &Storage) -> anyhow::Res
         job: JobId::from_i64(1_000_000),
         claim: 1,
         result: None,
+        retain: Retain::DEFAULT,
     };
 
     let count = storage.complete(worker.id, &[completion]).await?;

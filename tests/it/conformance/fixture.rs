@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use pgq::driver::Driver;
 use pgq::memory::{ManualClock, MemoryDriver};
+use sqlx::PgPool;
 
 /// Makes one test per driver out of each case: an async fn from `&Storage` to `anyhow::Result<()>`.
 macro_rules! conformance {
@@ -44,7 +45,7 @@ pub(crate) struct Storage {
 enum Time {
     Manual(ManualClock),
     /// Passes by itself.
-    Real,
+    Real(PgPool),
 }
 
 /// How often the clock of a server is looked at while time is to pass.
@@ -68,7 +69,7 @@ impl Storage {
             Arc::new(pgq::postgres::PostgresDriver::new(database.pool().clone()));
         Ok(Self {
             driver,
-            time: Time::Real,
+            time: Time::Real(database.pool().clone()),
             _kept: Box::new(database),
         })
     }
@@ -86,6 +87,17 @@ impl Storage {
         let end = self.now().await? + duration;
         while self.now().await? <= end {
             tokio::time::sleep(LOOK_EVERY).await;
+        }
+        Ok(())
+    }
+}
+
+impl Storage {
+    /// Makes everything that has ended be that many hours older.
+    pub(crate) async fn age_history(&self, hours: u32) -> anyhow::Result<()> {
+        match &self.time {
+            Time::Manual(clock) => clock.advance(Duration::from_secs(3600) * hours),
+            Time::Real(pool) => pgq_tests::history::age(pool, hours.into()).await?,
         }
         Ok(())
     }

@@ -1,18 +1,22 @@
 //! What every driver promises about `listen`.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use pgq::driver::{Enqueue, Listener, Schedule, Start, Tick, Wake};
+use pgq::driver::{Enqueue, Listener, Parked, Schedule, Start, Tick, Topic, Wake};
 use tokio::time::timeout;
 
-use super::{LONG, QUEUE, Storage, conformance, one};
+use super::{LONG, QUEUE, SHORT, Storage, conformance, one};
 
 conformance! {
     a_ready_job_wakes_with_the_name_of_its_queue,
-    a_delayed_job_wakes_the_scheduler,
+    a_job_that_is_scheduled_soon_wakes,
     the_job_of_a_tick_wakes,
-    every_listener_is_woken,
+    every_listener_that_is_parked_is_woken,
+    who_parks_again_is_woken_again,
+    parking_twice_is_parking_once,
     a_call_that_was_dropped_loses_no_wake_up,
+    the_backlog_is_empty_at_first,
 }
 
 /// How long a wake-up may take. Only a test that fails waits so long.
@@ -31,14 +35,33 @@ async fn hear(listener: &mut dyn Listener, expected: &Wake) -> anyhow::Result<()
     .map_err(|_| anyhow::anyhow!("{expected:?} did not come"))?
 }
 
+/// Makes a listener that waits for these topics; nothing else is going on that could keep them from
+/// settling.
+async fn parked<const N: usize>(
+    storage: &Storage,
+    topics: [Topic; N],
+) -> anyhow::Result<Box<dyn Listener>> {
+    let mut listener = storage.listen().await?;
+    for topic in topics {
+        let parked = listener.park(&topic).await?;
+        anyhow::ensure!(parked == Parked::Settled, "{topic:?} has not settled");
+    }
+    Ok(listener)
+}
+
+fn topic(queue: &str) -> Topic {
+    Topic::Ready(Arc::from(queue))
+}
+
 fn ready() -> Wake {
     Wake::Ready(QUEUE.to_owned())
 }
 
 async fn a_ready_job_wakes_with_the_name_of_its_queue(storage: &Storage) -> anyhow::Result<()> {
-    let mut listener = storage.listen().await?;
+    let queues = [QUEUE, "other queue"];
+    let mut listener = parked(storage, queues.map(topic)).await?;
 
-    for queue in [QUEUE, "other queue"] {
+    for queue in queues {
         let enqueue = Enqueue {
             queue: queue.into(),
             ..one()
@@ -49,15 +72,14 @@ async fn a_ready_job_wakes_with_the_name_of_its_queue(storage: &Storage) -> anyh
     Ok(())
 }
 
-async fn a_delayed_job_wakes_the_scheduler(storage: &Storage) -> anyhow::Result<()> {
-    let mut listener = storage.listen().await?;
+async fn a_job_that_is_scheduled_soon_wakes(storage: &Storage) -> anyhow::Result<()> {
+    let mut listener = parked(storage, [Topic::Scheduled]).await?;
 
-    storage
-        .put(Enqueue {
-            start: Start::After(LONG),
-            ..one()
-        })
-        .await?;
+    let enqueue = Enqueue {
+        start: Start::After(SHORT),
+        ..one()
+    };
+    storage.put(enqueue).await?;
 
     hear(&mut *listener, &Wake::Scheduled).await
 }
@@ -70,7 +92,7 @@ async fn the_job_of_a_tick_wakes(storage: &Storage) -> anyhow::Result<()> {
     };
     storage.declare_schedules(&[schedule]).await?;
     let state = storage.schedules(&["hourly".to_owned()]).await?;
-    let mut listener = storage.listen().await?;
+    let mut listener = parked(storage, [topic(QUEUE)]).await?;
 
     let tick = Tick {
         schedule: "hourly".to_owned(),
@@ -83,8 +105,11 @@ async fn the_job_of_a_tick_wakes(storage: &Storage) -> anyhow::Result<()> {
     hear(&mut *listener, &ready()).await
 }
 
-async fn every_listener_is_woken(storage: &Storage) -> anyhow::Result<()> {
-    let mut listeners = [storage.listen().await?, storage.listen().await?];
+async fn every_listener_that_is_parked_is_woken(storage: &Storage) -> anyhow::Result<()> {
+    let mut listeners = [
+        parked(storage, [topic(QUEUE)]).await?,
+        parked(storage, [topic(QUEUE)]).await?,
+    ];
 
     storage.put(one()).await?;
 
@@ -94,8 +119,31 @@ async fn every_listener_is_woken(storage: &Storage) -> anyhow::Result<()> {
     Ok(())
 }
 
+async fn who_parks_again_is_woken_again(storage: &Storage) -> anyhow::Result<()> {
+    let mut listener = parked(storage, [topic(QUEUE)]).await?;
+
+    listener.unpark(&topic(QUEUE)).await?;
+    storage.put(one()).await?;
+    assert_eq!(listener.park(&topic(QUEUE)).await?, Parked::Settled);
+    storage.put(one()).await?;
+
+    hear(&mut *listener, &ready()).await
+}
+
+async fn parking_twice_is_parking_once(storage: &Storage) -> anyhow::Result<()> {
+    let mut listener = parked(storage, [topic(QUEUE), topic(QUEUE)]).await?;
+    storage.put(one()).await?;
+    hear(&mut *listener, &ready()).await?;
+
+    listener.unpark(&topic(QUEUE)).await?;
+    listener.unpark(&topic(QUEUE)).await?;
+
+    assert_eq!(listener.park(&topic(QUEUE)).await?, Parked::Settled);
+    Ok(())
+}
+
 async fn a_call_that_was_dropped_loses_no_wake_up(storage: &Storage) -> anyhow::Result<()> {
-    let mut listener = storage.listen().await?;
+    let mut listener = parked(storage, [topic(QUEUE)]).await?;
 
     for _ in 0..20 {
         // Polled once, and dropped where it then is.
@@ -104,5 +152,12 @@ async fn a_call_that_was_dropped_loses_no_wake_up(storage: &Storage) -> anyhow::
         storage.put(one()).await?;
         hear(&mut *listener, &ready()).await?;
     }
+    Ok(())
+}
+
+async fn the_backlog_is_empty_at_first(storage: &Storage) -> anyhow::Result<()> {
+    let backlog = storage.listen().await?.backlog().await?;
+
+    anyhow::ensure!((0.0..0.1).contains(&backlog), "{backlog}");
     Ok(())
 }

@@ -5,7 +5,10 @@ mod enqueue;
 mod find;
 mod finish;
 mod fixture;
+mod history;
+mod inputs;
 mod lease;
+mod list;
 mod listen;
 mod promote;
 mod schedule;
@@ -17,9 +20,10 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use pgq::driver::{
-    Claim, Claimed, ClaimedJob, Completion, End, Ending, Enqueue, Start, WorkerId, WorkerInfo,
+    Claim, Claimed, ClaimedInput, ClaimedJob, Completion, End, Ending, Enqueue, Start, WorkerId,
+    WorkerInfo,
 };
-use pgq::{Job, JobId};
+use pgq::{Job, JobId, Retain};
 
 use self::fixture::{Storage, conformance};
 
@@ -118,6 +122,7 @@ impl Worker<'_> {
     async fn make(&self, claim: Claim) -> anyhow::Result<Vec<ClaimedJob>> {
         match self.storage.claim(claim).await? {
             Claimed::Jobs(jobs) => Ok(jobs),
+            Claimed::Contended => Ok(Vec::new()),
             Claimed::LeaseLost => bail!("the lease was lost"),
         }
     }
@@ -172,6 +177,7 @@ fn completion(job: &ClaimedJob) -> Completion {
         job: job.id,
         claim: job.claim,
         result: Some(b"\x01result".to_vec()),
+        retain: Retain::DEFAULT,
     }
 }
 
@@ -181,6 +187,15 @@ fn ending(job: &ClaimedJob, end: End) -> Ending {
         claim: job.claim,
         end,
         error: Some("no luck".to_owned()),
+        retention: Retain::DEFAULT.failed,
+    }
+}
+
+/// The input of a job that was handed out with it.
+fn input(job: &ClaimedJob) -> &[u8] {
+    match &job.input {
+        ClaimedInput::Here(input) => input,
+        ClaimedInput::Apart { .. } => panic!("{job:?}: the input is kept apart"),
     }
 }
 

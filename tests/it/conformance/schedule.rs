@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use pgq::JobState;
 use pgq::driver::{Enqueue, Schedule, Tick};
 
-use super::{SHORT, Storage, conformance, ids, one};
+use super::{SHORT, Storage, conformance, ids, input, one};
 
 conformance! {
     a_new_schedule_last_ticked_when_it_was_declared,
@@ -13,6 +13,7 @@ conformance! {
     only_the_schedules_that_are_asked_for_are_told,
     a_tick_enqueues_its_job_and_moves_the_last_tick,
     a_tick_that_was_overtaken_enqueues_nothing,
+    a_later_tick_of_a_caller_that_is_behind_enqueues_nothing,
     two_callers_of_one_tick_enqueue_one_job,
     schedules_tick_on_their_own,
     a_schedule_that_does_not_exist_does_not_tick,
@@ -121,7 +122,7 @@ async fn a_tick_enqueues_its_job_and_moves_the_last_tick(storage: &Storage) -> a
 
     let claimed = storage.worker().await?.claim_one().await?;
     assert_eq!(id, Some(claimed.id));
-    assert_eq!((claimed.priority, &*claimed.input), (4, &b"tick"[..]));
+    assert_eq!((claimed.priority, input(&claimed)), (4, &b"tick"[..]));
     assert_eq!(last_tick(storage, "hourly").await?, at);
     assert_eq!(storage.job(claimed.id).await?.state, JobState::Running);
     Ok(())
@@ -142,6 +143,27 @@ async fn a_tick_that_was_overtaken_enqueues_nothing(storage: &Storage) -> anyhow
     assert_eq!((second, early), (None, None));
     assert_eq!(ids(&claimed), first.into_iter().collect::<Vec<_>>());
     assert_eq!(moved, previous + TimeDelta::minutes(1));
+    Ok(())
+}
+
+async fn a_later_tick_of_a_caller_that_is_behind_enqueues_nothing(
+    storage: &Storage,
+) -> anyhow::Result<()> {
+    storage.declare_schedules(&[schedule("hourly")]).await?;
+    let previous = last_tick(storage, "hourly").await?;
+    let first = tick("hourly", previous);
+    let moved = first.at;
+    storage.tick(first).await?;
+
+    // What is due may have changed with the last tick.
+    let behind = Tick {
+        at: previous + TimeDelta::hours(1),
+        ..tick("hourly", previous)
+    };
+    let behind = storage.tick(behind).await?;
+
+    assert_eq!(behind, None);
+    assert_eq!(last_tick(storage, "hourly").await?, moved);
     Ok(())
 }
 

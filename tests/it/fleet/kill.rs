@@ -117,6 +117,36 @@ async fn the_jobs_of_a_dead_worker_run_again_at_no_cost_to_them() -> anyhow::Res
 }
 
 #[tokio::test]
+async fn large_inputs_of_a_dead_worker_are_read_again() -> anyhow::Result<()> {
+    const MIB: usize = 1024 * 1024;
+    let (database, fleet) = fleet().await?;
+    let pool = database.pool();
+    let gate = fleet.gate("gate");
+    let mut jobs = Vec::new();
+    for size in [MIB, 16 * MIB] {
+        jobs.push(tasks::haul::enqueue(pool, gate.clone(), "x".repeat(size)).await?);
+    }
+    let mut victim = fleet.worker().lease(Duration::from_secs(1)).start()?;
+    for job in &jobs {
+        until_started(&fleet, job.id(), victim.number()).await?;
+    }
+
+    victim.kill()?;
+    let heir = fleet.worker().start()?;
+    for job in &jobs {
+        until_started(&fleet, job.id(), heir.number()).await?;
+    }
+    fleet.open(&gate)?;
+
+    for (job, size) in jobs.iter().zip([MIB, 16 * MIB]) {
+        assert_eq!(job.wait_for(pool, pgq_tests::PATIENCE).await?, size);
+        let row = find(pool, job.id()).await?;
+        assert_eq!((row.attempt, row.deaths, row.deliveries), (1, 1, 2));
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_job_that_kills_each_of_its_workers_is_a_dead_letter_in_the_end() -> anyhow::Result<()> {
     let (database, fleet) = fleet().await?;
     let pool = database.pool();

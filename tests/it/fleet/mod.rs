@@ -119,7 +119,9 @@ struct Finished {
 
 /// Reads everything that has finished, and checks that no job did so twice.
 async fn finished(pool: &PgPool) -> anyhow::Result<HashMap<JobId, Finished>> {
-    let sql = "select id, state, deliveries, attempt, deaths, result from pgq_jobs.finished";
+    let sql = "select id, state, deliveries, attempt, deaths,
+                      (select value from pgq_jobs.result where job = id) as result
+               from pgq_jobs.finished";
     let rows = sqlx::query(sql).fetch_all(pool).await?;
     let mut jobs = HashMap::with_capacity(rows.len());
     for row in rows {

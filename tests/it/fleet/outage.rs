@@ -39,7 +39,7 @@ const CUT: &str = "select count(pg_terminate_backend(pid)) from pg_stat_activity
 /// The workers' connections for wake-ups.
 const LISTENING: &str = "select count(*) from pg_stat_activity
                          where datname = current_database() and application_name = 'pgq'
-                           and query ilike 'listen%'";
+                           and query ~* '^listen|wake-up'";
 
 /// Enqueues without a pause until it is told to stop, whatever happens to the server. Returns the
 /// jobs that the server has confirmed.

@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use anyhow::ensure;
+use pgq::driver::Driver as _;
+use pgq::postgres::PostgresDriver;
 use pgq::{JobId, JobState};
 use pgq_tests::eventually;
 use pgq_tests::fleet::Fleet;
@@ -208,4 +210,35 @@ async fn an_attempt_of_a_worker_that_was_rescued_is_cancelled() -> anyhow::Resul
     assert_eq!(by, [stalled.number()]);
     assert_eq!(find(pool, job).await?.state, JobState::Running);
     Ok(())
+}
+
+/// A worker whose slots are taken does not claim, so only its heartbeats tell it.
+#[tokio::test]
+async fn a_worker_that_claims_nothing_learns_that_it_was_rescued() -> anyhow::Result<()> {
+    let (database, fleet) = fleet().await?;
+    let pool = database.pool();
+    tasks::obedient::enqueue(pool, End::Complete).await?;
+    let worker = fleet.worker().concurrency(1).start()?;
+    let id = worker.registered(pool).await?;
+    eventually("the job has begun", async || {
+        Ok(!fleet.records()?.is_empty())
+    })
+    .await?;
+
+    let driver = PostgresDriver::new(pool.clone());
+    eventually("the worker is rescued", async || {
+        // A heartbeat may come before the rescue.
+        sqlx::query("update pgq_jobs.worker set lease_until = now() where id = $1")
+            .bind(id)
+            .execute(pool)
+            .await?;
+        Ok(driver.rescue(i16::MAX, Duration::ZERO).await?.workers == 1)
+    })
+    .await?;
+
+    eventually("the attempt is cancelled", async || {
+        let mut records = fleet.records()?.into_iter();
+        Ok(records.any(|record| record.event == Event::Cancelled))
+    })
+    .await
 }

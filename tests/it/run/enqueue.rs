@@ -144,7 +144,8 @@ async fn input_above_the_limit_is_refused_before_the_transaction_is_spoiled() ->
         refused_by_setting.as_deref(),
         Some(
             "the input of task `add` has 41 bytes, but at most 20 are allowed; store the data \
-             elsewhere and enqueue a reference to it, or raise the limit with `Pgq::input_max`"
+             elsewhere and enqueue a reference to it, or raise the limit with the option `input_max` of \
+             the task"
         ),
     );
     assert_eq!(count(database.pool(), "ready").await?, 2);

@@ -2,8 +2,12 @@
 
 mod enqueue;
 mod failures;
+mod history;
 mod input;
+mod large;
 mod outage;
+mod reconcile;
+mod refused;
 mod scheduled;
 mod schedules;
 mod start;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::Context as _;
 use pgq::embedded::{Cluster, Shutdown};
 use pgq::{CancellationToken, Pgq, Registry, Run};
 use pgq_tests::eventually;
@@ -21,6 +22,14 @@ async fn hold(gate: &Arc<Semaphore>, started: &Started) -> anyhow::Result<u32> {
 /// Counts the attempts that have started, and those that have ended.
 #[derive(Clone)]
 struct Started(Arc<Semaphore>);
+
+impl Started {
+    async fn wait(&self, count: u32) -> anyhow::Result<()> {
+        let counted = timeout(super::DEADLINE, self.0.acquire_many(count)).await;
+        counted.context("no attempt began or ended")??.forget();
+        Ok(())
+    }
+}
 
 async fn cluster() -> anyhow::Result<Cluster> {
     Ok(tokio::task::spawn_blocking(|| Cluster::builder().durable().start()).await??)
@@ -63,7 +72,7 @@ async fn a_job_that_ends_during_an_outage_completes_after_it() -> anyhow::Result
         .stop_on(stop.clone());
     let running = tokio::spawn(run.into_future());
     let job = hold::enqueue(&pgq).await?;
-    started.0.acquire().await?.forget();
+    started.wait(1).await?;
     // A claim does not wait for the disk, and a crash may lose it; this commit does wait.
     hold::job()
         .delay(Duration::from_secs(3600))
@@ -72,7 +81,7 @@ async fn a_job_that_ends_during_an_outage_completes_after_it() -> anyhow::Result
 
     let cluster = halt(cluster).await?;
     gate.add_permits(1);
-    started.0.acquire().await?.forget();
+    started.wait(1).await?;
     let _cluster = resume(cluster).await?;
 
     eventually("the job has completed", || async {
@@ -109,7 +118,7 @@ async fn a_job_whose_claim_was_lost_in_a_crash_runs_again() -> anyhow::Result<()
         .stop_on(stop.clone());
     let running = tokio::spawn(run.into_future());
     let job = hold::enqueue(&pgq).await?;
-    started.0.acquire().await?.forget();
+    started.wait(1).await?;
     // What the server had not yet written is what the crash takes.
     let lost = sqlx::query("update pgq_jobs.running set claim = claim + 1000").execute(pgq.pool());
     assert_eq!(lost.await?.rows_affected(), 1);
@@ -118,7 +127,7 @@ async fn a_job_whose_claim_was_lost_in_a_crash_runs_again() -> anyhow::Result<()
     let _cluster = resume(cluster).await?;
 
     // The worker finds that it does not hold what it runs, and gives back what it does not know.
-    started.0.acquire().await?.forget();
+    started.wait(1).await?;
     gate.add_permits(1);
     assert_eq!(job.wait_for(&pgq, super::DEADLINE).await?, 7);
     let stored = job.job(&pgq).await?;
@@ -147,7 +156,7 @@ async fn a_worker_stops_although_the_database_is_gone() -> anyhow::Result<()> {
         .stop_on(stop.clone());
     let running = tokio::spawn(run.into_future());
     hold::enqueue_many(&pgq, [(); 5]).await?;
-    started.0.acquire_many(5).await?.forget();
+    started.wait(5).await?;
 
     let _cluster = halt(cluster).await?;
     stop.cancel();

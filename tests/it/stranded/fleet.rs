@@ -9,11 +9,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::{bail, ensure};
 use fastrand::Rng;
-use pgq::JobId;
 use pgq::driver::{
     Claim, Claimed, ClaimedJob, Completion, Driver, DriverError, End, Ending, WorkerId, WorkerInfo,
 };
 use pgq::postgres::PostgresDriver;
+use pgq::{JobId, Retain};
 use pgq_tests::PATIENCE;
 
 use super::world::{Kind, SHARED, TASK, World, pause};
@@ -156,6 +156,7 @@ impl<'a> Member<'a> {
         };
         match self.driver.claim(claim).await? {
             Claimed::Jobs(jobs) => Ok(jobs),
+            Claimed::Contended => Ok(Vec::new()),
             Claimed::LeaseLost => panic!("a lease of {LEASE:?} was lost"),
         }
     }
@@ -194,11 +195,13 @@ impl<'a> Member<'a> {
                     claim,
                     end,
                     error: None,
+                    retention: Retain::DEFAULT.failed,
                 }),
                 None => completions.push(Completion {
                     job,
                     claim,
                     result: None,
+                    retain: Retain::DEFAULT,
                 }),
             }
         }
@@ -260,6 +263,7 @@ impl<'a> Member<'a> {
                 claim,
                 end: End::Release(Duration::ZERO),
                 error: None,
+                retention: Retain::DEFAULT.failed,
             })
             .collect();
         let deadline = Instant::now() + PATIENCE;

@@ -107,7 +107,7 @@ impl World {
 
     /// Enqueues ready jobs in the shared queue.
     pub(super) async fn enqueue(&self, jobs: usize) -> anyhow::Result<Vec<i64>> {
-        let insert = insert("enqueue_ready", SHARED, 0, jobs)?;
+        let insert = insert("enqueue_ready", TASK, SHARED, 0, jobs)?;
         Ok(insert.fetch_all(&self.pool).await?)
     }
 
@@ -232,9 +232,9 @@ async fn enqueue(
     };
     let priority = i16::from(rng.u8(..3));
     let insert = if is_ready {
-        insert("enqueue_ready", queue, priority, jobs)?
+        insert("enqueue_ready", TASK, queue, priority, jobs)?
     } else {
-        insert("enqueue_scheduled", queue, priority, jobs)?
+        insert("enqueue_scheduled", TASK, queue, priority, jobs)?
             .bind(None::<DateTime<Utc>>)
             .bind(i64::from(rng.u16(..30_000)))
     };
@@ -242,16 +242,17 @@ async fn enqueue(
 }
 
 /// The parameters that the two ways to enqueue have in common.
-fn insert(
+pub(super) fn insert(
     name: &str,
-    queue: &'static str,
+    task: &'static str,
+    queue: &str,
     priority: i16,
     jobs: usize,
 ) -> anyhow::Result<QueryScalar<'static, Postgres, i64, PgArguments>> {
     Ok(sqlx::query_scalar(statement(name)?)
         .bind(vec![vec![1_u8]; jobs])
-        .bind(TASK)
-        .bind(queue)
+        .bind(task)
+        .bind(queue.to_owned())
         .bind(priority)
         .bind(1000_i16)
         .bind(7_i64)
@@ -294,7 +295,15 @@ async fn crash(world: &World) -> anyhow::Result<()> {
         let first = committed.iter().filter(|(_, is_ready)| *is_ready);
         first.map(|(id, _)| *id).collect()
     };
-    let lost: Vec<i64> = sqlx::query_scalar(
+    let lost = unclaim(&world.pool, &first).await?;
+    world.holds.lose(&lost);
+    Ok(())
+}
+
+/// Puts back those of these jobs that were claimed once, under the number that they had: each has
+/// the one that it was enqueued with.
+pub(super) async fn unclaim(pool: &PgPool, jobs: &[i64]) -> anyhow::Result<Vec<i64>> {
+    let unclaimed = sqlx::query_scalar(
         "with lost as (
              delete from pgq_jobs.running where id = any ($1) and deliveries = 1
              returning id, fingerprint, created_at, priority, max_attempts, deaths, queue, task,
@@ -308,11 +317,10 @@ async fn crash(world: &World) -> anyhow::Result<()> {
          from lost
          returning id",
     )
-    .bind(first)
-    .fetch_all(&world.pool)
+    .bind(jobs)
+    .fetch_all(pool)
     .await?;
-    world.holds.lose(&lost);
-    Ok(())
+    Ok(unclaimed)
 }
 
 fn statement(name: &str) -> anyhow::Result<SqlStr> {

@@ -9,6 +9,7 @@ async fn main() -> anyhow::Result<()> {
         .task::<tasks::note>()
         .task::<tasks::gated>()
         .task::<tasks::obedient>()
+        .task::<tasks::haul>()
         .task::<tasks::crash>();
     if worker::knows_rare() {
         run = run.task::<tasks::rare>();

@@ -46,6 +46,8 @@ impl Starter {
     pub(super) fn new(program: &Path, number: u32, url: &str, directory: &Path) -> Self {
         let mut command = Command::new(program);
         command
+            // A backtrace takes longer than a cancelled attempt has.
+            .env("RUST_BACKTRACE", "0")
             .env(worker::URL, url)
             .env(worker::DIRECTORY, directory)
             .env(worker::NUMBER, number.to_string())

@@ -79,6 +79,21 @@ pub async fn crash(context: &Context, ledger: &Ledger) -> Result<Ran, io::Error>
     std::process::abort()
 }
 
+/// Waits until its gate is open, whatever it is told, and returns how long its load is.
+#[pgq::task(input_max = "20MiB")]
+pub async fn haul(
+    context: &Context,
+    ledger: &Ledger,
+    gate: String,
+    load: String,
+) -> Result<usize, io::Error> {
+    began(context, ledger)?;
+    while !Path::new(&gate).exists() {
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+    Ok(load.len())
+}
+
 /// Ends at once; not every worker knows it.
 #[pgq::task]
 pub async fn rare(context: &Context, ledger: &Ledger) -> Result<Ran, io::Error> {

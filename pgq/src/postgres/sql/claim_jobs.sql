@@ -29,13 +29,17 @@ with quick as materialized (
     cross join quick
     where worker.id = $1 and worker.lease_until > now()
     for key share of worker
+), lane as materialized (
+    select priority::smallint as priority, hashtextextended($3, priority) as hash
+    from generate_series(9, 0, -1) as priority
 ), first_visible as materialized (
     select array_agg(
         (
             select ready.seq
             from pgq_jobs.ready as ready
-            where ready.queue = $3
-              and ready.priority = lane.priority::smallint
+            where hashtextextended(ready.queue, ready.priority) = lane.hash
+              and ready.queue = $3
+              and ready.priority = lane.priority
               and ready.task = any ($4)
               and ready.seq > ($7::bigint[])[lane.priority + 1]
             order by ready.seq
@@ -43,19 +47,20 @@ with quick as materialized (
         )
         order by lane.priority
     ) as seqs
-    from generate_series(0, 9) as lane (priority)
+    from lane
 ), taken as (
     delete from pgq_jobs.ready
     where ctid = any (array(
         select candidate.ctid
         from me
         cross join first_visible
-        cross join generate_series(9, 0, -1) as lane (priority)
+        cross join lane
         cross join lateral (
             select ready.ctid
             from pgq_jobs.ready as ready
-            where ready.queue = $3
-              and ready.priority = lane.priority::smallint
+            where hashtextextended(ready.queue, ready.priority) = lane.hash
+              and ready.queue = $3
+              and ready.priority = lane.priority
               and ready.task = any ($4)
               and ready.seq >= first_visible.seqs[lane.priority + 1]
               and ready.seq <= coalesce($6, 9223372036854775807)
@@ -75,15 +80,13 @@ with quick as materialized (
            deaths, queue, task, input
     from taken
 )
--- One row about the claim, then one for each job.
+-- One row about the claim, then one for each job, in no order: to sort them here costs twice what
+-- it costs the worker.
 select exists (select from me) as alive, first_visible.seqs as first_visible,
-       null::bigint as id, null::text as task, null::smallint as priority,
+       null::bigint as seq, null::bigint as id, null::text as task, null::smallint as priority,
        null::smallint as attempt, null::smallint as max_attempts, null::int as deliveries,
        null::bigint as fingerprint, null::bytea as input
 from first_visible
 union all
-(
-    select null, null, id, task, priority, attempt, max_attempts, deliveries, fingerprint, input
-    from taken
-    order by priority desc, seq
-);
+select null, null, seq, id, task, priority, attempt, max_attempts, deliveries, fingerprint, input
+from taken;

@@ -1,21 +1,24 @@
 -- Ends attempts with their results; fenced by the claim token.
 --
--- $1 worker   bigint
--- $2 jobs     bigint[]
--- $3 claims   bigint[]
--- $4 results  bytea[]
+-- $1 worker             bigint
+-- $2 jobs               bigint[]
+-- $3 claims             bigint[]
+-- $4 retention          smallint, in hours
+-- $5 result_jobs        bigint[], those that have a result
+-- $6 result_claims      bigint[]
+-- $7 results            bytea[]
+-- $8 result_retentions  smallint[], in hours
+--
+-- A job may be named under two claims, of which one was lost: results are told apart by the claim.
 --
 -- Each row is looked up by the whole key, whatever the planner thinks of the table: a scan of all
 -- rows of the worker would walk past every job that it has ever run. Rows of `running` are never
 -- updated, so a row that was found is deleted as it is, or was deleted by somebody else.
-with completion as materialized (
-    select job, claim, result
-    from unnest($2::bigint[], $3::bigint[], $4::bytea[]) as completion (job, claim, result)
-), ended as (
+with ended as (
     delete from pgq_jobs.running
     where ctid = any (array(
         select held.ctid
-        from completion
+        from unnest($2::bigint[], $3::bigint[]) as completion (job, claim)
         cross join lateral (
             select running.ctid
             from pgq_jobs.running as running
@@ -27,11 +30,16 @@ with completion as materialized (
     ))
     returning id, claim, fingerprint, created_at, claimed_at, deliveries, priority, attempt,
               max_attempts, deaths, queue, task, input
+), stored as (
+    insert into pgq_jobs.result (job, finished_at, retention, value)
+    select ended.id, now(), result.retention, result.value
+    from unnest($5::bigint[], $6::bigint[], $7::bytea[], $8::smallint[])
+        as result (job, claim, value, retention)
+    join ended on ended.id = result.job and ended.claim = result.claim
 )
 insert into pgq_jobs.finished
-    (id, worker, fingerprint, created_at, claimed_at, finished_at, deliveries, state, priority,
-     attempt, max_attempts, deaths, queue, task, input, result)
-select id, $1, fingerprint, created_at, claimed_at, now(), deliveries, 1, priority, attempt,
-       max_attempts, deaths, queue, task, input, completion.result
-from ended
-join completion on completion.job = ended.id and completion.claim = ended.claim;
+    (id, worker, fingerprint, created_at, claimed_at, finished_at, deliveries, state, retention,
+     priority, attempt, max_attempts, deaths, queue, task, input)
+select id, $1, fingerprint, created_at, claimed_at, now(), deliveries, 1, $4, priority, attempt,
+       max_attempts, deaths, queue, task, input
+from ended;

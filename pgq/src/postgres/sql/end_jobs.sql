@@ -1,19 +1,20 @@
 -- Ends attempts without a result; fenced by the claim token. An attempt that is released is given
 -- back: it does not count.
 --
--- $1 worker   bigint
--- $2 jobs     bigint[]
--- $3 claims   bigint[]
--- $4 ends     text[], each `failed`, `retry` or `release`
--- $5 delays   bigint[], in microseconds; of `retry` and `release`
--- $6 errors   text[]
--- $7 channel  text
+-- $1 worker      bigint
+-- $2 jobs        bigint[]
+-- $3 claims      bigint[]
+-- $4 ends        text[], each `failed`, `retry` or `release`
+-- $5 delays      bigint[], in microseconds; of `retry` and `release`
+-- $6 errors      text[]
+-- $7 retentions  smallint[], in hours
+-- $8 channel     text
 --
 -- Rows are looked up as in `complete_jobs`.
 with ending as materialized (
-    select job, claim, kind, delay * interval '1 microsecond' as delay, error
-    from unnest($2::bigint[], $3::bigint[], $4::text[], $5::bigint[], $6::text[])
-        as ending (job, claim, kind, delay, error)
+    select job, claim, kind, delay * interval '1 microsecond' as delay, error, retention
+    from unnest($2::bigint[], $3::bigint[], $4::text[], $5::bigint[], $6::text[], $7::smallint[])
+        as ending (job, claim, kind, delay, error, retention)
 ), taken as (
     delete from pgq_jobs.running
     where ctid = any (array(
@@ -35,15 +36,15 @@ with ending as materialized (
            taken.priority, taken.attempt as started,
            (taken.attempt - (ending.kind = 'release')::int)::smallint as attempt,
            taken.max_attempts, taken.deaths, taken.queue, taken.task, taken.input, ending.kind,
-           ending.delay, ending.error
+           ending.delay, ending.error, ending.retention
     from taken
     join ending on ending.job = taken.id and ending.claim = taken.claim
 ), failed as (
     insert into pgq_jobs.finished
-        (id, worker, fingerprint, created_at, claimed_at, finished_at, deliveries, state, priority,
-         attempt, max_attempts, deaths, queue, task, input, error)
-    select id, $1, fingerprint, created_at, claimed_at, now(), deliveries, 2, priority, attempt,
-           max_attempts, deaths, queue, task, input, error
+        (id, worker, fingerprint, created_at, claimed_at, finished_at, deliveries, state, retention,
+         priority, attempt, max_attempts, deaths, queue, task, input, error)
+    select id, $1, fingerprint, created_at, claimed_at, now(), deliveries, 2, retention, priority,
+           attempt, max_attempts, deaths, queue, task, input, error
     from ended
     where kind = 'failed'
 ), later as (
@@ -64,12 +65,12 @@ with ending as materialized (
     where kind = 'release' and delay <= interval '0'
     returning queue
 ), history as (
-    insert into pgq_jobs.failure (job, worker, claimed_at, failed_at, attempt, error)
-    select id, $1, claimed_at, now(), started, error
+    insert into pgq_jobs.failure (job, worker, claimed_at, failed_at, attempt, retention, error)
+    select id, $1, claimed_at, now(), started, retention, error
     from ended
     where error is not null and kind <> 'release'
 ), woken as (
-    select pg_notify($7, 'ready ' || queue)
+    select pgq_jobs.wake($8, 'ready ' || queue)
     from (select distinct queue from again) as queues
 )
 select (select count(*) from ended) as ended,

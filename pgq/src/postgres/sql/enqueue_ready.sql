@@ -9,20 +9,18 @@
 -- $7 channel       text
 --
 -- The number is drawn by the inserting statement, after it has locked the table. The subquery
--- keeps the two columns from drawing one each.
-with added as (
-    insert into pgq_jobs.ready
-        (id, seq, fingerprint, created_at, deliveries, priority, attempt, max_attempts, deaths,
-         queue, task, input)
-    select n, n, $6, statement_timestamp(), 0, $4, 0, $5, 0, $3, $2, input
-    from (
-        select nextval('pgq_jobs.job_number') as n, input
-        from unnest($1::bytea[]) as input
-    ) as numbered
-    returning id
-), woken as materialized (
-    select pg_notify($7, 'ready ' || $3)
+-- keeps the two columns from drawing one each. The insert is the statement itself: as a part of one
+-- its rows would be stored once more before they are returned.
+with woken as materialized (
+    select pgq_jobs.wake($7, 'ready ' || $3)
 )
-select added.id
-from added
-cross join woken;
+insert into pgq_jobs.ready
+    (id, seq, fingerprint, created_at, deliveries, priority, attempt, max_attempts, deaths, queue,
+     task, input)
+select numbered.n, numbered.n, $6, statement_timestamp(), 0, $4, 0, $5, 0, $3, $2, numbered.input
+from (
+    select nextval('pgq_jobs.job_number') as n, input
+    from unnest($1::bytea[]) as input
+) as numbered
+cross join woken
+returning id;

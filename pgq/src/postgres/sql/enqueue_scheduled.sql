@@ -1,4 +1,5 @@
--- Adds jobs of one task that are due later, and tells the workers that there is one.
+-- Adds jobs of one task that are due later, and wakes the workers for one that is due soon: they
+-- look once a second by themselves, and a transaction may take a second to commit.
 --
 -- $1 inputs        bytea[]
 -- $2 task          text
@@ -22,7 +23,11 @@ with added as (
     ) as numbered
     returning id
 ), woken as materialized (
-    select pg_notify($7, 'scheduled')
+    select case
+        when coalesce($8, statement_timestamp() + $9::bigint * interval '1 microsecond')
+                < statement_timestamp() + interval '2 seconds'
+            then pgq_jobs.wake($7, 'scheduled')
+    end
 )
 select added.id
 from added

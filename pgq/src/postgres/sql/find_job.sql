@@ -1,17 +1,68 @@
--- Finds one job in whatever state. The jobs of a worker are indexed by the worker first, so the
--- few workers are asked one after the other; the limit keeps it at that.
+-- Finds one job in whatever state.
 --
 -- $1 job  bigint
+--
+-- The lanes of `ready`, the kinds of `finished` and the workers of `running` are few: each is asked
+-- for the job by the whole key of its index, and the limits keep it at that. The recursive queries
+-- step from one lane or kind to the next.
+with recursive lane (hash) as (
+    (
+        select hashtextextended(queue, priority)
+        from pgq_jobs.ready
+        order by hashtextextended(queue, priority)
+        limit 1
+    )
+    union all
+    select (
+        select hashtextextended(ready.queue, ready.priority)
+        from pgq_jobs.ready as ready
+        where hashtextextended(ready.queue, ready.priority) > lane.hash
+        order by hashtextextended(ready.queue, ready.priority)
+        limit 1
+    )
+    from lane
+    where lane.hash is not null
+), kind (hash) as (
+    (
+        select hashtextextended(task, hashtextextended(queue, 0))
+        from pgq_jobs.finished
+        order by hashtextextended(task, hashtextextended(queue, 0))
+        limit 1
+    )
+    union all
+    select (
+        select hashtextextended(finished.task, hashtextextended(finished.queue, 0))
+        from pgq_jobs.finished as finished
+        where hashtextextended(finished.task, hashtextextended(finished.queue, 0)) > kind.hash
+        order by hashtextextended(finished.task, hashtextextended(finished.queue, 0))
+        limit 1
+    )
+    from kind
+    where kind.hash is not null
+)
 select id, 'scheduled' as state, task, queue, priority, attempt, max_attempts, deliveries, deaths,
        created_at, run_at, null::timestamptz as claimed_at, null::timestamptz as finished_at,
        null::bytea as result, error
 from pgq_jobs.scheduled
 where id = $1
 union all
-select id, 'ready', task, queue, priority, attempt, max_attempts, deliveries, deaths,
-       created_at, null, null, null, null, null
+select waiting.id, 'ready', waiting.task, waiting.queue, waiting.priority, waiting.attempt,
+       waiting.max_attempts, waiting.deliveries, waiting.deaths, waiting.created_at, null, null, null,
+       null, null
+from lane
+cross join lateral (
+    select id, task, queue, priority, attempt, max_attempts, deliveries, deaths, created_at
+    from pgq_jobs.ready as ready
+    where hashtextextended(ready.queue, ready.priority) = lane.hash
+      and ready.seq = $1
+      and ready.id = $1
+    limit 1
+) as waiting
+union all
+select id, 'ready', task, queue, priority, attempt, max_attempts, deliveries, deaths, created_at,
+       null, null, null, null, null
 from pgq_jobs.ready
-where id = $1
+where id = $1 and id <> seq
 union all
 select held.id, 'running', held.task, held.queue, held.priority, held.attempt, held.max_attempts,
        held.deliveries, held.deaths, held.created_at, null, held.claimed_at, null, null, null
@@ -24,8 +75,16 @@ cross join lateral (
     limit 1
 ) as held
 union all
-select id, (array ['completed', 'failed', 'cancelled', 'expired'])[state], task, queue, priority,
-       attempt, max_attempts, deliveries, deaths, created_at, null, claimed_at, finished_at,
-       result, error
-from pgq_jobs.finished
-where id = $1;
+select ended.id, (array ['completed', 'failed', 'cancelled', 'expired'])[ended.state], ended.task,
+       ended.queue, ended.priority, ended.attempt, ended.max_attempts, ended.deliveries,
+       ended.deaths, ended.created_at, null, ended.claimed_at, ended.finished_at,
+       (select value from pgq_jobs.result where job = $1 limit 1), ended.error
+from kind
+cross join lateral (
+    select id, state, task, queue, priority, attempt, max_attempts, deliveries, deaths, created_at,
+           claimed_at, finished_at, error
+    from pgq_jobs.finished as finished
+    where hashtextextended(finished.task, hashtextextended(finished.queue, 0)) = kind.hash
+      and finished.id = $1
+    limit 1
+) as ended;

@@ -45,7 +45,7 @@ with walk as materialized (
     ) as ordered
     returning queue
 ), woken as (
-    select pg_notify($2, 'ready ' || queue)
+    select pgq_jobs.wake($2, 'ready ' || queue)
     from (select distinct queue from moved) as queues
 )
 select (select count(*) from moved) as jobs,

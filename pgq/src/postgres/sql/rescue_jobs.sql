@@ -3,7 +3,8 @@
 -- $1 workers     bigint[], locked by this transaction
 -- $2 deaths_max  smallint
 -- $3 spread      bigint, in microseconds
--- $4 channel     text
+-- $4 retention   smallint, in hours; of the errors, and of the jobs that fail
+-- $5 channel     text
 --
 -- A job that has outlived a worker before comes back at a random time within the spread: a job that
 -- kills its workers takes all with it that are held beside it, and so it meets fewer of them again.
@@ -17,10 +18,10 @@ with dead as (
               max_attempts, (deaths + 1)::smallint as deaths, queue, task, input
 ), failed as (
     insert into pgq_jobs.finished
-        (id, worker, fingerprint, created_at, claimed_at, finished_at, deliveries, state, priority,
-         attempt, max_attempts, deaths, queue, task, input, error)
-    select id, worker, fingerprint, created_at, claimed_at, now(), deliveries, 2, priority, attempt,
-           max_attempts, deaths, queue, task, input,
+        (id, worker, fingerprint, created_at, claimed_at, finished_at, deliveries, state, retention,
+         priority, attempt, max_attempts, deaths, queue, task, input, error)
+    select id, worker, fingerprint, created_at, claimed_at, now(), deliveries, 2, $4, priority,
+           attempt, max_attempts, deaths, queue, task, input,
            format('%s workers died while they held this job', deaths)
     from lost
     where deaths >= $2
@@ -45,11 +46,11 @@ with dead as (
     where deaths < $2 and deaths > 1 and $3 > 0
     returning id
 ), history as (
-    insert into pgq_jobs.failure (job, worker, claimed_at, failed_at, attempt, error)
-    select id, worker, claimed_at, now(), attempt, 'the worker died'
+    insert into pgq_jobs.failure (job, worker, claimed_at, failed_at, attempt, retention, error)
+    select id, worker, claimed_at, now(), attempt, $4, 'the worker died'
     from lost
 ), woken as (
-    select pg_notify($4, 'ready ' || queue)
+    select pgq_jobs.wake($5, 'ready ' || queue)
     from (select distinct queue from again) as queues
 )
 select (select count(*) from again) as ready,

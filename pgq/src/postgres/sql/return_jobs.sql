@@ -20,7 +20,7 @@ with gone as (
     from left_over
     returning queue
 ), woken as (
-    select pg_notify($2, 'ready ' || queue)
+    select pgq_jobs.wake($2, 'ready ' || queue)
     from (select distinct queue from again) as queues
 )
 select (select count(*) from again) as ready,

@@ -17,6 +17,8 @@ pub struct Email {
     priority = 9,
     max_attempts = 8,
     timeout = "1m30s",
+    retain(completed = "12h", failed = "90d", result = "1h"),
+    input_max = "16MiB",
     crate = ::pgq
 )]
 async fn send(
@@ -62,5 +64,11 @@ fn main() {
     assert_eq!(send::OPTIONS.priority, 9);
     assert_eq!(send::OPTIONS.max_attempts, 8);
     assert_eq!(send::OPTIONS.timeout, Some(Duration::from_secs(90)));
+    let hours = |retention: pgq::Retention| retention.hours();
+    // Twelve hours are rounded up.
+    assert_eq!(hours(send::OPTIONS.retain.completed), 24);
+    assert_eq!(hours(send::OPTIONS.retain.failed), 90 * 24);
+    assert_eq!(hours(send::OPTIONS.retain.result), 1);
+    assert_eq!(send::OPTIONS.input_max, Some(16 * 1024 * 1024));
     assert_eq!(send::injected().len(), 2);
 }

@@ -1,0 +1,109 @@
+//! What jobs are enqueued through beside pgq itself. Each gets the very request that pgq would
+//! have sent, so that inputs are made and encoded alike.
+
+use std::time::Duration;
+
+use pgq::driver::{Driver as _, DriverError, DriverErrorKind, Enqueue, Start};
+use pgq::postgres::PostgresDriver;
+use pgq::{Enqueuer, JobId};
+use sqlx::{PgConnection, Row as _};
+
+use crate::schema;
+
+/// Inserts the rows of jobs that nobody is woken for.
+#[derive(Debug)]
+pub(crate) struct WithoutWakeUp<'a>(pub(crate) &'a mut PgConnection);
+
+/// Inserts rows like those of jobs into a table that nobody looks at.
+#[derive(Debug)]
+pub(crate) struct Bare<'a> {
+    pub(crate) connection: &'a mut PgConnection,
+    /// The numbers of the rows follow this one.
+    pub(crate) after: i64,
+}
+
+/// As [`Bare`], and notifies whoever listens to [`CHANNEL`].
+#[derive(Debug)]
+pub(crate) struct BareAndNotify<'a> {
+    pub(crate) connection: &'a mut PgConnection,
+    /// The numbers of the rows follow this one.
+    pub(crate) after: i64,
+}
+
+/// The channel of [`BareAndNotify`].
+pub(crate) const CHANNEL: &str = "bare";
+
+/// Enqueues jobs that are due a moment later, and so must be promoted before they run.
+#[derive(Debug)]
+pub(crate) struct Delayed<'a>(pub(crate) &'a PostgresDriver);
+
+/// The shortest delay.
+const MOMENT: Duration = Duration::from_micros(1);
+
+impl Enqueuer for WithoutWakeUp<'_> {
+    async fn enqueue(self, enqueue: Enqueue) -> Result<Vec<JobId>, DriverError> {
+        insert(self.0, schema::INSERT_WITHOUT_WAKE_UP, enqueue, None).await
+    }
+}
+
+impl Enqueuer for Bare<'_> {
+    async fn enqueue(self, enqueue: Enqueue) -> Result<Vec<JobId>, DriverError> {
+        let Self { connection, after } = self;
+        insert(connection, schema::INSERT_BARE, enqueue, Some(after)).await
+    }
+}
+
+impl Enqueuer for BareAndNotify<'_> {
+    async fn enqueue(self, enqueue: Enqueue) -> Result<Vec<JobId>, DriverError> {
+        let Self { connection, after } = self;
+        let sql = schema::INSERT_BARE_AND_NOTIFY;
+        insert(connection, sql, enqueue, Some(after)).await
+    }
+}
+
+impl Enqueuer for Delayed<'_> {
+    async fn enqueue(self, mut enqueue: Enqueue) -> Result<Vec<JobId>, DriverError> {
+        enqueue.start = Start::After(MOMENT);
+        self.0.enqueue(enqueue).await
+    }
+}
+
+async fn insert(
+    connection: &mut PgConnection,
+    sql: &'static str,
+    enqueue: Enqueue,
+    after: Option<i64>,
+) -> Result<Vec<JobId>, DriverError> {
+    let mut query = sqlx::query(sql)
+        .bind(enqueue.inputs)
+        .bind(enqueue.task.into_owned())
+        .bind(enqueue.queue.into_owned())
+        .bind(enqueue.priority)
+        .bind(enqueue.max_attempts)
+        .bind(enqueue.fingerprint);
+    if let Some(after) = after {
+        query = query.bind(after);
+    }
+    let rows = query.fetch_all(connection).await;
+    rows.and_then(|rows| {
+        rows.iter()
+            .map(|row| row.try_get(0).map(JobId::from_i64))
+            .collect()
+    })
+    .map_err(|error| DriverError::new(DriverErrorKind::Other, "cannot insert").with_source(error))
+}
+
+/// Keeps the inputs of jobs as they would be stored.
+#[cfg(test)]
+#[derive(Debug, Default)]
+pub(crate) struct Captured {
+    pub(crate) inputs: Vec<Vec<u8>>,
+}
+
+#[cfg(test)]
+impl Enqueuer for &mut Captured {
+    async fn enqueue(self, enqueue: Enqueue) -> Result<Vec<JobId>, DriverError> {
+        self.inputs = enqueue.inputs;
+        Ok(Vec::new())
+    }
+}

@@ -1,0 +1,123 @@
+//! Enqueues one job a transaction, from many clients at once, which is what waking workers can
+//! slow down.
+
+use std::fmt;
+
+use anyhow::ensure;
+
+use super::drain::drain;
+use crate::Bench;
+use crate::check::Expected;
+use crate::clients::{Load, Step};
+use crate::process::{LOOK_EVERY, Worker};
+use crate::report::{Bar, Figure};
+use crate::schema;
+use crate::server::Database;
+use crate::statistics::{Pairs, per_second};
+use crate::task::hold;
+
+const JOBS: i64 = 20_000;
+
+/// The least part of the rate without wake-up.
+const BAR: Bar = Bar::RatioAtLeast(0.95);
+
+/// How many jobs a busy worker runs.
+const SLOTS: usize = 10;
+
+/// What is there beside the clients.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Workers {
+    /// No worker.
+    None,
+    /// A worker that has nothing to do but these jobs, and keeps up with them. Where nobody wakes
+    /// it, it polls.
+    Idle,
+    /// A worker whose every slot is taken.
+    Busy,
+}
+
+pub(super) async fn run(bench: &Bench) -> anyhow::Result<Vec<Figure>> {
+    let mut all =
+        [Workers::None, Workers::Idle, Workers::Busy].map(|workers| (workers, Pairs::default()));
+    for round in 0..bench.options.rounds {
+        for (workers, pairs) in &mut all {
+            let figure = measure(bench, *workers, Step::Enqueue).await?;
+            let baseline = measure(bench, *workers, Step::InsertWithoutWakeUp).await?;
+            eprintln!(
+                "round {round}, {workers}: {figure:.0} jobs/s, without wake-up {baseline:.0} rows/s"
+            );
+            pairs.push(figure, baseline);
+        }
+    }
+    let figure = |(workers, pairs): &(Workers, Pairs)| {
+        let figure = Figure::of_pairs(workers.to_string(), pairs, "jobs/s");
+        match workers {
+            Workers::None => figure,
+            Workers::Idle | Workers::Busy => figure.held_to(BAR),
+        }
+    };
+    Ok(all.iter().map(figure).collect())
+}
+
+async fn measure(bench: &Bench, workers: Workers, step: Step) -> anyhow::Result<f64> {
+    let database = bench.server.database().await?;
+    let worker = workers.start(&database).await?;
+    let rows = bench.options.jobs(JOBS);
+    let load = Load {
+        step,
+        rows,
+        batch: 1,
+        clients: bench.options.clients,
+    };
+    let took = load.run(&database).await?;
+    let mut jobs = rows;
+    match worker {
+        None => {
+            drain(bench, &database, rows).await?;
+        }
+        Some(mut worker) => {
+            if workers == Workers::Busy {
+                worker.open_gate()?;
+                jobs += i64::try_from(SLOTS)?;
+            }
+            while schema::unfinished(database.pool()).await? > 0 {
+                tokio::time::sleep(LOOK_EVERY).await;
+            }
+        }
+    }
+    Expected::at_once(jobs).check(database.pool()).await?;
+    bench.server.drop(database).await?;
+    Ok(per_second(rows, took))
+}
+
+impl Workers {
+    async fn start(self, database: &Database) -> anyhow::Result<Option<Worker>> {
+        match self {
+            Self::None => Ok(None),
+            Self::Idle => Ok(Some(Worker::start(database, None).await?)),
+            Self::Busy => {
+                let slots = i64::try_from(SLOTS)?;
+                for _ in 0..slots {
+                    hold::enqueue(database.pool()).await?;
+                }
+                let worker = Worker::start(database, Some(SLOTS)).await?;
+                while schema::running(database.pool()).await? < slots {
+                    tokio::time::sleep(LOOK_EVERY).await;
+                }
+                let unfinished = schema::unfinished(database.pool()).await?;
+                ensure!(unfinished == slots, "the slots of the worker are not taken");
+                Ok(Some(worker))
+            }
+        }
+    }
+}
+
+impl fmt::Display for Workers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::None => "no worker",
+            Self::Idle => "workers idle",
+            Self::Busy => "workers busy",
+        })
+    }
+}

@@ -1,0 +1,179 @@
+//! Everything that knows the tables of pgq. The rest goes through its public API.
+
+use std::ops::RangeInclusive;
+
+use sqlx::{AssertSqlSafe, PgPool, Row as _};
+
+/// What pgq's enqueue does, without the wake-up. The parameters are the same: inputs, task, queue,
+/// priority, `max_attempts`, fingerprint.
+pub(crate) const INSERT_WITHOUT_WAKE_UP: &str = "
+    insert into pgq_jobs.ready
+        (id, seq, fingerprint, created_at, deliveries, priority, attempt, max_attempts, deaths,
+         queue, task, input)
+    select n, n, $6, statement_timestamp(), 0, $4, 0, $5, 0, $3, $2, input
+    from (
+        select nextval('pgq_jobs.job_number') as n, input
+        from unnest($1::bytea[]) as input
+    ) as numbered
+    returning id";
+
+/// A table with the columns and indexes of the one that jobs wait in.
+pub(crate) const CREATE_BARE: &str = "create table public.bare (like pgq_jobs.ready including all)";
+
+/// Inserts rows as wide as those of jobs.
+///
+/// The parameters are those of [`INSERT_WITHOUT_WAKE_UP`], and what the numbers follow.
+pub(crate) const INSERT_BARE: &str = "
+    insert into public.bare
+        (id, seq, fingerprint, created_at, deliveries, priority, attempt, max_attempts, deaths,
+         queue, task, input)
+    select $7 + n, $7 + n, $6, statement_timestamp(), 0, $4, 0, $5, 0, $3, $2, input
+    from unnest($1::bytea[]) with ordinality as numbered (input, n)
+    returning id";
+
+/// As [`INSERT_BARE`], and notifies whoever listens to `bare`.
+pub(crate) const INSERT_BARE_AND_NOTIFY: &str = "
+    with added as (
+        insert into public.bare
+            (id, seq, fingerprint, created_at, deliveries, priority, attempt, max_attempts, deaths,
+             queue, task, input)
+        select $7 + n, $7 + n, $6, statement_timestamp(), 0, $4, 0, $5, 0, $3, $2, input
+        from unnest($1::bytea[]) with ordinality as numbered (input, n)
+        returning id
+    ), woken as materialized (
+        select pg_notify('bare', '')
+    )
+    select added.id
+    from added
+    cross join woken";
+
+/// Deletes the rows whose numbers are above $1 and at most $2, by the index that there is.
+pub(crate) const DELETE_BARE: &str = "
+    delete from public.bare
+    where hashtextextended(queue, priority) = hashtextextended('default', 0)
+      and seq > $1 and seq <= $2";
+
+/// How jobs have ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Ended {
+    /// The rows of jobs that have ended.
+    pub(crate) rows: i64,
+    /// The jobs that have ended.
+    pub(crate) jobs: i64,
+    /// The jobs that completed in as many deliveries and attempts as allowed.
+    pub(crate) clean: i64,
+    /// The jobs that have not ended.
+    pub(crate) left_over: i64,
+}
+
+/// Counts the jobs of a database that nobody works on.
+pub(crate) async fn ended(
+    pool: &PgPool,
+    deliveries: RangeInclusive<i32>,
+    attempt: i16,
+) -> sqlx::Result<Ended> {
+    let row = sqlx::query(
+        "select count(*) as rows, count(distinct id) as jobs,
+                count(*) filter (where state = 1 and deliveries between $1 and $2
+                                 and attempt = $3) as clean,
+                (select count(*) from pgq_jobs.ready) + (select count(*) from pgq_jobs.running)
+                    + (select count(*) from pgq_jobs.scheduled) as left_over
+         from pgq_jobs.finished",
+    )
+    .bind(deliveries.start())
+    .bind(deliveries.end())
+    .bind(attempt)
+    .fetch_one(pool)
+    .await?;
+    Ok(Ended {
+        rows: row.try_get("rows")?,
+        jobs: row.try_get("jobs")?,
+        clean: row.try_get("clean")?,
+        left_over: row.try_get("left_over")?,
+    })
+}
+
+/// How many jobs have not ended.
+pub(crate) async fn unfinished(pool: &PgPool) -> sqlx::Result<i64> {
+    sqlx::query_scalar(
+        "select (select count(*) from pgq_jobs.ready) + (select count(*) from pgq_jobs.running)
+            + (select count(*) from pgq_jobs.scheduled)",
+    )
+    .fetch_one(pool)
+    .await
+}
+
+/// How many jobs are held by workers.
+pub(crate) async fn running(pool: &PgPool) -> sqlx::Result<i64> {
+    sqlx::query_scalar("select count(*) from pgq_jobs.running")
+        .fetch_one(pool)
+        .await
+}
+
+/// The id under which the worker of a process is registered.
+pub(crate) async fn worker_of(pool: &PgPool, pid: i32) -> sqlx::Result<Option<i64>> {
+    sqlx::query_scalar("select id from pgq_jobs.worker where pid = $1")
+        .bind(pid)
+        .fetch_optional(pool)
+        .await
+}
+
+/// The jobs that a worker holds.
+pub(crate) async fn held(pool: &PgPool, worker: i64) -> sqlx::Result<Vec<i64>> {
+    sqlx::query_scalar("select id from pgq_jobs.running where worker = $1")
+        .bind(worker)
+        .fetch_all(pool)
+        .await
+}
+
+/// Where rows can be multiplied.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Table {
+    Ready,
+    Scheduled,
+    Finished,
+}
+
+/// Multiplies the only row of a table until there are so many: enqueueing them would take longer
+/// than all the rest. Every column is copied but those that tell rows apart.
+pub(crate) async fn multiply(pool: &PgPool, table: Table, rows: i64) -> anyhow::Result<()> {
+    let (table, own) = match table {
+        Table::Ready => ("ready", &[("id", "n"), ("seq", "n")][..]),
+        Table::Scheduled => (
+            "scheduled",
+            &[("id", "n"), ("run_at", "run_at + n * interval '1 ms'")][..],
+        ),
+        Table::Finished => ("finished", &[("id", "n")][..]),
+    };
+    let columns: Vec<String> = sqlx::query_scalar(
+        "select column_name::text from information_schema.columns
+         where table_schema = 'pgq_jobs' and table_name = $1
+         order by ordinal_position",
+    )
+    .bind(table)
+    .fetch_all(pool)
+    .await?;
+    let value = |column: &String| {
+        let own = own.iter().find(|(name, _)| name == column);
+        own.map_or_else(|| column.clone(), |(_, value)| (*value).to_owned())
+    };
+    let values: Vec<String> = columns.iter().map(value).collect();
+    let insert = format!(
+        "insert into pgq_jobs.{table} ({})
+         select {} from pgq_jobs.{table} as template
+         cross join (
+             select nextval('pgq_jobs.job_number') as n from generate_series(2, {rows})
+         ) as numbers",
+        columns.join(", "),
+        values.join(", "),
+    );
+    let mut connection = pool.acquire().await?;
+    sqlx::raw_sql(AssertSqlSafe(insert))
+        .execute(&mut *connection)
+        .await?;
+    // By hand and now, so that the server does not do it during the measurement.
+    sqlx::raw_sql(AssertSqlSafe(format!("vacuum analyze pgq_jobs.{table}")))
+        .execute(&mut *connection)
+        .await?;
+    Ok(())
+}

@@ -1,0 +1,468 @@
+//! When a worker waits for wake-ups, and when it looks by itself: policy without I/O.
+//!
+//! An enqueuer sends a wake-up only if somebody is *parked* on the topic when it tests that, so
+//! parking must not miss an enqueuer that tested before and commits later:
+//!
+//! 1. *Search.* Look for jobs until there is none.
+//! 2. *Park.* From now on enqueuers send wake-ups, but those that saw nobody may still commit: the
+//!    topic is *unsettled*. Until they have ended, look now and then.
+//! 3. *Settle.* They have ended. Look once more: a look that begins now sees their jobs, and
+//!    everything that it does not see comes with a wake-up.
+//! 4. *Wait.* A wake-up that arrives while a look is under way is followed by another look.
+//!
+//! A worker that has no room for jobs of a queue is not parked there; it looks when it has room
+//! again. The crate `models` checks this against every order of events, and shows what goes wrong
+//! without each of the steps.
+//!
+//! Commits that send a wake-up wait for each other, so many of them are a *storm*: the worker
+//! leaves, looks by itself every few milliseconds, and parks again after a while.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::storm::{CommitTime, Storm};
+use crate::driver::{Parked, Topic};
+
+/// The pauses between looks where wake-ups are not asked for, or not reliable yet.
+const GAP_MIN: Duration = Duration::from_millis(1);
+const GAP_MAX: Duration = Duration::from_millis(10);
+
+/// The longest pause while the topic does not settle, and while parking is forbidden.
+const GAP_LONG: Duration = Duration::from_secs(1);
+
+/// What a worker does about its topics.
+#[derive(Debug)]
+pub(crate) struct Parking {
+    spots: Vec<Spot>,
+    commit_time: Arc<CommitTime>,
+    /// Whether there is a listener to park with.
+    listening: bool,
+    /// Whether wake-ups must not be asked for.
+    forbidden: bool,
+}
+
+/// What there was to find for a worker that looked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Found {
+    /// Some jobs; there may be more.
+    Jobs,
+    /// Only jobs that others are about to take.
+    Contended,
+    /// No more jobs.
+    Nothing,
+}
+
+/// What to do next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// Look for jobs, and say what there was.
+    Look(Topic),
+    /// Park, or ask whether the topic has settled, and say so.
+    Park(Topic),
+    Unpark(Topic),
+    /// Wait for a wake-up, for a change, or until then.
+    Wait(Option<Instant>),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Searching,
+    Unsettled,
+    Settled,
+}
+
+/// One topic.
+#[derive(Debug)]
+struct Spot {
+    topic: Topic,
+    stage: Stage,
+    /// Whether it should be parked: the last look found nothing, and nothing forbids it.
+    wanted: bool,
+    look_at: Option<Instant>,
+    /// When to ask whether it has settled.
+    ask_at: Option<Instant>,
+    gap: Duration,
+    storm: Storm,
+}
+
+impl Parking {
+    pub(crate) fn new(
+        topics: impl IntoIterator<Item = Topic>,
+        commit_time: Arc<CommitTime>,
+    ) -> Self {
+        let spots = topics.into_iter().map(|topic| Spot {
+            topic,
+            stage: Stage::Searching,
+            wanted: false,
+            look_at: None,
+            ask_at: None,
+            gap: GAP_MIN,
+            storm: Storm::default(),
+        });
+        Self {
+            spots: spots.collect(),
+            commit_time,
+            listening: false,
+            forbidden: false,
+        }
+    }
+
+    /// There is a new listener. What became ready before it listened is looked for.
+    pub(crate) fn begin(&mut self, now: Instant) {
+        self.listening = true;
+        for spot in &mut self.spots {
+            spot.leave();
+            spot.stage = Stage::Searching;
+            spot.gap = GAP_MIN;
+            spot.look_at = Some(now);
+        }
+    }
+
+    /// The listener is gone; polls go on without it.
+    pub(crate) fn end(&mut self) {
+        self.listening = false;
+        for spot in &mut self.spots {
+            spot.leave();
+            spot.stage = Stage::Searching;
+        }
+    }
+
+    /// Forbids parking, or allows it again.
+    pub(crate) fn forbid(&mut self, forbidden: bool, now: Instant) {
+        if forbidden && !self.forbidden {
+            for spot in self.spots.iter_mut().filter(|spot| spot.wanted) {
+                spot.leave();
+                spot.look_at = Some(now);
+            }
+        }
+        self.forbidden = forbidden;
+    }
+
+    /// The worker has looked. It says so of each look, after the storage has answered.
+    pub(crate) fn looked(&mut self, topic: &Topic, found: Found, now: Instant) {
+        let (listening, forbidden) = (self.listening, self.forbidden);
+        let interval = self.commit_time.harmless_interval();
+        let Some(spot) = self.spot(topic) else { return };
+        match found {
+            _ if !listening => {}
+            Found::Jobs => {
+                spot.gap = GAP_MIN;
+                if spot.stage == Stage::Searching {
+                    spot.storm.found(interval, now);
+                }
+            }
+            // Nobody is woken if such a job is not taken after all.
+            Found::Contended => spot.look_at = Some(now + spot.next_gap(GAP_MAX)),
+            Found::Nothing if forbidden => spot.look_at = Some(now + spot.next_gap(GAP_LONG)),
+            Found::Nothing if spot.storm.rages(spot.gap > GAP_MAX, now) => {
+                spot.look_at = Some(now + spot.next_gap(GAP_MAX));
+            }
+            Found::Nothing => {
+                spot.wanted = true;
+                if spot.stage == Stage::Unsettled {
+                    spot.ask_at = Some(now + spot.next_gap(GAP_LONG));
+                }
+            }
+        }
+    }
+
+    /// The worker has no room for more; it looks when it has.
+    pub(crate) fn full(&mut self, topic: &Topic) {
+        if let Some(spot) = self.spot(topic) {
+            spot.leave();
+        }
+    }
+
+    /// A wake-up has come.
+    pub(crate) fn woken(&mut self, topic: &Topic, now: Instant) {
+        let interval = self.commit_time.harmless_interval();
+        let Some(spot) = self.spot(topic) else { return };
+        if spot.wanted && spot.stage != Stage::Searching && spot.storm.woken(interval, now) {
+            spot.leave();
+            spot.gap = GAP_MIN;
+        }
+        // Otherwise it is for another worker that is parked, and this one looks soon anyway.
+        if spot.stage != Stage::Searching || spot.look_at.is_none() {
+            spot.look_at = Some(now);
+        }
+    }
+
+    /// The answer to [`Step::Park`]. Whatever it is, the worker looks after it.
+    pub(crate) fn parked(&mut self, topic: &Topic, parked: Parked, now: Instant) {
+        let Some(spot) = self.spot(topic) else { return };
+        spot.stage = match parked {
+            Parked::Unsettled => Stage::Unsettled,
+            Parked::Settled => Stage::Settled,
+        };
+        if parked == Parked::Settled {
+            spot.gap = GAP_MIN;
+        }
+        // Also if it does not want it any more: a look that is under way would see too little, and
+        // may make it wanted again.
+        spot.look_at = Some(now);
+    }
+
+    /// What to do next; time-critical things come first.
+    pub(crate) fn next(&mut self, now: Instant) -> Step {
+        let due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
+        if let Some(spot) = self.spots.iter_mut().find(|spot| due(spot.look_at)) {
+            spot.look_at = None;
+            return Step::Look(spot.topic.clone());
+        }
+        for spot in &mut self.spots {
+            let parked = spot.stage != Stage::Searching;
+            if parked && !spot.wanted {
+                spot.stage = Stage::Searching;
+                return Step::Unpark(spot.topic.clone());
+            }
+            if spot.wanted && self.listening && (!parked || due(spot.ask_at)) {
+                spot.ask_at = None;
+                return Step::Park(spot.topic.clone());
+            }
+        }
+        let timers = self
+            .spots
+            .iter()
+            .flat_map(|spot| [spot.look_at, spot.ask_at]);
+        Step::Wait(timers.flatten().min())
+    }
+
+    fn spot(&mut self, topic: &Topic) -> Option<&mut Spot> {
+        self.spots.iter_mut().find(|spot| spot.topic == *topic)
+    }
+}
+
+impl Spot {
+    /// Wants to be parked no more, and to do nothing by itself.
+    fn leave(&mut self) {
+        self.wanted = false;
+        self.look_at = None;
+        self.ask_at = None;
+    }
+
+    fn next_gap(&mut self, max: Duration) -> Duration {
+        let gap = self.gap.min(max);
+        self.gap = gap * 2;
+        gap
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Case {
+        parking: Parking,
+        topic: Topic,
+        now: Instant,
+    }
+
+    impl Case {
+        /// A worker of one topic, whose first look is due.
+        fn new() -> Self {
+            let mut parking = Parking::new([Topic::Scheduled], Arc::default());
+            let now = Instant::now();
+            parking.begin(now);
+            Self {
+                parking,
+                topic: Topic::Scheduled,
+                now,
+            }
+        }
+
+        /// A worker that waits.
+        fn settled() -> Self {
+            let mut case = Self::new();
+            case.look(Found::Nothing);
+            case.park(Parked::Settled);
+            case.look(Found::Nothing);
+            case.waits();
+            case
+        }
+
+        fn next(&mut self) -> Step {
+            self.parking.next(self.now)
+        }
+
+        #[track_caller]
+        fn look(&mut self, found: Found) {
+            assert_eq!(self.next(), Step::Look(self.topic.clone()));
+            self.parking.looked(&self.topic, found, self.now);
+        }
+
+        #[track_caller]
+        fn park(&mut self, parked: Parked) {
+            assert_eq!(self.next(), Step::Park(self.topic.clone()));
+            self.parking.parked(&self.topic, parked, self.now);
+        }
+
+        #[track_caller]
+        fn unparks(&mut self) {
+            assert_eq!(self.next(), Step::Unpark(self.topic.clone()));
+        }
+
+        /// Checks that nothing is done until something happens.
+        #[track_caller]
+        fn waits(&mut self) {
+            assert_eq!(self.next(), Step::Wait(None));
+        }
+
+        /// Checks that nothing is done for a while, and lets it pass.
+        #[track_caller]
+        fn waits_a_while(&mut self) -> Duration {
+            let Step::Wait(Some(until)) = self.next() else {
+                panic!("does not wait for a while");
+            };
+            let pause = until - self.now;
+            self.now = until;
+            pause
+        }
+
+        fn wake(&mut self) {
+            self.parking.woken(&self.topic, self.now);
+        }
+
+        /// As many wake-ups as make a storm.
+        fn storm(&mut self) {
+            (0..100).for_each(|_| self.wake());
+        }
+    }
+
+    #[test]
+    fn a_worker_looks_once_more_after_it_has_parked() {
+        let mut case = Case::new();
+
+        case.look(Found::Nothing);
+        case.park(Parked::Settled);
+        case.look(Found::Nothing);
+        case.waits();
+    }
+
+    #[test]
+    fn a_worker_that_finds_jobs_does_not_park() {
+        let mut case = Case::new();
+
+        case.look(Found::Jobs);
+        case.waits();
+    }
+
+    #[test]
+    fn a_topic_that_does_not_settle_is_looked_at_now_and_then() {
+        let mut case = Case::new();
+        case.look(Found::Nothing);
+
+        let mut pauses = Vec::new();
+        for _ in 0..12 {
+            case.park(Parked::Unsettled);
+            case.look(Found::Nothing);
+            pauses.push(case.waits_a_while());
+        }
+
+        assert_eq!(pauses[..3], [GAP_MIN, GAP_MIN * 2, GAP_MIN * 4]);
+        assert_eq!(pauses[11], GAP_LONG);
+        case.park(Parked::Settled);
+        case.look(Found::Nothing);
+        case.waits();
+    }
+
+    #[test]
+    fn each_wake_up_is_followed_by_a_look() {
+        let mut case = Case::settled();
+
+        case.wake();
+        case.look(Found::Jobs);
+        case.waits();
+        // The look is still under way when the next one comes.
+        case.wake();
+        case.look(Found::Nothing);
+        case.waits();
+    }
+
+    #[test]
+    fn a_worker_that_is_full_leaves_and_parks_again_later() {
+        let mut case = Case::settled();
+
+        case.parking.full(&case.topic);
+        case.unparks();
+        case.waits();
+        case.parking.looked(&case.topic, Found::Nothing, case.now);
+        case.park(Parked::Settled);
+        case.look(Found::Nothing);
+        case.waits();
+    }
+
+    #[test]
+    fn a_worker_that_became_full_while_it_parked_leaves_again() {
+        let mut case = Case::new();
+        case.look(Found::Nothing);
+        assert_eq!(case.next(), Step::Park(case.topic.clone()));
+
+        case.parking.full(&case.topic);
+        case.parking.parked(&case.topic, Parked::Settled, case.now);
+
+        // For the look that may be under way.
+        case.look(Found::Jobs);
+        case.unparks();
+        case.waits();
+    }
+
+    #[test]
+    fn in_a_storm_a_worker_leaves_and_looks_by_itself() {
+        let mut case = Case::settled();
+
+        case.storm();
+        case.look(Found::Nothing);
+        case.unparks();
+        let mut looked = Duration::ZERO;
+        while looked < Duration::from_millis(900) {
+            let pause = case.waits_a_while();
+            assert!(pause <= GAP_MAX, "{pause:?}");
+            looked += pause;
+            case.look(Found::Nothing);
+        }
+
+        case.now += Duration::from_secs(1);
+        case.look(Found::Nothing);
+        case.park(Parked::Settled);
+    }
+
+    #[test]
+    fn jobs_that_others_may_give_back_are_looked_for_again() {
+        let mut case = Case::settled();
+
+        case.wake();
+        case.look(Found::Contended);
+        assert_eq!(case.waits_a_while(), GAP_MIN);
+        case.look(Found::Nothing);
+        case.waits();
+    }
+
+    #[test]
+    fn where_parking_is_forbidden_a_worker_polls() {
+        let mut case = Case::settled();
+
+        case.parking.forbid(true, case.now);
+        case.look(Found::Nothing);
+        case.unparks();
+        case.waits_a_while();
+        case.look(Found::Nothing);
+        case.parking.forbid(false, case.now);
+        case.waits_a_while();
+        case.look(Found::Nothing);
+        case.park(Parked::Settled);
+    }
+
+    #[test]
+    fn another_listener_begins_anew() {
+        let mut case = Case::settled();
+
+        case.parking.end();
+        case.waits();
+        case.parking.looked(&case.topic, Found::Nothing, case.now);
+        case.waits();
+
+        case.parking.begin(case.now);
+        case.look(Found::Nothing);
+        case.park(Parked::Settled);
+    }
+}

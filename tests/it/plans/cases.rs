@@ -1,0 +1,189 @@
+//! What is expected of the plan of each statement that reads jobs.
+
+use super::tables::{
+    FINISHED, LARGE_INPUT, READY_ID, READY_LANES, RESULT, RUNNING, SCHEDULED_DUE, SCHEDULED_ID,
+};
+
+/// What is expected of the plan of a statement.
+pub(super) struct Case {
+    pub(super) statement: &'static str,
+    /// For `execute`, each in turn: a plan that is made anew may differ by them.
+    pub(super) arguments: &'static [&'static str],
+    /// The indexes of the tables of jobs that it uses; all of them and no others.
+    pub(super) indexes: &'static [&'static str],
+    /// Columns that are looked up by an index, and not filtered after that.
+    pub(super) looked_up: &'static [&'static str],
+}
+
+pub(super) const CASES: &[Case] = &[
+    Case {
+        statement: "claim_jobs",
+        arguments: &[
+            "1, 1, 'mail', '{send,print}', 1, null, '{0,0,0,0,0,0,0,0,0,0}'",
+            "1, 1, 'mail', array_fill('send'::text, '{200}'), 10000, 900000,
+             array_fill(500000::bigint, '{10}')",
+        ],
+        indexes: &[READY_LANES],
+        looked_up: &["hashtextextended", "seq"],
+    },
+    Case {
+        statement: "complete_jobs",
+        arguments: &[
+            "1, '{20000001}', '{1}', 24::smallint, '{}', '{}', '{}', '{}'",
+            r"1, array_fill(20000001::bigint, '{1000}'), array_fill(1::bigint, '{1000}'),
+              24::smallint, array_fill(20000001::bigint, '{1000}'),
+              array_fill(1::bigint, '{1000}'),
+              array_fill('\x01'::bytea, '{1000}'), array_fill(24::smallint, '{1000}')",
+        ],
+        indexes: &[RUNNING],
+        looked_up: &["worker", "id"],
+    },
+    Case {
+        statement: "end_jobs",
+        arguments: &[
+            "1, '{20000001,2}', '{1,1}', '{failed,retry}', '{0,1000}', '{oops,oops}',
+             '{24,24}', 'pgq_jobs'",
+            "1, array_fill(20000001::bigint, '{1000}'), array_fill(1::bigint, '{1000}'),
+             array_fill('release'::text, '{1000}'), array_fill(0::bigint, '{1000}'),
+             array_fill('oops'::text, '{1000}'), array_fill(24::smallint, '{1000}'), 'pgq_jobs'",
+        ],
+        indexes: &[RUNNING],
+        looked_up: &["worker", "id"],
+    },
+    Case {
+        statement: "promote_jobs",
+        arguments: &[
+            "100, 'pgq_jobs', null",
+            "10000, 'pgq_jobs', now() - interval '1 second'",
+        ],
+        indexes: &[SCHEDULED_DUE],
+        looked_up: &["run_at"],
+    },
+    Case {
+        statement: "enqueue_ready",
+        arguments: &[
+            r"'{\\x01,\\x02}', 'send', 'mail', 0::smallint, 5::smallint, 7, 'pgq_jobs'",
+            r"array_fill('\x01'::bytea, '{1000}'), 'send', 'mail', 0::smallint, 5::smallint, 7,
+              'pgq_jobs'",
+        ],
+        indexes: &[],
+        looked_up: &[],
+    },
+    Case {
+        statement: "enqueue_scheduled",
+        arguments: &[
+            r"'{\\x01,\\x02}', 'send', 'mail', 0::smallint, 5::smallint, 7, 'pgq_jobs', now(), null",
+            r"array_fill('\x01'::bytea, '{1000}'), 'send', 'mail', 0::smallint, 5::smallint, 7,
+              'pgq_jobs', null, 1000000",
+        ],
+        indexes: &[],
+        looked_up: &[],
+    },
+    Case {
+        statement: "find_job",
+        arguments: &["7"],
+        indexes: &[
+            FINISHED,
+            READY_ID,
+            READY_LANES,
+            RESULT,
+            RUNNING,
+            SCHEDULED_ID,
+        ],
+        // The first lane and the first kind are looked up by nothing.
+        looked_up: &[],
+    },
+    Case {
+        statement: "held_jobs",
+        arguments: &["1", "2"],
+        indexes: &[RUNNING],
+        looked_up: &["worker"],
+    },
+    Case {
+        statement: "rescue_jobs",
+        arguments: &[
+            "'{1}', 3::smallint, 1000000, 336::smallint, 'pgq_jobs'",
+            "'{2,3}', 3::smallint, 1000000, 336::smallint, 'pgq_jobs'",
+        ],
+        indexes: &[RUNNING],
+        looked_up: &["worker"],
+    },
+    Case {
+        statement: "return_jobs",
+        arguments: &["1, 'pgq_jobs'", "2, 'pgq_jobs'"],
+        indexes: &[RUNNING],
+        looked_up: &["worker"],
+    },
+    Case {
+        statement: "unknown_task",
+        arguments: &["'mail', '{send,print}'", "'nobody', '{send}'"],
+        indexes: &[READY_LANES],
+        looked_up: &["hashtextextended"],
+    },
+    Case {
+        statement: "list_finished",
+        arguments: &[
+            "1::smallint, null, null, 9223372036854775807, 50",
+            "1::smallint, 'mail', 'send', 30000500, 1000",
+        ],
+        indexes: &[FINISHED, RESULT],
+        looked_up: &[],
+    },
+    Case {
+        statement: "list_ready",
+        arguments: &[
+            "null, null, 9223372036854775807, 50, 50",
+            "'mail', 'unknown', 500, 50, 1000",
+        ],
+        indexes: &[READY_LANES],
+        looked_up: &[],
+    },
+    Case {
+        statement: "list_scheduled",
+        arguments: &[
+            "null, null, 9223372036854775807, 50, 50",
+            "'mail', 'unknown', 10000500, 50, 1000",
+        ],
+        indexes: &[SCHEDULED_ID],
+        looked_up: &["id"],
+    },
+    Case {
+        statement: "list_running",
+        arguments: &["null, null, 9223372036854775807, 50"],
+        indexes: &[RUNNING],
+        looked_up: &["worker", "id"],
+    },
+    Case {
+        statement: "count_waiting",
+        arguments: &["1000"],
+        indexes: &[READY_LANES],
+        looked_up: &[],
+    },
+    Case {
+        statement: "delete_large_inputs",
+        arguments: &["'{20000001,2}'", "array_fill(2::bigint, '{1000}')"],
+        indexes: &[LARGE_INPUT],
+        looked_up: &["job"],
+    },
+    Case {
+        statement: "read_inputs",
+        arguments: &["1, '{20000001,2}', '{1,1}'"],
+        indexes: &[LARGE_INPUT, RUNNING],
+        looked_up: &[],
+    },
+    Case {
+        statement: "tick",
+        arguments: &[
+            "'nightly', now() - interval '1 day', now(), '\\x01', 'send', 'mail',
+                      0::smallint, 5::smallint, 7, 'pgq_jobs', null",
+        ],
+        indexes: &[],
+        looked_up: &[],
+    },
+    Case {
+        statement: "heartbeat",
+        arguments: &["1, 10000000"],
+        indexes: &[],
+        looked_up: &[],
+    },
+];

@@ -1,0 +1,70 @@
+//! The tables of jobs: what is in them while plans are looked at, and which index each is found by.
+//!
+//! Everything about the schema that the plan tests know is here.
+
+/// The tables that jobs are in.
+pub(super) const JOBS: &[&str] = &[
+    "scheduled",
+    "ready",
+    "running",
+    "finished",
+    "result",
+    "failure",
+    "large_input",
+];
+
+/// Where a claim finds its lanes.
+pub(super) const READY_LANES: &str = "ready_claim_order";
+/// Where one job is found that is ready again.
+pub(super) const READY_ID: &str = "ready_again";
+/// Where what is due is found.
+pub(super) const SCHEDULED_DUE: &str = "scheduled_run_at";
+/// Where one scheduled job is found.
+pub(super) const SCHEDULED_ID: &str = "scheduled_pkey";
+/// Where the jobs of a worker are found, and one of them.
+pub(super) const RUNNING: &str = "running_pkey";
+/// Where finished jobs are found and listed.
+pub(super) const FINISHED: &str = "finished_kind";
+/// Where the result of a job is found.
+pub(super) const RESULT: &str = "result_job";
+/// Where an input is found that is kept apart.
+pub(super) const LARGE_INPUT: &str = "large_input_pkey";
+
+/// Puts that many jobs in each state: most of them in one queue and lane and of one worker, a few
+/// elsewhere.
+pub(super) fn fill(jobs: i64) -> Vec<String> {
+    let columns = "created_at, deliveries, priority, attempt, max_attempts, deaths, queue, task,
+                   input";
+    let job = "statement_timestamp(), 1, case when n % 100 = 0 then 5 else 0 end, 0, 5, 0,
+               case when n % 50 = 0 then 'other' else 'mail' end,
+               case when n % 1000 = 0 then 'unknown' else 'send' end, '\\x01'";
+    let numbers = format!("from generate_series(1, {jobs}) as n");
+    vec![
+        format!("insert into pgq_jobs.ready (id, seq, {columns}) select n, n, {job} {numbers}"),
+        format!(
+            "insert into pgq_jobs.scheduled (id, run_at, {columns})
+             select n + 10000000, now() + (n - 1000) * interval '1 second', {job} {numbers}"
+        ),
+        format!(
+            "insert into pgq_jobs.running (id, worker, claim, claimed_at, {columns})
+             select n + 20000000, case when n % 100 = 0 then 2 else 1 end, n / 100, now(), {job}
+             {numbers}"
+        ),
+        format!(
+            "insert into pgq_jobs.finished (id, worker, finished_at, state, retention, {columns})
+             select n + 30000000, 1, now(), 1, 24, {job} {numbers}"
+        ),
+        // Nothing on the hot path reads it.
+        "insert into pgq_jobs.failure
+             (job, worker, claimed_at, failed_at, attempt, retention, error)
+         select n, 1, now(), now(), 1, 336, 'oops' from generate_series(1, 1000) as n"
+            .to_owned(),
+        "insert into pgq_jobs.worker (id, lease_until, pid, host, queues)
+         select n, now() + interval '1 hour', 1, 'localhost', '{mail}'
+         from generate_series(1, 3) as n"
+            .to_owned(),
+        "insert into pgq_jobs.schedule (name, task, expression, last_tick)
+         values ('nightly', 'send', '0 3 * * *', now())"
+            .to_owned(),
+    ]
+}
