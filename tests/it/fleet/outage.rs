@@ -36,10 +36,11 @@ const CUTS: usize = 8;
 const CUT: &str = "select count(pg_terminate_backend(pid)) from pg_stat_activity
                    where datname = current_database() and application_name = 'pgq'";
 
-/// The workers' connections for wake-ups.
-const LISTENING: &str = "select count(*) from pg_stat_activity
-                         where datname = current_database() and application_name = 'pgq'
-                           and query ~* '^listen|wake-up'";
+/// The locks of workers that wait for wake-ups, on the connections that listen.
+const LISTENING: &str = "select count(*) from pg_locks
+                         where locktype = 'advisory' and mode = 'ShareLock' and granted
+                           and database = (select oid from pg_database
+                                           where datname = current_database())";
 
 /// Enqueues without a pause until it is told to stop, whatever happens to the server. Returns the
 /// jobs that the server has confirmed.
