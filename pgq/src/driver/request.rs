@@ -125,7 +125,7 @@ pub struct ClaimedJob {
     /// The number of the claim that took it.
     pub claim: i64,
     /// The name of its task.
-    pub task: String,
+    pub task: Arc<str>,
     /// The queue it waited in.
     pub queue: Arc<str>,
     /// 0 to 9.

@@ -97,7 +97,7 @@ impl Record {
         ClaimedJob {
             id: self.id,
             claim: claim.number,
-            task: self.task.clone(),
+            task: Arc::from(self.task.as_str()),
             queue: Arc::clone(&claim.queue),
             priority: self.priority,
             attempt: self.attempt,

@@ -68,9 +68,10 @@ impl PostgresDriver {
         if jobs.is_empty() && first_visible.iter().flatten().any(|seq| *seq <= horizon) {
             return Ok(Claimed::Contended);
         }
+        let mut reader = row::ClaimedJobs::of(claim);
         let mut jobs: Vec<_> = jobs
             .iter()
-            .map(|job| row::claimed_job(job, claim))
+            .map(|job| reader.read(job))
             .collect::<sqlx::Result<_>>()
             .map_err(error)?;
         jobs.sort_unstable_by_key(|(seq, job)| (Reverse(job.priority), *seq));

@@ -44,19 +44,42 @@ pub(super) fn claim_head(row: &PgRow) -> sqlx::Result<(bool, [Option<i64>; LANES
     Ok((row.try_get(0)?, seqs))
 }
 
-/// Any other row of `claim_jobs`, by position: the job, and where it stood among the ready ones.
-pub(super) fn claimed_job(row: &PgRow, claim: &Claim) -> sqlx::Result<(i64, ClaimedJob)> {
-    let job = ClaimedJob {
-        id: JobId::from_i64(row.try_get(3)?),
-        claim: claim.number,
-        task: row.try_get(4)?,
-        queue: Arc::clone(&claim.queue),
-        priority: row.try_get(5)?,
-        attempt: row.try_get(6)?,
-        max_attempts: row.try_get(7)?,
-        deliveries: row.try_get(8)?,
-        fingerprint: row.try_get(9)?,
-        input: claimed_input(row.try_get(10)?),
-    };
-    Ok((row.try_get(2)?, job))
+/// Reads the other rows of `claim_jobs`, by position.
+///
+/// Types are not compared with those of the columns, which the statement has fixed: for a claim of
+/// a thousand jobs that costs as much as to read the values.
+pub(super) struct ClaimedJobs<'a> {
+    claim: &'a Claim,
+    /// The task of the job before, which most have in common.
+    task: Option<Arc<str>>,
+}
+
+impl<'a> ClaimedJobs<'a> {
+    pub(super) fn of(claim: &'a Claim) -> Self {
+        Self { claim, task: None }
+    }
+
+    /// A job, and where it stood among the ready ones.
+    pub(super) fn read(&mut self, row: &PgRow) -> sqlx::Result<(i64, ClaimedJob)> {
+        let job = ClaimedJob {
+            id: JobId::from_i64(row.try_get_unchecked(3)?),
+            claim: self.claim.number,
+            task: self.task(row.try_get_unchecked(4)?),
+            queue: Arc::clone(&self.claim.queue),
+            priority: row.try_get_unchecked(5)?,
+            attempt: row.try_get_unchecked(6)?,
+            max_attempts: row.try_get_unchecked(7)?,
+            deliveries: row.try_get_unchecked(8)?,
+            fingerprint: row.try_get_unchecked(9)?,
+            input: claimed_input(row.try_get_unchecked(10)?),
+        };
+        Ok((row.try_get_unchecked(2)?, job))
+    }
+
+    fn task(&mut self, name: &str) -> Arc<str> {
+        match &self.task {
+            Some(task) if **task == *name => Arc::clone(task),
+            _ => Arc::clone(self.task.insert(Arc::from(name))),
+        }
+    }
 }

@@ -20,7 +20,7 @@ pub struct Context {
 #[derive(Debug)]
 pub(crate) struct Attempt {
     pub(crate) job: JobId,
-    pub(crate) task: String,
+    pub(crate) task: Arc<str>,
     pub(crate) queue: Arc<str>,
     pub(crate) number: i16,
     pub(crate) max: i16,
@@ -52,7 +52,7 @@ impl Context {
     pub fn for_test() -> Self {
         let attempt = Attempt {
             job: JobId::from_i64(0),
-            task: "test".to_owned(),
+            task: Arc::from("test"),
             queue: Arc::from(crate::queue::DEFAULT_QUEUE),
             number: 1,
             max: 1,

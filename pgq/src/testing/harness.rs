@@ -177,7 +177,7 @@ impl Harness {
         let task = self.runnable(&job.task)?;
         let attempt = Attempt {
             job: job.id,
-            task: job.task.clone(),
+            task: Arc::clone(&job.task),
             queue: Arc::clone(&job.queue),
             number: job.attempt,
             max: job.max_attempts,

@@ -158,7 +158,7 @@ impl Run {
         };
         Self {
             job: job.id,
-            task: job.task.clone(),
+            task: job.task.to_string(),
             attempt: job.attempt,
             outcome,
         }

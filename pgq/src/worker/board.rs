@@ -1,9 +1,11 @@
 //! Who runs, who waits, and what the worker holds: the bookkeeping of one worker, without I/O.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 use std::time::Instant;
 
+use rustc_hash::FxHashMap;
 use tokio::task::AbortHandle;
 
 use super::config::WorkerConfig;
@@ -19,7 +21,7 @@ pub(crate) struct Board {
     lines: Vec<Line>,
     /// The line to look at first, so that no queue is always the last.
     turn: usize,
-    held: HashMap<JobId, Held>,
+    held: FxHashMap<JobId, Held>,
     memory: Memory,
 }
 
@@ -87,7 +89,7 @@ impl Board {
             running: 0,
             lines: lines.collect(),
             turn: 0,
-            held: HashMap::new(),
+            held: FxHashMap::default(),
             memory: Memory::new(config.input_memory),
         }
     }
@@ -141,13 +143,14 @@ impl Board {
     /// Takes claimed jobs in.
     pub(crate) fn put(&mut self, queue: &str, jobs: Vec<ClaimedJob>, now: Instant) {
         for job in &jobs {
-            // The storage may have lost an earlier claim of the job in a crash.
-            self.drop_lost(job.id);
             let held = Held {
                 claim: job.claim,
                 stage: Stage::Waiting,
             };
-            self.held.insert(job.id, held);
+            if let Some(lost) = self.held.insert(job.id, held) {
+                // The storage has lost an earlier claim of the job in a crash.
+                self.end_lost(job.id, &lost.stage);
+            }
         }
         if let Some(line) = self.line(queue) {
             jobs.into_iter().for_each(|job| line.put(job, now));
@@ -230,8 +233,10 @@ impl Board {
     /// The storage has taken the end of these jobs.
     pub(crate) fn forget(&mut self, jobs: impl IntoIterator<Item = (JobId, i64)>) {
         for (job, claim) in jobs {
-            if self.held(job, claim).is_some() {
-                self.held.remove(&job);
+            if let Entry::Occupied(held) = self.held.entry(job)
+                && held.get().claim == claim
+            {
+                held.remove();
             }
         }
     }
@@ -253,7 +258,7 @@ impl Board {
     }
 
     /// Everything that is held, with its claim.
-    pub(crate) fn claims(&self) -> HashMap<JobId, i64> {
+    pub(crate) fn claims(&self) -> FxHashMap<JobId, i64> {
         self.held
             .iter()
             .map(|(job, held)| (*job, held.claim))
@@ -267,19 +272,28 @@ impl Board {
     /// Drops a job that the storage says this worker does not hold, unless its end is on its way:
     /// one that waits does not start, one that runs is aborted. Returns whether it was dropped.
     pub(crate) fn drop_lost(&mut self, job: JobId) -> bool {
-        let Some(held) = self.held.get(&job) else {
+        let Entry::Occupied(held) = self.held.entry(job) else {
             return false;
         };
-        match &held.stage {
+        if let Stage::Running(None) | Stage::Ending = held.get().stage {
+            return false;
+        }
+        let lost = held.remove();
+        self.end_lost(job, &lost.stage);
+        true
+    }
+
+    /// Sees to it that a job does not start, or does not run on.
+    fn end_lost(&mut self, job: JobId, stage: &Stage) {
+        match stage {
             Stage::Waiting => {
                 for line in &mut self.lines {
                     line.waiting.retain(|waiting| waiting.job.id != job);
                 }
             }
             Stage::Running(Some(handle)) => handle.abort(),
-            Stage::Running(None) | Stage::Ending => return false,
+            Stage::Running(None) | Stage::Ending => {}
         }
-        self.held.remove(&job).is_some()
     }
 
     /// Aborts every running attempt.
@@ -365,7 +379,7 @@ mod tests {
         ClaimedJob {
             id: JobId::from_i64(7),
             claim,
-            task: "tested".to_owned(),
+            task: Arc::from("tested"),
             queue: Arc::from("default"),
             priority: 0,
             attempt: 1,
@@ -465,7 +479,7 @@ mod tests {
         board.ending(first.id, first.claim);
         board.forget([(first.id, first.claim)]);
 
-        assert_eq!(board.claims(), HashMap::from([(second.id, 2)]));
+        assert_eq!(board.claims(), [(second.id, 2)].into_iter().collect());
         board.forget([(second.id, second.claim)]);
         assert!(board.holds_nothing());
     }

@@ -211,7 +211,7 @@ mod tests {
         ClaimedJob {
             id: JobId::from_i64(11),
             claim: 13,
-            task: Tested::NAME.to_owned(),
+            task: Arc::from(Tested::NAME),
             queue: Arc::from("default"),
             priority: 0,
             attempt: 2,

@@ -26,7 +26,7 @@ pub(crate) fn start_jobs(hub: &Arc<Hub>) {
             queue: Arc::clone(&job.queue),
             bytes: job.input.missing(),
         };
-        let attempt = hub.attempts.spawn(run_job(slot, job));
+        let attempt = hub.attempts.spawn(Box::pin(run_job(slot, job)));
         hub.board().started(id, claim, attempt.abort_handle());
     }
 }
@@ -78,7 +78,7 @@ async fn attempt(hub: &Hub, task: &TaskDescriptor, mut job: ClaimedJob) -> Optio
     let context = Context::new(
         Attempt {
             job: job.id,
-            task: job.task.clone(),
+            task: Arc::clone(&job.task),
             queue: Arc::clone(&job.queue),
             number: job.attempt,
             max: job.max_attempts,
