@@ -44,35 +44,53 @@ pub(crate) struct Load {
 impl Load {
     /// Does the work, and returns how long that took, without the time to connect.
     pub(crate) async fn run(self, database: &Database) -> anyhow::Result<Duration> {
+        let mut clients = Clients::connect(database, self.clients).await?;
+        clients.share(self.step, 0..self.rows, self.batch).await
+    }
+}
+
+/// Clients that stay connected from one piece of work to the next.
+#[derive(Debug)]
+pub(crate) struct Clients {
+    connections: Vec<PgConnection>,
+}
+
+impl Clients {
+    pub(crate) async fn connect(database: &Database, count: usize) -> anyhow::Result<Self> {
         let mut connections = Vec::new();
-        for _ in 0..self.clients {
+        for _ in 0..count {
             connections.push(database.connect().await?);
         }
-        let next = Arc::new(AtomicI64::new(0));
-        let mut clients = JoinSet::new();
-        let started = Instant::now();
-        for connection in connections {
-            clients.spawn(self.client(connection, Arc::clone(&next)));
-        }
-        while let Some(client) = clients.join_next().await {
-            client??;
-        }
-        Ok(started.elapsed())
+        Ok(Self { connections })
     }
 
-    async fn client(
-        self,
-        mut connection: PgConnection,
-        next: Arc<AtomicI64>,
-    ) -> anyhow::Result<()> {
-        loop {
-            let first = next.fetch_add(self.batch, Ordering::Relaxed);
-            if first >= self.rows {
-                return Ok(());
-            }
-            let rows = first..self.rows.min(first + self.batch);
-            self.step.run(&mut connection, rows).await?;
+    /// Shares the rows in batches, and returns how long they took.
+    pub(crate) async fn share(
+        &mut self,
+        step: Step,
+        rows: Range<i64>,
+        batch: i64,
+    ) -> anyhow::Result<Duration> {
+        let next = Arc::new(AtomicI64::new(rows.start));
+        let mut clients = JoinSet::new();
+        let started = Instant::now();
+        for mut connection in self.connections.drain(..) {
+            let next = Arc::clone(&next);
+            clients.spawn(async move {
+                loop {
+                    let first = next.fetch_add(batch, Ordering::Relaxed);
+                    if first >= rows.end {
+                        return anyhow::Ok(connection);
+                    }
+                    let part = first..rows.end.min(first + batch);
+                    step.run(&mut connection, part).await?;
+                }
+            });
         }
+        while let Some(client) = clients.join_next().await {
+            self.connections.push(client??);
+        }
+        Ok(started.elapsed())
     }
 }
 

@@ -2,13 +2,14 @@
 //! slow down.
 
 use std::fmt;
+use std::time::Duration;
 
 use anyhow::ensure;
 
 use super::drain::drain;
 use crate::Bench;
 use crate::check::Expected;
-use crate::clients::{Load, Step};
+use crate::clients::{Clients, Step};
 use crate::process::{LOOK_EVERY, Worker};
 use crate::report::{Bar, Figure};
 use crate::schema;
@@ -17,6 +18,9 @@ use crate::statistics::{Pairs, per_second};
 use crate::task::hold;
 
 const JOBS: i64 = 20_000;
+
+/// How many are enqueued in one way before it is the other's turn.
+const TURN: i64 = 2000;
 
 /// The least part of the rate without wake-up.
 const BAR: Bar = Bar::RatioAtLeast(0.95);
@@ -41,8 +45,7 @@ pub(super) async fn run(bench: &Bench) -> anyhow::Result<Vec<Figure>> {
         [Workers::None, Workers::Idle, Workers::Busy].map(|workers| (workers, Pairs::default()));
     for round in 0..bench.options.rounds {
         for (workers, pairs) in &mut all {
-            let figure = measure(bench, *workers, Step::Enqueue).await?;
-            let baseline = measure(bench, *workers, Step::InsertWithoutWakeUp).await?;
+            let (figure, baseline) = measure(bench, *workers).await?;
             eprintln!(
                 "round {round}, {workers}: {figure:.0} jobs/s, without wake-up {baseline:.0} rows/s"
             );
@@ -59,35 +62,55 @@ pub(super) async fn run(bench: &Bench) -> anyhow::Result<Vec<Figure>> {
     Ok(all.iter().map(figure).collect())
 }
 
-async fn measure(bench: &Bench, workers: Workers, step: Step) -> anyhow::Result<f64> {
+/// Enqueues as many jobs in either way, by turns, on the same connections and beside the same worker:
+/// the two differ by less than what a busy machine does from one second to the next.
+async fn measure(bench: &Bench, workers: Workers) -> anyhow::Result<(f64, f64)> {
     let database = bench.server.database().await?;
     let worker = workers.start(&database).await?;
+    let mut clients = Clients::connect(&database, bench.options.clients).await?;
     let rows = bench.options.jobs(JOBS);
-    let load = Load {
-        step,
-        rows,
-        batch: 1,
-        clients: bench.options.clients,
-    };
-    let took = load.run(&database).await?;
-    let mut jobs = rows;
+    let (mut with, mut without) = (Duration::ZERO, Duration::ZERO);
+    for (turn, first) in (0..rows).step_by(usize::try_from(TURN)?).enumerate() {
+        let rows = first..rows.min(first + TURN);
+        let mut order = [
+            (Step::Enqueue, &mut with),
+            (Step::InsertWithoutWakeUp, &mut without),
+        ];
+        if turn % 2 == 1 {
+            order.reverse();
+        }
+        for (step, took) in order {
+            *took += clients.share(step, rows.clone(), 1).await?;
+            if workers == Workers::Idle {
+                // What it has not run yet is not for the next turn to pay.
+                finished(&database).await?;
+            }
+        }
+    }
+    let mut jobs = 2 * rows;
     match worker {
         None => {
-            drain(bench, &database, rows).await?;
+            drain(bench, &database, jobs).await?;
         }
         Some(mut worker) => {
             if workers == Workers::Busy {
                 worker.open_gate()?;
                 jobs += i64::try_from(SLOTS)?;
             }
-            while schema::unfinished(database.pool()).await? > 0 {
-                tokio::time::sleep(LOOK_EVERY).await;
-            }
+            finished(&database).await?;
         }
     }
     Expected::at_once(jobs).check(database.pool()).await?;
     bench.server.drop(database).await?;
-    Ok(per_second(rows, took))
+    Ok((per_second(rows, with), per_second(rows, without)))
+}
+
+/// Waits until every job has finished.
+async fn finished(database: &Database) -> anyhow::Result<()> {
+    while schema::unfinished(database.pool()).await? > 0 {
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+    Ok(())
 }
 
 impl Workers {

@@ -24,15 +24,11 @@ impl PostgresDriver {
             self.tick_cursors(&mut session).await?;
         }
         let mut claimed = self.claim_above(&mut session, claim).await?;
-        let found_none = match &claimed {
-            Claimed::Jobs(jobs) => jobs.is_empty(),
-            Claimed::Contended => true,
-            Claimed::LeaseLost => false,
-        };
-        if found_none {
+        if found_none(&claimed) {
             self.tick_cursors(&mut session).await?;
             claimed = self.claim_above(&mut session, claim).await?;
         }
+        self.cursors().found(!found_none(&claimed));
         session.keep();
         Ok(claimed)
     }
@@ -103,5 +99,13 @@ impl PostgresDriver {
     /// The cursors; only touched while the session of the claims is lent.
     fn cursors(&self) -> MutexGuard<'_, Cursors> {
         self.cursors.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn found_none(claimed: &Claimed) -> bool {
+    match claimed {
+        Claimed::Jobs(jobs) => jobs.is_empty(),
+        Claimed::Contended => true,
+        Claimed::LeaseLost => false,
     }
 }

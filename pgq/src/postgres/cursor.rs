@@ -27,7 +27,7 @@ use crate::driver::{Claim, WorkerId};
 /// How many priorities there are, and so lanes of a queue.
 pub(super) const LANES: usize = 10;
 
-/// How long after a tick the next claim makes another one, although it may find enough.
+/// How long after a tick the next of several claims that find enough makes another one.
 const TICK_INTERVAL: Duration = Duration::from_millis(100);
 
 /// How often the cursors go back to 0, whatever is known: then a mistake costs a delay, not a job.
@@ -43,6 +43,8 @@ pub(super) struct Cursors {
     /// The base of each transaction that was open at the last tick.
     open: HashMap<String, i64>,
     ticked: Option<Instant>,
+    /// Whether the last claim found jobs, and so made no tick.
+    fed: bool,
     swept: Instant,
 }
 
@@ -60,6 +62,7 @@ impl Cursors {
             reading: 0,
             open: HashMap::new(),
             ticked: None,
+            fed: false,
             swept: now,
         }
     }
@@ -99,9 +102,16 @@ impl Cursors {
             .insert(Arc::clone(&claim.queue), Queue { tasks, lanes });
     }
 
+    /// Whether a claim must begin with a tick. One that follows an empty claim need not: that one made
+    /// a tick, and a worker that was woken for a job should not wait for another.
     pub(super) fn tick_is_due(&self, now: Instant) -> bool {
-        self.ticked
-            .is_none_or(|then| now.saturating_duration_since(then) >= TICK_INTERVAL)
+        let recent = |then| now.saturating_duration_since(then) < TICK_INTERVAL;
+        self.fed && !self.ticked.is_some_and(recent)
+    }
+
+    /// Takes note of whether a claim found jobs.
+    pub(super) fn found(&mut self, some: bool) {
+        self.fed = some;
     }
 
     /// Takes a tick in: the sequence was read first, then the open transactions.
