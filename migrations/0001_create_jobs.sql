@@ -206,10 +206,13 @@ from (
 -- only if a worker waits for it. A topic is a queue, or the delayed jobs. `worker/parking.rs` has the
 -- other half of the protocol; the crate `models` checks both.
 --
--- Whoever waits for wake-ups holds this advisory lock, shared, in the session that listens.
-create function pgq_jobs.parked_lock(channel text, topic text) returns bigint
+-- Whoever waits for wake-ups holds these advisory locks, shared, in the session that listens: one
+-- for each place, from 0 to 7. An enqueuer tests the one of its own place, so that many of them
+-- seldom meet at the same lock, where they would wait for each other, and take each other for
+-- somebody who waits.
+create function pgq_jobs.parked_lock(channel text, topic text, place int) returns bigint
     language sql immutable parallel safe
-    return hashtextextended(channel || ' ' || topic, 7366513);
+    return hashtextextended(channel || ' ' || topic, 7366513 + place);
 
 -- Wakes those who wait for the topic once this transaction commits; returns whether there may be
 -- any. Run it in each statement that adds jobs: the statement, or one before it in the transaction,
@@ -223,8 +226,10 @@ create function pgq_jobs.wake(channel text, topic text) returns boolean
     language sql volatile parallel restricted
     return case
         when case
-                when pg_try_advisory_lock(pgq_jobs.parked_lock(channel, topic))
-                    then pg_advisory_unlock(pgq_jobs.parked_lock(channel, topic))
+                when pg_try_advisory_lock(
+                        pgq_jobs.parked_lock(channel, topic, pg_backend_pid() % 8))
+                    then pg_advisory_unlock(
+                        pgq_jobs.parked_lock(channel, topic, pg_backend_pid() % 8))
                 else false
             end
             then false

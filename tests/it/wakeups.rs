@@ -1,5 +1,6 @@
 //! Who is notified by the PostgreSQL storage, and who is not.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use pgq::postgres::{DEFAULT_SCHEMA, PostgresDriver, Schema};
 use pgq_tests::PATIENCE;
 use pgq_tests::database::TestDatabase;
 use sqlx::postgres::PgListener;
+use sqlx::{ConnectOptions as _, PgConnection};
 
 const QUEUE: &str = "mail";
 
@@ -86,6 +88,41 @@ async fn an_enqueue_notifies_only_while_somebody_is_parked() -> anyhow::Result<(
     driver.enqueue(one(Start::Now)).await?;
     assert_eq!(witness.heard(&database).await?, [""; 0]);
     Ok(())
+}
+
+#[tokio::test]
+async fn an_enqueuer_of_any_place_sees_who_is_parked() -> anyhow::Result<()> {
+    const PLACES: usize = 8;
+    let database = TestDatabase::migrated().await?;
+    let driver = PostgresDriver::new(database.pool().clone());
+    let mut enqueuers = HashMap::new();
+    // A place belongs to the number of a process, which the server chooses.
+    while enqueuers.len() < PLACES {
+        let mut connection = database.pool().connect_options().connect().await?;
+        let place: i32 = sqlx::query_scalar("select pg_backend_pid() % 8")
+            .fetch_one(&mut connection)
+            .await?;
+        enqueuers.entry(place).or_insert(connection);
+    }
+
+    let mut listener = parked(&driver, &topic()).await?;
+    for (place, enqueuer) in &mut enqueuers {
+        assert!(wakes(enqueuer).await?, "{place}");
+    }
+
+    listener.unpark(&topic()).await?;
+    for (place, enqueuer) in &mut enqueuers {
+        assert!(!wakes(enqueuer).await?, "{place}");
+    }
+    Ok(())
+}
+
+/// Whether an enqueuer finds that somebody is parked on the topic.
+async fn wakes(enqueuer: &mut PgConnection) -> sqlx::Result<bool> {
+    sqlx::query_scalar("select pgq_jobs.wake($1, 'ready mail')")
+        .bind(DEFAULT_SCHEMA)
+        .fetch_one(enqueuer)
+        .await
 }
 
 #[tokio::test]
@@ -167,10 +204,13 @@ async fn a_lock_that_was_left_behind_fails_no_enqueue() -> anyhow::Result<()> {
     let driver = PostgresDriver::new(database.pool().clone());
     let mut witness = Witness::new(&database, DEFAULT_SCHEMA).await?;
     let mut session = database.pool().acquire().await?;
-    sqlx::query("select pg_advisory_lock(pgq_jobs.parked_lock($1, 'ready mail'))")
-        .bind(DEFAULT_SCHEMA)
-        .execute(&mut *session)
-        .await?;
+    sqlx::query(
+        "select pg_advisory_lock(pgq_jobs.parked_lock($1, 'ready mail', place))
+         from generate_series(0, 7) as place",
+    )
+    .bind(DEFAULT_SCHEMA)
+    .execute(&mut *session)
+    .await?;
 
     driver.enqueue(one(Start::Now)).await?;
 
@@ -188,7 +228,8 @@ async fn a_session_that_ends_is_parked_no_more() -> anyhow::Result<()> {
     let mut listener = parked(&driver, &topic()).await?;
 
     sqlx::query(
-        "select pg_terminate_backend(pid, 10000) from pg_locks
+        "select pg_terminate_backend(pid, 10000)
+         from (select distinct pid, locktype, mode, database from pg_locks) as held
          where locktype = 'advisory' and mode = 'ShareLock' and pid <> pg_backend_pid()
            and database = (select oid from pg_database where datname = current_database())",
     )

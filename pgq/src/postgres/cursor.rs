@@ -255,6 +255,20 @@ mod tests {
         case.now += SWEEP_INTERVAL;
 
         assert_eq!(case.cursor(), 0);
+    }
+
+    #[test]
+    fn claims_that_find_enough_make_a_tick_now_and_then() {
+        let mut case = Case::new();
+        case.cursors.tick(10, HashSet::new(), case.now);
+
+        case.cursors.found(true);
+        assert!(!case.cursors.tick_is_due(case.now));
+        case.now += TICK_INTERVAL;
         assert!(case.cursors.tick_is_due(case.now));
+
+        // It made one itself.
+        case.cursors.found(false);
+        assert!(!case.cursors.tick_is_due(case.now));
     }
 }

@@ -60,7 +60,7 @@ async fn parked(pool: &PgPool) -> anyhow::Result<i64> {
     let sql = "select count(*) from pg_locks
                where locktype = 'advisory' and mode = 'ShareLock' and granted
                  and (classid::bigint << 32 | objid::bigint)
-                     = pgq_jobs.parked_lock('pgq_jobs', 'ready default')
+                     = pgq_jobs.parked_lock('pgq_jobs', 'ready default', 7)
                  and database = (select oid from pg_database where datname = current_database())";
     Ok(sqlx::query_scalar(sql).fetch_one(pool).await?)
 }
@@ -139,7 +139,8 @@ async fn a_worker_whose_listening_session_was_cut_is_woken_again() -> anyhow::Re
     for _ in 0..5 {
         until_parked(pool, 1).await?;
         sqlx::query(
-            "select pg_terminate_backend(pid, 10000) from pg_locks
+            "select pg_terminate_backend(pid, 10000)
+             from (select distinct pid, locktype, mode, database from pg_locks) as held
              where locktype = 'advisory' and mode = 'ShareLock' and pid <> pg_backend_pid()
                and database = (select oid from pg_database where datname = current_database())",
         )
@@ -204,7 +205,7 @@ async fn a_worker_that_cannot_park_polls() -> anyhow::Result<()> {
     // As a session would do that was cut off at the wrong moment.
     let mut session = pool.acquire().await?;
     sqlx::query(
-        "select pg_advisory_lock(pgq_jobs.parked_lock('pgq_jobs', topic))
+        "select pg_advisory_lock(pgq_jobs.parked_lock('pgq_jobs', topic, 7))
          from unnest(array['ready default', 'scheduled']) as topic",
     )
     .execute(&mut *session)

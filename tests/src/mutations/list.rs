@@ -205,7 +205,7 @@ pub const MUTATIONS: &[Mutation] = &[
     Mutation {
         name: "nothing is looked for a second time before a claim is empty",
         file: "pgq/src/postgres/claim.rs",
-        find: "if found_none {",
+        find: "if found_none(&claimed) {",
         replace: "if false {",
         tests: STEPS,
     },
@@ -244,8 +244,8 @@ pub const MUTATIONS: &[Mutation] = &[
     Mutation {
         name: "schemas share their locks",
         file: "migrations/0001_create_jobs.sql",
-        find: "return hashtextextended(channel || ' ' || topic, 7366513)",
-        replace: "return hashtextextended(topic, 7366513)",
+        find: "return hashtextextended(channel || ' ' || topic, 7366513 + place)",
+        replace: "return hashtextextended(topic, 7366513 + place)",
         tests: &["wakeups::schemas_of_one_database_do_not_wake_each_other"],
     },
     Mutation {
@@ -302,6 +302,20 @@ pub const MUTATIONS: &[Mutation] = &[
         find: "if jobs.is_empty() && first_visible",
         replace: "if false && first_visible",
         tests: &["wakeups::a_claim_says_if_others_may_give_jobs_back"],
+    },
+    Mutation {
+        name: "a worker parks in front of some enqueuers only",
+        file: "pgq/src/postgres/sql/park.sql",
+        find: "generate_series(0, 7)",
+        replace: "generate_series(0, 6)",
+        tests: &["wakeups::an_enqueuer_of_any_place_sees_who_is_parked"],
+    },
+    Mutation {
+        name: "a worker goes on waiting in front of some enqueuers",
+        file: "pgq/src/postgres/sql/unpark.sql",
+        find: "generate_series(0, 7)",
+        replace: "generate_series(0, 6)",
+        tests: &["wakeups::an_enqueuer_of_any_place_sees_who_is_parked"],
     },
     // Order, and schedules.
     Mutation {
