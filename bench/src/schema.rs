@@ -103,6 +103,17 @@ pub(crate) async fn unfinished(pool: &PgPool) -> sqlx::Result<i64> {
     .await
 }
 
+/// Whether no job is waiting or running.
+pub(crate) async fn is_drained(pool: &PgPool) -> sqlx::Result<bool> {
+    sqlx::query_scalar(
+        "select not exists (select from pgq_jobs.running)
+            and not exists (select from pgq_jobs.scheduled)
+            and not exists (select from pgq_jobs.ready)",
+    )
+    .fetch_one(pool)
+    .await
+}
+
 /// How many jobs are held by workers.
 pub(crate) async fn running(pool: &PgPool) -> sqlx::Result<i64> {
     sqlx::query_scalar("select count(*) from pgq_jobs.running")

@@ -2,14 +2,11 @@
 
 mod holder;
 
-use std::fmt;
-use std::time::{Duration, Instant};
-
 use pgq::postgres::PostgresDriver;
+use std::fmt;
 
 use self::holder::{HOLDERS, Held, Holder};
-use super::drain::drain;
-use super::mixed::run_until_begun;
+use super::drain::drained;
 use crate::Bench;
 use crate::check::Expected;
 use crate::clients::{BATCH, Load, Step};
@@ -83,7 +80,7 @@ async fn measure(bench: &Bench, jobs: Jobs, holder: Option<Holder>) -> anyhow::R
     };
     let count = bench.options.jobs(JOBS);
     jobs.enqueue(&database, count).await?;
-    let took = jobs.run(bench, &database, count).await?;
+    let took = drained(bench, &database, jobs.attempts(count)).await?;
     if let Some(held) = held {
         held.end(bench, &database).await?;
     }
@@ -115,14 +112,11 @@ impl Jobs {
         Ok(())
     }
 
-    async fn run(self, bench: &Bench, database: &Database, count: i64) -> anyhow::Result<Duration> {
+    /// How often a worker begins these jobs.
+    fn attempts(self, jobs: i64) -> i64 {
         match self {
-            Self::Ready | Self::Delayed => drain(bench, database, count).await,
-            Self::Retried => {
-                let started = Instant::now();
-                run_until_begun(bench, database, 2 * count).await?;
-                Ok(started.elapsed())
-            }
+            Self::Ready | Self::Delayed => jobs,
+            Self::Retried => 2 * jobs,
         }
     }
 
