@@ -43,6 +43,8 @@ pub(crate) struct Claimer {
     /// For [`Mode::Once`].
     horizon: Option<i64>,
     failures: u32,
+    /// How many jobs it has claimed.
+    taken: usize,
 }
 
 impl Claimer {
@@ -54,6 +56,7 @@ impl Claimer {
             unknown: UnknownTasks::default(),
             horizon,
             failures: 0,
+            taken: 0,
         }
     }
 
@@ -137,11 +140,12 @@ impl Claimer {
 
     /// Only an empty claim says that its queue has no more: one that found a few may have missed
     /// a row that became visible late.
-    fn take_in(&self, queue: &Arc<str>, jobs: Vec<ClaimedJob>) {
+    fn take_in(&mut self, queue: &Arc<str>, jobs: Vec<ClaimedJob>) {
         let found = match jobs.is_empty() {
             true => Found::Nothing,
             false => Found::Jobs,
         };
+        self.taken += jobs.len();
         let mut board = self.hub.board();
         if found == Found::Jobs {
             board.mark_hungry(queue);
@@ -230,27 +234,36 @@ impl Claimer {
         self.hub.board().mark_all_hungry();
     }
 
-    /// Whether a worker that ends by itself has reached its end. Everything it held has ended;
-    /// what that made due is promoted and would be claimed in the next round.
+    /// Whether a worker that ends by itself has reached its end. Everything it held has ended, as the
+    /// storage says as well; what that made due is promoted and would be claimed in the next round.
     async fn is_idle(&mut self) -> bool {
-        if !self.hub.board().holds_nothing() {
+        let mode = self.hub.setup.config.mode;
+        if mode == Mode::Forever || !self.holds_nothing().await {
             return false;
         }
-        match self.hub.setup.config.mode {
-            Mode::Forever => false,
-            Mode::Once => self.claims_nothing().await,
-            Mode::UntilIdle => {
-                let promoted = promote_due(&*self.hub.setup.driver).await;
-                matches!(promoted, Ok(0)) && self.claims_nothing().await
+        if mode == Mode::UntilIdle {
+            let promoted = promote_due(&*self.hub.setup.driver).await;
+            if !matches!(promoted, Ok(0)) {
+                return false;
             }
         }
+        self.claims_nothing().await
+    }
+
+    /// Whether the worker holds nothing, and the storage nothing in its name. What it holds unawares
+    /// is given back.
+    async fn holds_nothing(&mut self) -> bool {
+        self.hub.board().holds_nothing()
+            && self.reconcile().await
+            && self.hub.board().holds_nothing()
     }
 
     /// Claims once more from each queue; what it gets runs.
     async fn claims_nothing(&mut self) -> bool {
+        let taken = self.taken;
         self.hub.board().mark_all_hungry();
         let claimed = self.claim_all(&CancellationToken::new()).await;
-        claimed.is_ok() && self.failures == 0 && self.hub.board().holds_nothing()
+        claimed.is_ok() && self.failures == 0 && self.taken == taken
     }
 }
 

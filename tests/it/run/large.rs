@@ -333,20 +333,24 @@ async fn an_input_that_cannot_be_read_costs_an_attempt() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The server processes that wait for the lock on the large inputs.
-async fn readers(pool: &PgPool) -> anyhow::Result<Vec<i32>> {
+/// The server processes that wait for the lock of a table.
+async fn waiting_for(pool: &PgPool, table: &str) -> anyhow::Result<Vec<i32>> {
     let waiting = "select pid from pg_locks
-                   where relation = 'pgq_jobs.large_input'::regclass and not granted
+                   where relation = ('pgq_jobs.' || $1)::regclass and not granted
                      and database = (select oid from pg_database where datname = current_database())";
-    Ok(sqlx::query_scalar(waiting).fetch_all(pool).await?)
+    Ok(sqlx::query_scalar(waiting)
+        .bind(table)
+        .fetch_all(pool)
+        .await?)
 }
 
-async fn until_read(pool: &PgPool) -> anyhow::Result<i32> {
-    eventually("an input is being read", async || {
-        Ok(!readers(pool).await?.is_empty())
+/// Waits until a server process waits for the lock of a table.
+async fn until_wanted(pool: &PgPool, table: &str) -> anyhow::Result<i32> {
+    eventually("somebody waits for the table", async || {
+        Ok(!waiting_for(pool, table).await?.is_empty())
     })
     .await?;
-    Ok(readers(pool).await?[0])
+    Ok(waiting_for(pool, table).await?[0])
 }
 
 #[tokio::test]
@@ -360,13 +364,14 @@ async fn an_input_is_read_again_when_the_connection_is_lost() -> anyhow::Result<
         .await?;
     let running = tokio::spawn(drain(worker::<weigh>(&database)));
 
-    let first = until_read(pool).await?;
+    let first = until_wanted(pool, "large_input").await?;
     sqlx::query("select pg_terminate_backend($1)")
         .bind(first)
         .execute(pool)
         .await?;
     eventually("it is read again", async || {
-        Ok(readers(pool).await?.iter().any(|pid| *pid != first))
+        let readers = waiting_for(pool, "large_input").await?;
+        Ok(readers.iter().any(|pid| *pid != first))
     })
     .await?;
     lock.rollback().await?;
@@ -387,12 +392,26 @@ async fn a_job_that_is_lost_while_its_input_is_read_does_not_start() -> anyhow::
     sqlx::query("lock table pgq_jobs.large_input")
         .execute(&mut *lock)
         .await?;
-    let running = tokio::spawn(drain(worker::<weigh>(&database)));
+    let run = worker::<weigh>(&database).poll_interval(Duration::from_millis(50));
+    let running = tokio::spawn(drain(run));
 
-    until_read(pool).await?;
+    let reader = until_wanted(pool, "large_input").await?;
     let taken = sqlx::query("update pgq_jobs.running set claim = claim + 1000").execute(pool);
     assert_eq!(taken.await?.rows_affected(), 1);
+    // The worker finds out while a claim is on its way, and before it looks whether it is idle.
+    let mut claims = pool.begin().await?;
+    sqlx::query("lock table pgq_jobs.ready")
+        .execute(&mut *claims)
+        .await?;
+    until_wanted(pool, "ready").await?;
     lock.rollback().await?;
+    eventually("it has been read", async || {
+        let idle = "select state = 'idle' from pg_stat_activity where pid = $1";
+        let idle = sqlx::query_scalar(idle).bind(reader).fetch_optional(pool);
+        Ok(idle.await?.unwrap_or(true))
+    })
+    .await?;
+    claims.rollback().await?;
 
     // The worker gives back what it does not know of, and claims it again.
     running.await??;
