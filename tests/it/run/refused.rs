@@ -12,8 +12,9 @@ use super::{count, drain, worker};
 /// How many jobs end at once, and so in one batch or two.
 const JOBS: usize = 30;
 
-/// Ends when all of them do: with a text of so many bytes, or with that error.
-#[pgq::task(max_attempts = 1)]
+/// Ends when all of them do: with a text of so many bytes, or with that error. No other task keeps
+/// them for so long: their partitions are made after what a test does to the tables.
+#[pgq::task(max_attempts = 1, retain(result = "30d", failed = "30d"))]
 async fn end(together: &Arc<Barrier>, bytes: usize, error: String) -> Result<String, TaskError> {
     together.wait().await;
     match error.is_empty() {

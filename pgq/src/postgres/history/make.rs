@@ -121,10 +121,10 @@ pub(super) async fn read_plan(
 
 impl Partition {
     /// Makes the partition apart: to create it in its place would wait for everybody who uses the
-    /// table.
+    /// table. It can be attached only if it has the checks that somebody has given to the table.
     fn create(self, schema: &Schema) -> String {
         let (name, parent) = (self.qualified(schema), self.parent(schema));
-        format!("create table {name} (like {parent})")
+        format!("create table {name} (like {parent} including constraints)")
     }
 
     fn attach(self, schema: &Schema) -> String {
