@@ -39,7 +39,9 @@ pub struct Report {
     pub retried: u64,
     /// How many jobs failed for good.
     pub failed: u64,
-    /// How many jobs were given back without an attempt.
+    /// How many jobs their tasks cancelled.
+    pub cancelled: u64,
+    /// How many jobs were given back, or snoozed by their tasks: without an attempt that counts.
     pub released: u64,
     /// Whether the work was done; `false` if the deadline or a signal came first.
     pub idle: bool,
@@ -77,6 +79,7 @@ impl Report {
             completed: tally.completed.load(Ordering::Relaxed),
             retried: tally.retried.load(Ordering::Relaxed),
             failed: tally.failed.load(Ordering::Relaxed),
+            cancelled: tally.cancelled.load(Ordering::Relaxed),
             released: tally.released.load(Ordering::Relaxed),
             idle,
         }

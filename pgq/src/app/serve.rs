@@ -131,8 +131,9 @@ fn farewell(report: &Report) {
         completed,
         retried,
         failed,
+        cancelled,
         released,
         ..
     } = *report;
-    tracing::info!(completed, retried, failed, released, "stopped");
+    tracing::info!(completed, retried, failed, cancelled, released, "stopped");
 }

@@ -68,6 +68,13 @@ fn or_raise(limit: usize) -> &'static str {
     }
 }
 
+/// The end of the message, if there is a reason.
+fn because(reason: Option<&str>) -> String {
+    reason
+        .map(|reason| format!(": {reason}"))
+        .unwrap_or_default()
+}
+
 /// Why there is no result of a job.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -83,10 +90,12 @@ pub enum JobError {
         error: String,
     },
     /// The job was cancelled.
-    #[error("job {job} was cancelled")]
+    #[error("job {job} was cancelled{}", because(reason.as_deref()))]
     Cancelled {
         /// The job.
         job: JobId,
+        /// Why, if its task said so.
+        reason: Option<String>,
     },
     /// The job was not started by the time it expires.
     #[error("job {job} expired before it was started")]

@@ -164,7 +164,10 @@ fn result<T: DeserializeOwned>(job: Job) -> Result<T, JobError> {
                 source => JobError::Decode { job: id, source },
             })
         }
-        JobState::Cancelled => Err(JobError::Cancelled { job: id }),
+        JobState::Cancelled => Err(JobError::Cancelled {
+            job: id,
+            reason: job.error,
+        }),
         JobState::Expired => Err(JobError::Expired { job: id }),
         _ => Err(JobError::Failed {
             job: id,

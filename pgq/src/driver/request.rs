@@ -200,7 +200,7 @@ pub struct Ending {
     pub end: End,
     /// What went wrong, kept with the attempt. Must not contain NUL.
     pub error: Option<String>,
-    /// How long the error is kept, and the job if it is a dead letter.
+    /// How long the error is kept, and the job if it has ended.
     pub retention: Retention,
 }
 
@@ -222,6 +222,8 @@ impl Ending {
 pub enum End {
     /// It is a dead letter.
     Failed,
+    /// It is cancelled.
+    Cancelled,
     /// It runs again after a delay; the attempt counts.
     Retry(Duration),
     /// It is given back, ready at once or after a delay; the attempt does not count.

@@ -140,6 +140,9 @@ impl Store {
             }
             match ending.end {
                 End::Failed => record.finish(JobState::Failed, ending.retention, None, now),
+                End::Cancelled => {
+                    record.finish(JobState::Cancelled, ending.retention, None, now);
+                }
                 End::Release(Duration::ZERO) => self.make_ready(ending.job),
                 End::Retry(delay) | End::Release(delay) => {
                     self.schedule(ending.job, after(now, delay));

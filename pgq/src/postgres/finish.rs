@@ -115,13 +115,7 @@ impl PostgresDriver {
         if !ended.as_ref().is_err_and(lacks_partition) {
             return ended;
         }
-        let retains: Vec<Retain> = endings
-            .iter()
-            .map(|ending| Retain {
-                failed: ending.retention,
-                ..Retain::DEFAULT
-            })
-            .collect();
+        let retains: Vec<Retain> = endings.iter().map(retain).collect();
         self.make_partitions(&retains).await?;
         self.try_end(worker, endings).await
     }
@@ -160,10 +154,25 @@ impl PostgresDriver {
     }
 }
 
+/// What is needed to keep what an ending leaves behind.
+fn retain(ending: &Ending) -> Retain {
+    match ending.end {
+        End::Cancelled => Retain {
+            completed: ending.retention,
+            ..Retain::DEFAULT
+        },
+        End::Failed | End::Retry(_) | End::Release(_) => Retain {
+            failed: ending.retention,
+            ..Retain::DEFAULT
+        },
+    }
+}
+
 /// How the statement names an end, and its delay.
 fn kind(end: End) -> (&'static str, i64) {
     match end {
         End::Failed => ("failed", 0),
+        End::Cancelled => ("cancelled", 0),
         End::Retry(delay) => ("retry", micros(delay)),
         End::Release(delay) => ("release", micros(delay)),
     }

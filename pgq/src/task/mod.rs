@@ -20,6 +20,7 @@ pub use self::context::{Context, MissingState};
 pub(crate) use self::descriptor::RunResult;
 pub use self::descriptor::{Injected, Registration, ScheduleDescriptor, Source, TaskDescriptor};
 pub use self::error::TaskError;
+pub(crate) use self::error::Verdict;
 pub use self::options::TaskOptions;
 pub use self::outcome::{IntoOutcome, IntoTaskError};
 pub use self::registry::{Problem, Problems, Registry};

@@ -68,32 +68,6 @@ pub trait IntoTaskError {
 #[diagnostic::do_not_recommend]
 impl<E: Into<Box<dyn StdError + Send + Sync>>> IntoTaskError for E {
     fn into_task_error(self) -> TaskError {
-        let error: Box<dyn StdError + Send + Sync> = self.into();
-        match error.downcast::<TaskError>() {
-            Ok(own) => *own,
-            Err(other) => TaskError::retryable(other),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{IntoTaskError, TaskError};
-
-    #[test]
-    fn a_task_error_stays_what_it_is() {
-        let permanent = TaskError::permanent("no such user").into_task_error();
-        let retryable = TaskError::retryable("no connection").into_task_error();
-
-        assert!(!permanent.is_retryable());
-        assert_eq!(permanent.report(), "no such user");
-        assert!(retryable.is_retryable());
-        assert_eq!(retryable.report(), "no connection");
-    }
-
-    #[test]
-    fn another_error_is_retried() {
-        assert!("timed out".into_task_error().is_retryable());
-        assert!(std::fmt::Error.into_task_error().is_retryable());
+        TaskError::of(self.into())
     }
 }

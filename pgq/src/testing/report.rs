@@ -42,12 +42,17 @@ pub enum Outcome {
         /// Why this attempt failed.
         error: String,
     },
-    /// It was given back, because it seems to be meant for another build.
+    /// It was given back: its task snoozed it, or it seems to be meant for another build.
     Released {
         /// The delay before it is ready again.
         after: Duration,
-        /// Why this build cannot run it.
-        error: String,
+        /// Why this build cannot run it; `None` if its task snoozed it.
+        error: Option<String>,
+    },
+    /// Its task cancelled it.
+    Cancelled {
+        /// For this reason.
+        reason: String,
     },
     /// It is a dead letter.
     Failed {
@@ -144,7 +149,12 @@ impl fmt::Display for Outcome {
         match self {
             Self::Completed => f.write_str("completed"),
             Self::Retried { after, error } => write!(f, "retried after {after:?}: {error}"),
-            Self::Released { after, error } => write!(f, "released for {after:?}: {error}"),
+            Self::Released { after, error: None } => write!(f, "released for {after:?}"),
+            Self::Released {
+                after,
+                error: Some(error),
+            } => write!(f, "released for {after:?}: {error}"),
+            Self::Cancelled { reason } => write!(f, "cancelled: {reason}"),
             Self::Failed { error } => write!(f, "failed: {error}"),
         }
     }
@@ -167,10 +177,18 @@ impl Run {
 
 impl Outcome {
     fn of(ending: &Ending) -> Self {
-        let error = ending.error.clone().unwrap_or_default();
+        let error = ending.error.clone();
         match ending.end {
-            End::Failed => Self::Failed { error },
-            End::Retry(after) => Self::Retried { after, error },
+            End::Failed => Self::Failed {
+                error: error.unwrap_or_default(),
+            },
+            End::Cancelled => Self::Cancelled {
+                reason: error.unwrap_or_default(),
+            },
+            End::Retry(after) => Self::Retried {
+                after,
+                error: error.unwrap_or_default(),
+            },
             End::Release(after) => Self::Released { after, error },
         }
     }

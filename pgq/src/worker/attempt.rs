@@ -44,8 +44,8 @@ fn end_of(result: RunResult) -> AttemptEnd {
         RunResult::Completed(result) => AttemptEnd::Completed(result),
         RunResult::Undecodable(error) => AttemptEnd::Undecodable(error),
         RunResult::Failed(error) => AttemptEnd::Failed {
+            verdict: error.verdict(),
             report: error.report(),
-            retryable: error.is_retryable(),
         },
     }
 }
@@ -71,7 +71,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::task::{Source, Task, TaskError, TaskOptions};
+    use crate::task::{Source, Task, TaskError, TaskOptions, Verdict};
 
     /// Does what its input says.
     struct Act;
@@ -134,8 +134,8 @@ mod tests {
     async fn an_attempt_ends_as_its_task_did() {
         let cases = [
             ("return", AttemptEnd::Completed(Some(vec![1, 7]))),
-            ("fail", failed("no luck", true)),
-            ("give up", failed("never", false)),
+            ("fail", failed("no luck", Verdict::Retry(None))),
+            ("give up", failed("never", Verdict::Fail)),
             ("hang", AttemptEnd::TimedOut(Duration::from_millis(1))),
             ("panic with text", panicked("literal")),
             ("panic in the error", panicked("unprintable")),
@@ -167,10 +167,10 @@ mod tests {
         assert!(matches!(end, AttemptEnd::Undecodable(_)), "{end:?}");
     }
 
-    fn failed(report: &str, retryable: bool) -> AttemptEnd {
+    fn failed(report: &str, verdict: Verdict) -> AttemptEnd {
         AttemptEnd::Failed {
             report: report.to_owned(),
-            retryable,
+            verdict,
         }
     }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::driver::{ClaimedJob, Completion, End, Ending};
 use crate::job::DecodeError;
-use crate::task::TaskDescriptor;
+use crate::task::{TaskDescriptor, Verdict};
 
 /// How one attempt ended.
 #[derive(Debug)]
@@ -23,8 +23,8 @@ pub(crate) enum AttemptEnd {
     Failed {
         /// The messages of the error and its causes.
         report: String,
-        /// Whether another attempt may succeed.
-        retryable: bool,
+        /// What the error says of the job.
+        verdict: Verdict,
     },
     /// The task failed, with this report, after it was told that its worker stops.
     Stopped(String),
@@ -90,14 +90,13 @@ pub(crate) fn decide(
         AttemptEnd::NotStarted => {
             Decision::End(Ending::released(job.id, job.claim, Duration::ZERO))
         }
-        AttemptEnd::Failed {
-            report,
-            retryable: false,
-        } => ending(job, task, End::Failed, report),
-        AttemptEnd::Failed {
-            report,
-            retryable: true,
-        } => failed(report, job, task, random),
+        AttemptEnd::Failed { report, verdict } => match verdict {
+            Verdict::Retry(None) => failed(report, job, task, random),
+            Verdict::Retry(Some(delay)) => retry(report, job, task, delay),
+            Verdict::Snooze(delay) => Decision::End(Ending::released(job.id, job.claim, delay)),
+            Verdict::Fail => ending(job, task, End::Failed, report),
+            Verdict::Cancel => ending(job, task, End::Cancelled, report),
+        },
         // Its worker is to blame, so it costs no attempt.
         AttemptEnd::Stopped(report) => ending(job, task, End::Release(Duration::ZERO), report),
         AttemptEnd::TimedOut(limit) => {
@@ -141,10 +140,16 @@ fn undecodable(error: &DecodeError, job: &ClaimedJob, task: &TaskDescriptor) -> 
     )
 }
 
-/// The job runs again while it has attempts left.
+/// The job runs again after its backoff, while it has attempts left.
 fn failed(error: String, job: &ClaimedJob, task: &TaskDescriptor, random: f64) -> Decision {
+    let delay = task.options.backoff.delay(job.attempt, random);
+    retry(error, job, task, delay)
+}
+
+/// The job runs again after `delay`, while it has attempts left.
+fn retry(error: String, job: &ClaimedJob, task: &TaskDescriptor, delay: Duration) -> Decision {
     let end = if job.attempt < job.max_attempts {
-        End::Retry(task.options.backoff.delay(job.attempt, random))
+        End::Retry(delay)
     } else {
         End::Failed
     };
@@ -152,12 +157,16 @@ fn failed(error: String, job: &ClaimedJob, task: &TaskDescriptor, random: f64) -
 }
 
 fn ending(job: &ClaimedJob, task: &TaskDescriptor, end: End, error: String) -> Decision {
+    let retain = task.options.retain;
     Decision::End(Ending {
         job: job.id,
         claim: job.claim,
         end,
         error: Some(storable(error)),
-        retention: task.options.retain.failed,
+        retention: match end {
+            End::Cancelled => retain.completed,
+            End::Failed | End::Retry(_) | End::Release(_) => retain.failed,
+        },
     })
 }
 
@@ -240,10 +249,10 @@ mod tests {
         }
     }
 
-    fn failure(retryable: bool) -> AttemptEnd {
+    fn failure(verdict: Verdict) -> AttemptEnd {
         AttemptEnd::Failed {
             report: "no luck".to_owned(),
-            retryable,
+            verdict,
         }
     }
 
@@ -273,12 +282,17 @@ mod tests {
         let seconds = |seconds| End::Retry(Duration::from_secs(seconds));
         let timeout = || AttemptEnd::TimedOut(Duration::from_millis(1500));
         let panic = || AttemptEnd::Panicked("at the disco".to_owned());
+        let again = || failure(Verdict::Retry(None));
+        let in_an_hour = || failure(Verdict::Retry(Some(Duration::from_secs(3600))));
         let cases = [
-            (failure(true), 1, seconds(10), "no luck"),
-            (failure(true), 2, seconds(20), "no luck"),
-            (failure(true), 3, End::Failed, "no luck"),
-            (failure(true), 4, End::Failed, "no luck"),
-            (failure(false), 1, End::Failed, "no luck"),
+            (again(), 1, seconds(10), "no luck"),
+            (again(), 2, seconds(20), "no luck"),
+            (again(), 3, End::Failed, "no luck"),
+            (again(), 4, End::Failed, "no luck"),
+            (in_an_hour(), 2, seconds(3600), "no luck"),
+            (in_an_hour(), 3, End::Failed, "no luck"),
+            (failure(Verdict::Fail), 1, End::Failed, "no luck"),
+            (failure(Verdict::Cancel), 1, End::Cancelled, "no luck"),
             (timeout(), 2, seconds(20), "timed out after 1.5s"),
             (timeout(), 3, End::Failed, "timed out after 1.5s"),
             (panic(), 2, seconds(20), "panicked: at the disco"),
@@ -289,6 +303,24 @@ mod tests {
             let job = ClaimedJob { attempt, ..job() };
             let what = format!("attempt {attempt} {end:?}");
             assert_eq!(ended(end, &job), (expected, error.to_owned()), "{what}");
+        }
+    }
+
+    #[test]
+    fn a_snoozed_job_is_given_back_without_an_error() {
+        let snooze = failure(Verdict::Snooze(Duration::from_secs(5)));
+        // On its last attempt, too.
+        let job = ClaimedJob {
+            attempt: 3,
+            ..job()
+        };
+
+        match decide_on(snooze, &job) {
+            Decision::End(ending) => {
+                assert_eq!(ending.end, End::Release(Duration::from_secs(5)));
+                assert_eq!(ending.error, None);
+            }
+            Decision::Complete(completion) => panic!("completed: {completion:?}"),
         }
     }
 
@@ -315,7 +347,13 @@ mod tests {
             line: line!(),
         });
 
-        let decided = decide(failure(true), &job(), &task, RESULT_MAX, 0.0);
+        let decided = decide(
+            failure(Verdict::Retry(None)),
+            &job(),
+            &task,
+            RESULT_MAX,
+            0.0,
+        );
 
         let early = End::Retry(Duration::from_secs(15));
         assert!(matches!(decided, Decision::End(ending) if ending.end == early));

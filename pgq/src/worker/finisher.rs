@@ -232,6 +232,7 @@ fn tally(hub: &Hub, endings: &[Ending]) {
     for ending in endings {
         let counter = match ending.end {
             End::Failed => &tally.failed,
+            End::Cancelled => &tally.cancelled,
             End::Retry(_) => &tally.retried,
             End::Release(_) => &tally.released,
         };

@@ -81,6 +81,7 @@ pub(crate) struct Tally {
     pub(crate) completed: AtomicU64,
     pub(crate) retried: AtomicU64,
     pub(crate) failed: AtomicU64,
+    pub(crate) cancelled: AtomicU64,
     pub(crate) released: AtomicU64,
     pub(crate) fenced: AtomicU64,
 }
@@ -197,10 +198,15 @@ impl Tally {
     }
 
     pub(crate) fn finished(&self) -> u64 {
-        [&self.completed, &self.retried, &self.failed]
-            .into_iter()
-            .map(|counter| counter.load(Ordering::Relaxed))
-            .sum()
+        [
+            &self.completed,
+            &self.retried,
+            &self.failed,
+            &self.cancelled,
+        ]
+        .into_iter()
+        .map(|counter| counter.load(Ordering::Relaxed))
+        .sum()
     }
 }
 

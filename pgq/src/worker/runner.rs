@@ -11,7 +11,7 @@ use super::decide::{AttemptEnd, Decision, decide};
 use super::fetcher::{Fetched, Wanted};
 use super::hub::{Hub, Tally};
 use crate::driver::{ClaimedInput, ClaimedJob};
-use crate::task::{Attempt, Context, TaskDescriptor};
+use crate::task::{Attempt, Context, TaskDescriptor, Verdict};
 
 /// Starts every job that may start.
 pub(crate) fn start_jobs(hub: &Arc<Hub>) {
@@ -99,7 +99,7 @@ async fn attempt(hub: &Hub, task: &TaskDescriptor, mut job: ClaimedJob) -> Optio
     let end = match end {
         AttemptEnd::Failed {
             report,
-            retryable: true,
+            verdict: Verdict::Retry(_),
         } if hub.cancelled.is_cancelled() => AttemptEnd::Stopped(report),
         end => end,
     };

@@ -21,6 +21,7 @@ conformance! {
     nothing_to_write_is_nothing_written,
     a_job_that_ended_is_not_claimed_again,
     a_failed_job_is_a_dead_letter_with_its_error,
+    a_cancelled_job_is_no_dead_letter_and_keeps_its_reason,
     an_ending_counts_once,
     a_retry_waits_and_counts_its_attempt,
     a_retry_without_a_delay_is_due_at_once,
@@ -251,8 +252,30 @@ async fn a_failed_job_is_a_dead_letter_with_its_error(storage: &Storage) -> anyh
     Ok(())
 }
 
+async fn a_cancelled_job_is_no_dead_letter_and_keeps_its_reason(
+    storage: &Storage,
+) -> anyhow::Result<()> {
+    storage.put(one()).await?;
+    let worker = storage.worker().await?;
+    let claimed = worker.claim_one().await?;
+
+    let count = worker.end(&claimed, End::Cancelled).await?;
+
+    let job = storage.job(claimed.id).await?;
+    assert_eq!((count, job.state), (1, JobState::Cancelled));
+    assert_eq!((job.error.as_deref(), job.attempt), (Some("no luck"), 1));
+    assert!(job.finished_at.is_some());
+    assert_eq!(worker.held().await?, []);
+    Ok(())
+}
+
 async fn an_ending_counts_once(storage: &Storage) -> anyhow::Result<()> {
-    for end in [End::Failed, End::Retry(LONG), End::Release(LONG)] {
+    for end in [
+        End::Failed,
+        End::Cancelled,
+        End::Retry(LONG),
+        End::Release(LONG),
+    ] {
         storage.put(one()).await?;
         let worker = storage.worker().await?;
         let claimed = worker.claim_one().await?;

@@ -6,6 +6,7 @@ mod history;
 mod input;
 mod large;
 mod outage;
+mod outcomes;
 mod reconcile;
 mod refused;
 mod scheduled;

@@ -22,6 +22,7 @@ pub(super) use self::make::make;
 pub(super) enum Finished {
     Completed = 1,
     Failed = 2,
+    Cancelled = 3,
 }
 
 /// Partitions of one table that follow each other in time.
@@ -41,7 +42,7 @@ pub(super) struct Partition {
 }
 
 impl Finished {
-    const ALL: [Self; 2] = [Self::Completed, Self::Failed];
+    const ALL: [Self; 3] = [Self::Completed, Self::Failed, Self::Cancelled];
 
     fn from_number(number: i16) -> Option<Self> {
         Self::ALL.into_iter().find(|state| *state as i16 == number)
@@ -50,9 +51,10 @@ impl Finished {
 
 impl Series {
     /// What jobs leave behind that are kept like that.
-    fn of(retain: Retain) -> [Self; 4] {
+    fn of(retain: Retain) -> [Self; 5] {
         [
             Self::Finished(Finished::Completed, retain.completed),
+            Self::Finished(Finished::Cancelled, retain.completed),
             Self::Finished(Finished::Failed, retain.failed),
             Self::Result(retain.result),
             Self::Failure(retain.failed),

@@ -4,7 +4,7 @@
 -- $1 worker      bigint
 -- $2 jobs        bigint[]
 -- $3 claims      bigint[]
--- $4 ends        text[], each `failed`, `retry` or `release`
+-- $4 ends        text[], each `failed`, `cancelled`, `retry` or `release`
 -- $5 delays      bigint[], in microseconds; of `retry` and `release`
 -- $6 errors      text[]
 -- $7 retentions  smallint[], in hours
@@ -39,14 +39,15 @@ with ending as materialized (
            ending.delay, ending.error, ending.retention
     from taken
     join ending on ending.job = taken.id and ending.claim = taken.claim
-), failed as (
+), over as (
     insert into pgq_jobs.finished
         (id, worker, fingerprint, created_at, claimed_at, finished_at, deliveries, state, retention,
          priority, attempt, max_attempts, deaths, queue, task, input, error)
-    select id, $1, fingerprint, created_at, claimed_at, now(), deliveries, 2, retention, priority,
-           attempt, max_attempts, deaths, queue, task, input, error
+    select id, $1, fingerprint, created_at, claimed_at, now(), deliveries,
+           case kind when 'failed' then 2 else 3 end, retention, priority, attempt, max_attempts,
+           deaths, queue, task, input, error
     from ended
-    where kind = 'failed'
+    where kind in ('failed', 'cancelled')
 ), later as (
     insert into pgq_jobs.scheduled
         (id, fingerprint, created_at, run_at, deliveries, priority, attempt, max_attempts, deaths,
@@ -68,7 +69,7 @@ with ending as materialized (
     insert into pgq_jobs.failure (job, worker, claimed_at, failed_at, attempt, retention, error)
     select id, $1, claimed_at, now(), started, retention, error
     from ended
-    where error is not null and kind <> 'release'
+    where error is not null and kind in ('failed', 'retry')
 ), woken as (
     select pgq_jobs.wake($8, 'ready ' || queue)
     from (select distinct queue from again) as queues
