@@ -1,6 +1,5 @@
 //! Who runs, who waits, and what the worker holds: the bookkeeping of one worker, without I/O.
 
-use std::collections::VecDeque;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
 use std::time::Instant;
@@ -9,6 +8,7 @@ use rustc_hash::FxHashMap;
 use tokio::task::AbortHandle;
 
 use super::config::WorkerConfig;
+use super::line::Line;
 use super::memory::Memory;
 use crate::driver::ClaimedJob;
 use crate::job::JobId;
@@ -23,29 +23,8 @@ pub(crate) struct Board {
     turn: usize,
     held: FxHashMap<JobId, Held>,
     memory: Memory,
-}
-
-/// One queue.
-#[derive(Debug)]
-struct Line {
-    name: Arc<str>,
-    limit: usize,
-    running: usize,
-    /// Highest priority first, then in the order of their claims.
-    waiting: VecDeque<Waiting>,
-    /// Whether the storage may have more.
-    hungry: bool,
-    /// Whether somebody was told that there is no room for more.
-    full: bool,
-    /// Whether a large input waits for memory. Until there is some, nothing is claimed: it would only
-    /// wait here, in the place of another worker.
-    stuck: bool,
-}
-
-#[derive(Debug)]
-struct Waiting {
-    job: ClaimedJob,
-    since: Instant,
+    /// The worker is being dropped: nothing starts any more.
+    abandoned: bool,
 }
 
 #[derive(Debug)]
@@ -72,25 +51,15 @@ pub(crate) struct Demand {
 
 impl Board {
     pub(crate) fn new(config: &WorkerConfig) -> Self {
-        let lines = config.queues.iter().map(|queue| Line {
-            name: Arc::clone(&queue.name),
-            limit: queue
-                .concurrency
-                .unwrap_or(config.concurrency)
-                .min(config.concurrency),
-            running: 0,
-            waiting: VecDeque::new(),
-            hungry: true,
-            full: false,
-            stuck: false,
-        });
+        let line = |queue| Line::new(queue, config.concurrency);
         Self {
             concurrency: config.concurrency,
             running: 0,
-            lines: lines.collect(),
+            lines: config.queues.iter().map(line).collect(),
             turn: 0,
             held: FxHashMap::default(),
             memory: Memory::new(config.input_memory),
+            abandoned: false,
         }
     }
 
@@ -159,7 +128,7 @@ impl Board {
 
     /// The next job that may start, which then counts as running.
     pub(crate) fn take(&mut self) -> Option<ClaimedJob> {
-        if self.running >= self.concurrency {
+        if self.running >= self.concurrency || self.abandoned {
             return None;
         }
         let (at, place) = self.next()?;
@@ -195,8 +164,12 @@ impl Board {
         None
     }
 
-    /// Keeps the handle of a running attempt's task.
+    /// Keeps the handle of a running attempt's task. One that was taken just before the worker was
+    /// abandoned is aborted.
     pub(crate) fn started(&mut self, job: JobId, claim: i64, handle: AbortHandle) {
+        if self.abandoned {
+            handle.abort();
+        }
         if let Some(Held {
             stage: Stage::Running(slot),
             ..
@@ -243,14 +216,8 @@ impl Board {
 
     /// Takes the jobs out that have waited since before `then`. They count as ending.
     pub(crate) fn take_waiting(&mut self, then: Instant) -> Vec<ClaimedJob> {
-        let mut taken = Vec::new();
-        for line in &mut self.lines {
-            let all = std::mem::take(&mut line.waiting);
-            let (old, young) = all.into_iter().partition(|waiting| waiting.since <= then);
-            line.waiting = young;
-            let old: VecDeque<Waiting> = old;
-            taken.extend(old.into_iter().map(|waiting| waiting.job));
-        }
+        let lines = self.lines.iter_mut();
+        let taken: Vec<_> = lines.flat_map(|line| line.take_waiting(then)).collect();
         for job in &taken {
             self.set_stage(job.id, job.claim, Stage::Ending);
         }
@@ -305,6 +272,12 @@ impl Board {
         }
     }
 
+    /// Aborts every running attempt, and lets none start any more.
+    pub(crate) fn abandon(&mut self) {
+        self.abandoned = true;
+        self.abort_all();
+    }
+
     fn set_stage(&mut self, job: JobId, claim: i64, stage: Stage) {
         if let Some(held) = self.held(job, claim) {
             held.stage = stage;
@@ -323,26 +296,6 @@ impl Board {
     fn turns(&self) -> impl Iterator<Item = usize> + use<> {
         let (turn, count) = (self.turn, self.lines.len());
         (0..count).map(move |step| (turn + step) % count)
-    }
-}
-
-impl Line {
-    /// How many jobs to claim: what its free slots need, and the prefetch. As long as half of the
-    /// prefetch is there it claims nothing, so that claims stay large.
-    fn demand(&self, free: usize, waiting: usize, prefetch: usize) -> usize {
-        let own = self.limit.saturating_sub(self.running);
-        let slots = own.min(free);
-        if waiting > slots + prefetch / 2 {
-            return 0;
-        }
-        (slots + prefetch).saturating_sub(waiting)
-    }
-
-    fn put(&mut self, job: ClaimedJob, since: Instant) {
-        let at = self
-            .waiting
-            .partition_point(|waiting| waiting.job.priority >= job.priority);
-        self.waiting.insert(at, Waiting { job, since });
     }
 }
 
@@ -466,6 +419,27 @@ mod tests {
         assert_eq!((given_back.len(), board.demand(0)), (1, None));
         board.free("default", 60);
         assert_eq!(board.demand(0).map(|demand| demand.limit), Some(10));
+    }
+
+    #[tokio::test]
+    async fn nothing_starts_or_runs_on_once_the_worker_is_abandoned() {
+        let (mut board, now) = (board(), Instant::now());
+        board.put("default", vec![small(1), small(2), small(3)], now);
+        let spawn = || tokio::spawn(std::future::pending::<()>());
+        let (running, starting) = (spawn(), spawn());
+        let first = board.take().unwrap();
+        board.started(first.id, first.claim, running.abort_handle());
+        let second = board.take().unwrap();
+
+        board.abandon();
+        // On another thread: it was taken already, but not yet started.
+        board.started(second.id, second.claim, starting.abort_handle());
+
+        assert!(board.take().is_none());
+        for attempt in [running, starting] {
+            let ended = tokio::time::timeout(Duration::from_secs(60), attempt).await;
+            assert!(ended.unwrap().unwrap_err().is_cancelled());
+        }
     }
 
     #[test]

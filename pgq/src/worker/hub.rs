@@ -157,10 +157,7 @@ impl Hub {
     pub(crate) fn abandon(&self) {
         self.cancelled.cancel();
         self.attempts.close();
-        let mut board = self.board();
-        // First: a slot that becomes free would start the next one.
-        board.take_waiting(Instant::now());
-        board.abort_all();
+        self.board().abandon();
     }
 
     pub(crate) fn parking(&self) -> MutexGuard<'_, Parking> {

@@ -10,6 +10,7 @@ mod finisher;
 mod historian;
 mod hub;
 mod lease;
+mod line;
 mod memory;
 mod pace;
 mod parking;
