@@ -62,14 +62,14 @@ impl Claimer {
 
     /// Claims until told to stop. A call that is under way then has a moment to end; whatever it
     /// claims after that is given back with the rest.
-    pub(crate) async fn run(self, stop: &CancellationToken) -> Ended {
+    pub(crate) async fn run(self, stop: CancellationToken) -> Ended {
         let hub = Arc::clone(&self.hub);
         let overdue = async {
             stop.cancelled().await;
             tokio::time::sleep(STOP_PATIENCE).await;
         };
         tokio::select! {
-            ended = self.work(stop) => ended,
+            ended = self.work(&stop) => ended,
             () = overdue => Ended::Stopped,
             () = hub.lost.cancelled() => Ended::LeaseLost,
         }

@@ -6,6 +6,7 @@ use std::time::Instant;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::claimer::{Claimer, Ended, report};
 use super::config::Mode;
@@ -150,13 +151,21 @@ async fn live(
     loops.spawn(promoter::run(Arc::clone(&hub)));
     loops.spawn(rescuer::run(Arc::clone(&hub)));
     loops.spawn(historian::run(Arc::clone(&hub)));
-    let claimer = Claimer::new(Arc::clone(&hub), horizon);
+    // A task of its own, as the others: what is awaited in `main` runs on a thread that wakes up, and
+    // is woken, more slowly than those of the runtime wake each other.
+    let claimer = Claimer::new(Arc::clone(&hub), horizon).run(stop.drain.clone());
+    let mut claimer = AbortOnDropHandle::new(tokio::spawn(claimer));
+    let bug = || {
+        let problem = "a loop of the worker has ended, which is a bug of pgq";
+        DriverError::new(DriverErrorKind::Other, problem)
+    };
     let ended = tokio::select! {
-        ended = claimer.run(&stop.drain) => Ok(ended),
-        _ = loops.join_next() => Err(DriverError::new(
-            DriverErrorKind::Other,
-            "a loop of the worker has ended, which is a bug of pgq",
-        )),
+        ended = &mut claimer => ended.map_err(|error| bug().with_source(error)),
+        _ = loops.join_next() => {
+            claimer.abort();
+            let _ = (&mut claimer).await;
+            Err(bug())
+        }
     };
     // The loops go on while it winds up: others' jobs are still rescued and promoted.
     let how = ended.as_ref().ok();
