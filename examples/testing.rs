@@ -53,9 +53,9 @@ mod tests {
 
     use super::*;
 
-    #[tokio::test]
-    async fn a_user_is_reminded_after_a_day() -> anyhow::Result<()> {
-        let harness = Harness::new().state(Mailer::default());
+    #[pgq::test]
+    async fn a_user_is_reminded_after_a_day(harness: Harness) -> anyhow::Result<()> {
+        let harness = harness.state(Mailer::default());
 
         sign_up(&harness, "ada").await?;
 
@@ -70,13 +70,13 @@ mod tests {
         Ok(())
     }
 
-    #[tokio::test]
-    async fn a_reminder_is_tried_twice() -> anyhow::Result<()> {
+    #[pgq::test]
+    async fn a_reminder_is_tried_twice(harness: Harness) -> anyhow::Result<()> {
         let mailer = Mailer {
             down: true,
             ..Mailer::default()
         };
-        let harness = Harness::new().state(mailer);
+        let harness = harness.state(mailer);
         let job = remind::enqueue(&harness, "ada".to_owned()).await?;
 
         assert_eq!(harness.run_due().await.retried(), 1);

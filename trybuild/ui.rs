@@ -15,3 +15,11 @@ fn cron() {
     cases.pass("ui/cron/pass/*.rs");
     cases.compile_fail("ui/cron/fail/*.rs");
 }
+
+#[rustversion::attr(not(stable(1.95)), ignore = "the .stderr files are of Rust 1.95")]
+#[test]
+fn test() {
+    let cases = trybuild::TestCases::new();
+    cases.pass("ui/test/pass/*.rs");
+    cases.compile_fail("ui/test/fail/*.rs");
+}

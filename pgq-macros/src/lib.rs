@@ -9,6 +9,7 @@ mod literal;
 mod path;
 mod suggest;
 mod task;
+mod test;
 
 use proc_macro::TokenStream;
 
@@ -22,4 +23,10 @@ pub fn task(args: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro_attribute]
 pub fn cron(args: TokenStream, item: TokenStream) -> TokenStream {
     cron::expand(args.into(), item.into()).into()
+}
+
+#[doc = include_str!("../docs/test.md")]
+#[proc_macro_attribute]
+pub fn test(args: TokenStream, item: TokenStream) -> TokenStream {
+    test::expand(args.into(), item.into()).into()
 }

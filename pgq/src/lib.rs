@@ -50,6 +50,8 @@ pub use self::task::{
     Context, Injected, IntoOutcome, IntoTaskError, MissingState, Problem, Problems, Registration,
     Registry, ScheduleDescriptor, Source, StateMap, Task, TaskDescriptor, TaskError, TaskOptions,
 };
+#[cfg(all(feature = "macros", feature = "testing"))]
+pub use pgq_macros::test;
 #[cfg(feature = "macros")]
 pub use pgq_macros::{cron, task};
 pub use tokio_util::sync::CancellationToken;

@@ -32,6 +32,17 @@ pub fn enqueue_many<T: Task, I>(
     crate::client::enqueue_many::<T>(enqueuer, inputs)
 }
 
+/// Opens the fixture of a test and runs the test on it.
+///
+/// # Panics
+///
+/// If the fixture cannot be opened, and if the test does.
+#[cfg(feature = "testing")]
+#[track_caller]
+pub fn run_test<T: crate::testing::Fixture, F: Future>(test: impl FnOnce(T) -> F) -> F::Output {
+    crate::testing::run_test(test)
+}
+
 /// How long what is left of jobs is kept; `None` is the default.
 ///
 /// A result is found by its job, so that a job stays for as long as its result is asked to, and a

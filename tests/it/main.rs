@@ -5,6 +5,7 @@ mod conformance;
 mod embedded;
 #[cfg(unix)]
 mod examples;
+mod fixture;
 mod fleet;
 mod history;
 mod memory;

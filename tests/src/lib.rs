@@ -6,6 +6,11 @@ pub mod gate;
 pub mod history;
 pub mod mutations;
 
+/// The manual of `#[pgq::test]`, whose examples need a driver.
+#[cfg(doctest)]
+#[doc = include_str!("../../pgq-macros/docs/test.md")]
+mod manual {}
+
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,5 @@
-//! Tests of tasks without a server: jobs run inline, on a clock that is moved by hand.
+//! Tests of tasks without a server: jobs run inline, on a clock that is moved by hand. And tests
+//! with one: a `Database` of their own. [`#[pgq::test]`](macro@crate::test) gives a test either.
 //!
 //! A [`Harness`] takes the place of the pool that jobs are enqueued through, and of the workers
 //! that run them. Its jobs run as a worker runs them: input is decoded, state is injected, panics
@@ -42,8 +43,17 @@
 //! ```
 
 mod assertions;
+#[cfg(feature = "postgres")]
+mod database;
+mod fixture;
 mod harness;
 mod report;
 
+#[cfg(all(feature = "postgres", feature = "embedded"))]
+pub use self::database::shared_cluster;
+#[cfg(feature = "postgres")]
+pub use self::database::{Database, DatabaseError};
+pub use self::fixture::Fixture;
+pub(crate) use self::fixture::run_test;
 pub use self::harness::{Harness, RUNS_MAX};
 pub use self::report::{Outcome, Report, Run};

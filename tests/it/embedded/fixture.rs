@@ -5,7 +5,7 @@ use super::parent::{Parent, eventually, is_alive};
 
 #[tokio::test]
 async fn every_test_gets_an_empty_database_of_its_own() -> anyhow::Result<()> {
-    let (first, second) = tokio::try_join!(TestDatabase::new(), TestDatabase::new())?;
+    let (first, second) = tokio::try_join!(TestDatabase::empty(), TestDatabase::empty())?;
 
     sqlx::raw_sql("create table only_here ()")
         .execute(first.pool())
@@ -25,8 +25,8 @@ async fn every_test_gets_an_empty_database_of_its_own() -> anyhow::Result<()> {
 
 #[tokio::test]
 async fn a_test_database_is_dropped_even_while_it_is_in_use() -> anyhow::Result<()> {
-    let observer = TestDatabase::new().await?;
-    let database = TestDatabase::new().await?;
+    let observer = TestDatabase::empty().await?;
+    let database = TestDatabase::empty().await?;
     let name = database.name().to_owned();
     let _open = database.pool().acquire().await?;
 

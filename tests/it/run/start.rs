@@ -151,7 +151,7 @@ async fn a_socket_that_is_missing_is_named() -> anyhow::Result<()> {
 
 #[tokio::test]
 async fn tls_that_cannot_be_had_is_an_error_that_says_so() -> anyhow::Result<()> {
-    let database = TestDatabase::new().await?;
+    let database = TestDatabase::empty().await?;
     let url = format!("{}?sslmode=require", database.url());
 
     let error = refused(run().url(url)).await?;
@@ -162,7 +162,7 @@ async fn tls_that_cannot_be_had_is_an_error_that_says_so() -> anyhow::Result<()>
 
 #[tokio::test]
 async fn a_database_that_is_missing_is_an_error() -> anyhow::Result<()> {
-    let database = TestDatabase::new().await?;
+    let database = TestDatabase::empty().await?;
     let url = database.url().replace(database.name(), "no_such_database");
 
     let error = refused(run().url(url)).await?;
@@ -208,7 +208,7 @@ async fn a_wrong_password_is_an_error() -> anyhow::Result<()> {
 
 #[tokio::test]
 async fn a_user_who_may_not_create_the_schema_is_told_what_to_grant() -> anyhow::Result<()> {
-    let database = TestDatabase::new().await?;
+    let database = TestDatabase::empty().await?;
     let role = format!("{}_guest", database.name());
     sqlx::raw_sql(sqlx::AssertSqlSafe(format!("create role {role} login")))
         .execute(database.pool())
@@ -287,7 +287,7 @@ async fn a_migration_that_was_edited_is_noticed() -> anyhow::Result<()> {
 
 #[tokio::test]
 async fn without_migration_a_missing_schema_is_an_error() -> anyhow::Result<()> {
-    let database = TestDatabase::new().await?;
+    let database = TestDatabase::empty().await?;
 
     let error = refused(run().pool(database.pool().clone()).without_migration()).await?;
 
@@ -305,7 +305,7 @@ async fn without_migration_a_missing_schema_is_an_error() -> anyhow::Result<()> 
 
 #[tokio::test]
 async fn many_processes_migrate_at_once() -> anyhow::Result<()> {
-    let database = TestDatabase::new().await?;
+    let database = TestDatabase::empty().await?;
     let pgq = Pgq::from_pool(database.pool().clone());
 
     let runs: Vec<_> = (0..8)
@@ -343,7 +343,7 @@ fn without_a_url_the_program_says_what_to_set() -> anyhow::Result<()> {
 
 #[tokio::test]
 async fn the_url_is_taken_from_the_environment() -> anyhow::Result<()> {
-    let database = TestDatabase::new().await?;
+    let database = TestDatabase::empty().await?;
     let url = database.url().to_owned();
 
     let status = tokio::task::spawn_blocking(move || {

@@ -1,0 +1,6 @@
+use pgq::testing::Fixture;
+
+#[pgq::test]
+async fn greets<T: Fixture>(fixture: T) {}
+
+fn main() {}

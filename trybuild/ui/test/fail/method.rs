@@ -1,0 +1,8 @@
+struct Tests;
+
+impl Tests {
+    #[pgq::test]
+    async fn greets(&self) {}
+}
+
+fn main() {}

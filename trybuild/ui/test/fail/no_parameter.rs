@@ -1,0 +1,4 @@
+#[pgq::test]
+async fn greets() {}
+
+fn main() {}

@@ -1,0 +1,4 @@
+#[pgq::test]
+struct Greets;
+
+fn main() {}

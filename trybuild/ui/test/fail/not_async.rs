@@ -1,0 +1,4 @@
+#[pgq::test]
+fn greets(harness: pgq::testing::Harness) {}
+
+fn main() {}
