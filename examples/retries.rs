@@ -8,8 +8,9 @@ use pgq::{Context, JobError, TaskError};
 use pgq_examples::Database;
 use tokio_util::sync::CancellationToken;
 
-/// Any error means another attempt, after 1 s, 2 s, 4 s and so on, up to `max_attempts`.
-#[pgq::task(max_attempts = 3)]
+/// Any error means another attempt, up to `max_attempts`. By default they come after 1 s, 2 s, 4 s and
+/// so on; this task has its own mind.
+#[pgq::task(max_attempts = 3, backoff(linear = "500ms", max = "1m"))]
 async fn fetch(context: &Context, url: String) -> Result<String, String> {
     println!(
         "fetch {url}: attempt {} of {}",
@@ -49,7 +50,7 @@ async fn main() -> anyhow::Result<()> {
 
     println!("parse: {}", failure(parsed.wait(&pgq).await));
     println!("hang: {}", failure(hung.wait(&pgq).await));
-    // A job that waits for its next attempt is not done yet, so this takes about a second.
+    // A job that waits for its next attempt is not done yet, so this takes about half a second.
     println!(
         "fetch: {}",
         fetched.wait_for(&pgq, Duration::from_secs(30)).await?

@@ -1,6 +1,7 @@
 //! The values of options: names, numbers and durations. The errors say what is allowed, and are
 //! meant to follow the name of the option.
 
+use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -62,8 +63,22 @@ fn integer(value: &Expr) -> Option<i64> {
     }
 }
 
+/// Reads `true` or `false`.
+pub(crate) fn boolean(value: &Expr) -> Result<bool, String> {
+    match peel(value) {
+        Expr::Lit(ExprLit {
+            lit: Lit::Bool(lit),
+            ..
+        }) => Ok(lit.value),
+        _ => Err("must be `true` or `false`".to_owned()),
+    }
+}
+
 /// Reads an integer literal within `range`.
-pub(crate) fn number(value: &Expr, range: &RangeInclusive<i16>) -> Result<i16, String> {
+pub(crate) fn number<T>(value: &Expr, range: &RangeInclusive<T>) -> Result<T, String>
+where
+    T: Display + PartialOrd + TryFrom<i64>,
+{
     let problem = || {
         format!(
             "must be an integer from {} to {}",
@@ -72,7 +87,7 @@ pub(crate) fn number(value: &Expr, range: &RangeInclusive<i16>) -> Result<i16, S
         )
     };
     integer(value)
-        .and_then(|number| i16::try_from(number).ok())
+        .and_then(|number| T::try_from(number).ok())
         .filter(|number| range.contains(number))
         .ok_or_else(problem)
 }
@@ -279,7 +294,7 @@ mod tests {
 
     #[test]
     fn a_number_must_be_in_its_range() {
-        assert_eq!(number(&parse_quote!(0), &(0..=9)), Ok(0));
+        assert_eq!(number(&parse_quote!(0), &(0..=9_i16)), Ok(0));
         assert_eq!(number(&parse_quote!(9), &(0..=9)), Ok(9));
         assert_eq!(number(&parse_quote!(0x0a), &(0..=10)), Ok(10));
         assert_eq!(number(&parse_quote!(1_000i16), &(1..=1000)), Ok(1000));
@@ -292,7 +307,7 @@ mod tests {
             parse_quote!(3.0),
             parse_quote!(THREE),
         ] {
-            let error = number(&value, &(0..=9)).unwrap_err();
+            let error = number(&value, &(0..=9_i16)).unwrap_err();
             assert_eq!(error, "must be an integer from 0 to 9");
         }
     }

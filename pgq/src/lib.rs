@@ -38,17 +38,18 @@ pub use self::app::{Pgq, Within};
 pub use self::backoff::Backoff;
 pub use self::client::{
     EnqueueError, Enqueuer, INPUT_MAX_DEFAULT, JobBuilder, JobError, JobHandle, Jobs, Reader,
-    count_jobs,
+    count_jobs, enqueue_many,
 };
 pub use self::error::{Error, Result};
 pub use self::job::{
     DecodeError, EncodeError, INPUT_INLINE_MAX, INPUT_MAX, Input, Job, JobId, JobState, Retain,
     Retention,
 };
-pub use self::queue::{ATTEMPTS_MAX, DEFAULT_QUEUE, NAME_MAX, PRIORITY_MAX};
+pub use self::queue::{ATTEMPTS_MAX, DEFAULT_QUEUE, NAME_MAX, PRIORITY_MAX, TAGS_MAX};
 pub use self::task::{
-    Context, Injected, IntoOutcome, IntoTaskError, MissingState, Problem, Problems, Registration,
-    Registry, ScheduleDescriptor, Source, StateMap, Task, TaskDescriptor, TaskError, TaskOptions,
+    Concurrency, Conflict, Context, Injected, IntoOutcome, IntoTaskError, MissingState, Problem,
+    Problems, Rate, Registration, Registry, ScheduleDescriptor, Source, StateMap, Task,
+    TaskDescriptor, TaskError, TaskOptions, Unique,
 };
 #[cfg(all(feature = "macros", feature = "testing"))]
 pub use pgq_macros::test;

@@ -9,12 +9,13 @@ use serde::de::DeserializeOwned;
 pub use inventory;
 pub use std::vec::Vec;
 
+pub use crate::backoff::Backoff;
 pub use crate::client::{EnqueueError, Enqueuer, JobBuilder, JobHandle};
 pub use crate::job::{DecodeError, EncodeError, Input, InputReader, InputWriter};
 use crate::job::{Retain, Retention};
 pub use crate::task::{
-    Context, Injected, IntoOutcome, IntoTaskError, MissingState, Registration, ScheduleDescriptor,
-    Source, Task, TaskDescriptor, TaskError, TaskOptions,
+    Concurrency, Conflict, Context, Injected, IntoOutcome, IntoTaskError, MissingState, Rate,
+    Registration, ScheduleDescriptor, Source, Task, TaskDescriptor, TaskError, TaskOptions, Unique,
 };
 
 /// Enqueues one job for each input, which `make` makes of what the caller gives.
@@ -27,9 +28,7 @@ pub fn enqueue_many<T: Task, I>(
     inputs: impl IntoIterator<Item = I>,
     make: fn(I) -> T::Input,
 ) -> impl Future<Output = Result<Vec<JobHandle<T::Output>>, EnqueueError>> + Send {
-    // Collected here, so that the future is `Send` whatever the iterator is.
-    let inputs: Vec<T::Input> = inputs.into_iter().map(make).collect();
-    crate::client::enqueue_many::<T>(enqueuer, inputs)
+    crate::client::enqueue_many::<T>(enqueuer, inputs.into_iter().map(make))
 }
 
 /// Opens the fixture of a test and runs the test on it.

@@ -1,5 +1,7 @@
 //! Names and numbers that users choose, and their limits.
 
+use std::time::Duration;
+
 /// The queue of a task that names none.
 pub const DEFAULT_QUEUE: &str = "default";
 
@@ -11,6 +13,16 @@ pub const PRIORITY_MAX: i16 = 9;
 
 /// The most attempts that a task may ask for.
 pub const ATTEMPTS_MAX: i16 = 1000;
+
+/// The most tags of a task.
+pub const TAGS_MAX: usize = 16;
+
+/// The highest limit on how many jobs run, or start in a time.
+pub(crate) const LIMIT_MAX: u32 = 1_000_000;
+
+/// The longest time that a job may be made to wait: a hundred years, which leaves room for the
+/// database's calendar.
+pub(crate) const DELAY_MAX: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 
 /// Why `name` cannot name a queue or a task; `None` if it can.
 ///

@@ -13,7 +13,7 @@ const LINES_MAX: usize = 500;
 const MAY_USE: &[(&str, &[&str])] = &[
     // Data and pure functions.
     ("queue", &[]),
-    ("backoff", &[]),
+    ("backoff", &["queue"]),
     ("embedded", &[]),
     // A job names the handle that its docs point to.
     ("job", &[]),
@@ -61,6 +61,7 @@ const PURE: &[&str] = &[
     "job/state.rs",
     "queue.rs",
     "scheduler/due.rs",
+    "task/invalid.rs",
     "task/registry.rs",
     "postgres/history/plan.rs",
     "worker/board.rs",

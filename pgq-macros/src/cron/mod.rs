@@ -19,6 +19,7 @@ pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
         .and_then(|lit| diagnostics.ok(check_expression(lit)));
     task::finish(item, diagnostics, |function, diagnostics| {
         let options = Options::new(&args.task, function, diagnostics);
+        refuse_options(&args.task, diagnostics);
         let Some(shape) = Shape::new(function, diagnostics) else {
             return task::stub(&options, function);
         };
@@ -28,6 +29,26 @@ pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
             .map(|expression| schedule(&options, &shape, &expression));
         task::code(&options, &shape, schedule.as_ref())
     })
+}
+
+/// Options of a task that mean nothing for a schedule.
+const REFUSED: [(&str, &str); 2] = [
+    (
+        "delay",
+        "a job of a schedule starts at its tick; remove `delay`",
+    ),
+    (
+        "register",
+        "a schedule is registered together with its task; remove `register`",
+    ),
+];
+
+fn refuse_options(args: &task::Args, diagnostics: &mut Diagnostics) {
+    for (option, message) in REFUSED {
+        if let Some(span) = args.span(option) {
+            diagnostics.push(syn::Error::new(span, message));
+        }
+    }
 }
 
 fn check_expression(lit: LitStr) -> syn::Result<LitStr> {

@@ -1,40 +1,79 @@
 //! The options of `#[pgq::task(…)]`, as written.
 
-use proc_macro2::{TokenStream, TokenTree};
+use std::collections::BTreeMap;
+
+use proc_macro2::{Span, TokenStream, TokenTree};
 use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
 use syn::{Expr, Ident, Token, token};
 
-use super::retain::Retain;
+use super::keys::{Key, Keys};
+use super::options::{backoff, concurrency, rate, retain, unique};
 use crate::diagnostics::Diagnostics;
 use crate::suggest;
 
 /// Every option with an example of it.
-const OPTIONS: [(&str, &str); 8] = [
-    ("crate", "crate = my_jobs"),
-    ("input_max", "input_max = \"16MiB\""),
-    ("max_attempts", "max_attempts = 5"),
-    ("name", "name = \"send_email\""),
-    ("priority", "priority = 5"),
-    ("queue", "queue = \"mail\""),
-    (RETAIN, "retain(completed = \"1d\")"),
-    ("timeout", "timeout = \"30s\""),
+const OPTIONS: [(&str, &str, Form); 18] = [
+    ("aliases", "aliases = [\"old_name\"]", Form::Value),
+    (
+        "backoff",
+        "backoff(exponential = \"1s\", max = \"1h\")",
+        Form::Keys(&backoff::KEYS),
+    ),
+    (
+        "concurrency",
+        "concurrency = 10",
+        Form::ValueOrKeys(&concurrency::KEYS),
+    ),
+    ("crate", "crate = my_jobs", Form::Value),
+    ("delay", "delay = \"10m\"", Form::Value),
+    ("expires", "expires = \"1h\"", Form::Value),
+    ("input_max", "input_max = \"16MiB\"", Form::Value),
+    ("max_attempts", "max_attempts = 5", Form::Value),
+    ("name", "name = \"send_email\"", Form::Value),
+    ("ordered_by", "ordered_by = [customer]", Form::Value),
+    ("priority", "priority = 5", Form::Value),
+    ("queue", "queue = \"mail\"", Form::Value),
+    ("rate", "rate = \"100/m\"", Form::ValueOrKeys(&rate::KEYS)),
+    ("register", "register = false", Form::Value),
+    (
+        "retain",
+        "retain(completed = \"1d\")",
+        Form::Keys(&retain::KEYS),
+    ),
+    ("tags", "tags = [\"billing\"]", Form::Value),
+    ("timeout", "timeout = \"30s\"", Form::Value),
+    (
+        "unique",
+        "unique(by = [customer])",
+        Form::WordOrKeys(&unique::KEYS),
+    ),
 ];
 
-/// The option that has several values.
-const RETAIN: &str = "retain";
+/// How an option may be written.
+#[derive(Clone, Copy)]
+enum Form {
+    /// `queue = "mail"`
+    Value,
+    /// `retain(completed = "1d")`
+    Keys(&'static [Key]),
+    /// `rate = "100/m"`, or with keys.
+    ValueOrKeys(&'static [Key]),
+    /// `unique`, or with keys.
+    WordOrKeys(&'static [Key]),
+}
 
-/// Each option keeps its tokens, and so its span.
+/// What is given for an option. It keeps its tokens, and so its span.
+pub(crate) enum Given {
+    Word,
+    Value(Expr),
+    Keys(Keys),
+}
+
+/// Each option that is given.
 #[derive(Default)]
 pub(crate) struct Args {
-    pub(crate) krate: Option<Expr>,
-    pub(crate) input_max: Option<Expr>,
-    pub(crate) max_attempts: Option<Expr>,
-    pub(crate) name: Option<Expr>,
-    pub(crate) priority: Option<Expr>,
-    pub(crate) queue: Option<Expr>,
-    pub(crate) retain: Option<Retain>,
-    pub(crate) timeout: Option<Expr>,
+    given: BTreeMap<&'static str, (Span, Given)>,
 }
 
 impl Args {
@@ -64,61 +103,94 @@ impl Args {
         let _ = input.parse::<Token![,]>();
     }
 
+    /// What is given for `option`.
+    pub(crate) fn get(&self, option: &str) -> Option<&Given> {
+        self.given.get(option).map(|(_, given)| given)
+    }
+
+    /// Where `option` is given.
+    pub(crate) fn span(&self, option: &str) -> Option<Span> {
+        self.given.get(option).map(|(span, _)| *span)
+    }
+
+    /// The value that is given for `option`.
+    pub(crate) fn value(&self, option: &str) -> Option<&Expr> {
+        match self.get(option) {
+            Some(Given::Value(value)) => Some(value),
+            _ => None,
+        }
+    }
+
     fn set(&mut self, input: ParseStream<'_>, diagnostics: &mut Diagnostics) -> syn::Result<()> {
         if !input.peek(Ident::peek_any) {
             return Err(input.error("expected an option, such as `queue = \"mail\"`"));
         }
-        let given = input.call(Ident::parse_any)?;
+        let name = input.call(Ident::parse_any)?;
         let error = |message: String| {
             skip_value(input);
-            Err(syn::Error::new(given.span(), message))
+            Err(syn::Error::new(name.span(), message))
         };
-        let known = OPTIONS.iter().find(|(option, _)| given == option);
-        let Some((option, example)) = known else {
-            return error(unknown(&given.to_string()));
+        let known = OPTIONS.iter().find(|(option, ..)| name == option);
+        let Some((option, example, form)) = known else {
+            return error(unknown(&name.to_string()));
         };
-        let has_value = match *option {
-            RETAIN => input.peek(token::Paren),
-            _ => input.peek(Token![=]),
+        let Some(given) = form.read(option, input, diagnostics)? else {
+            return error(form.wanted(option, example));
         };
-        if !has_value {
+        if self.given.contains_key(option) {
             return error(format!(
-                "option `{option}` needs a value, such as `{example}`"
+                "option `{option}` is given twice; remove one of them"
             ));
         }
-        if *option == RETAIN {
-            let retain = Retain::read(input, diagnostics)?;
-            if self.retain.is_some() {
-                return error(twice(option));
-            }
-            self.retain = Some(retain);
-            return Ok(());
-        }
-        input.parse::<Token![=]>()?;
-        let value: Expr = input.parse()?;
-        let slot = match *option {
-            "crate" => &mut self.krate,
-            "input_max" => &mut self.input_max,
-            "max_attempts" => &mut self.max_attempts,
-            "name" => &mut self.name,
-            "priority" => &mut self.priority,
-            "queue" => &mut self.queue,
-            _ => &mut self.timeout,
-        };
-        if slot.is_some() {
-            return error(twice(option));
-        }
-        *slot = Some(value);
+        self.given.insert(option, (name.span(), given));
         Ok(())
     }
 }
 
-fn twice(option: &str) -> String {
-    format!("option `{option}` is given twice; remove one of them")
+impl Form {
+    /// Reads what stands after the name of `option`; `None` if it is not of this form.
+    fn read(
+        self,
+        option: &'static str,
+        input: ParseStream<'_>,
+        diagnostics: &mut Diagnostics,
+    ) -> syn::Result<Option<Given>> {
+        match self {
+            Self::Value | Self::ValueOrKeys(_) if input.peek(Token![=]) => {
+                input.parse::<Token![=]>()?;
+                Ok(Some(Given::Value(input.parse()?)))
+            }
+            Self::Keys(known) | Self::ValueOrKeys(known) | Self::WordOrKeys(known)
+                if input.peek(token::Paren) =>
+            {
+                let keys = Keys::read(option, known, input, diagnostics)?;
+                Ok(Some(Given::Keys(keys)))
+            }
+            Self::WordOrKeys(_) if input.is_empty() || input.peek(Token![,]) => {
+                Ok(Some(Given::Word))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// How `option` is to be written, as a sentence.
+    fn wanted(self, option: &str, example: &str) -> String {
+        match self {
+            Self::Value | Self::ValueOrKeys(_) => {
+                format!("option `{option}` needs a value, such as `{example}`")
+            }
+            Self::Keys(_) => {
+                format!("option `{option}` is written with parentheses, as in `{example}`")
+            }
+            Self::WordOrKeys(_) => format!(
+                "option `{option}` is written alone, or with parentheses, as in `{example}`"
+            ),
+        }
+    }
 }
 
 fn unknown(given: &str) -> String {
-    let options = || OPTIONS.iter().map(|(option, _)| *option);
+    let options = || OPTIONS.iter().map(|(option, ..)| *option);
     let meant = suggest::meant(given, options());
     let options = suggest::list(options());
     format!("unknown option; {meant}the options are {options}")

@@ -2,14 +2,13 @@
 //!
 //! Generated code has no logic: it names types, hands values on, and calls `pgq::__private`.
 
-use std::time::Duration;
-
 use proc_macro2::{Literal, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 use syn::{Ident, Type};
 
+use super::code;
 use super::fingerprint::fingerprint;
 use super::handle;
 use super::model::{Options, Shape};
@@ -33,6 +32,13 @@ pub(crate) fn task(
     let input = input(&private, shape);
     let task = task_impl(&private, options, shape);
     let source = source(&private, name);
+    let registered = options.register.then(|| {
+        quote! {
+            #private::inventory::submit! {
+                #private::Registration::Task(#private::TaskDescriptor::of::<#name>(#source))
+            }
+        }
+    });
     quote! {
         #item
 
@@ -43,9 +49,7 @@ pub(crate) fn task(
             #task
             #methods
 
-            #private::inventory::submit! {
-                #private::Registration::Task(#private::TaskDescriptor::of::<#name>(#source))
-            }
+            #registered
             #more
         };
     }
@@ -134,7 +138,8 @@ fn input(private: &TokenStream, shape: &Shape<'_>) -> TokenStream {
 fn task_impl(private: &TokenStream, options: &Options, shape: &Shape<'_>) -> TokenStream {
     let name = &shape.function.sig.ident;
     let task_name = &options.name;
-    let task_options = task_options(private, options);
+    let aliases = aliases(options);
+    let task_options = code::options(private, options);
     let fingerprint = fingerprint(shape);
     let output = &shape.output;
     // Its span is where an output that cannot be stored, or is private, is reported.
@@ -147,6 +152,7 @@ fn task_impl(private: &TokenStream, options: &Options, shape: &Shape<'_>) -> Tok
         #[automatically_derived]
         impl #private::Task for #name {
             const NAME: &'static ::core::primitive::str = #task_name;
+            #aliases
             const OPTIONS: #private::TaskOptions = #task_options;
             const FINGERPRINT: ::core::primitive::i64 = #fingerprint;
             type Input = __PgqInput;
@@ -157,42 +163,13 @@ fn task_impl(private: &TokenStream, options: &Options, shape: &Shape<'_>) -> Tok
     }
 }
 
-fn task_options(private: &TokenStream, options: &Options) -> TokenStream {
-    let mut tokens = quote!(#private::TaskOptions::new());
-    if let Some(queue) = &options.queue {
-        tokens.extend(quote!(.queue(#queue)));
-    }
-    if let Some(priority) = options.priority {
-        tokens.extend(quote!(.priority(#priority)));
-    }
-    if let Some(max_attempts) = options.max_attempts {
-        tokens.extend(quote!(.max_attempts(#max_attempts)));
-    }
-    if let Some(timeout) = options.timeout {
-        let timeout = duration(timeout);
-        tokens.extend(quote!(.timeout(#timeout)));
-    }
-    if let Some(retain) = &options.retain {
-        let [completed, failed, result] =
-            [retain.completed, retain.failed, retain.result].map(optional_duration);
-        tokens.extend(quote!(.retain(#private::retain(#completed, #failed, #result))));
-    }
-    if let Some(bytes) = options.input_max {
-        tokens.extend(quote!(.input_max(#bytes as ::core::primitive::usize)));
-    }
-    tokens
-}
-
-fn optional_duration(time: Option<Duration>) -> TokenStream {
-    let Some(time) = time.map(duration) else {
-        return quote!(::core::option::Option::None);
-    };
-    quote!(::core::option::Option::Some(#time))
-}
-
-fn duration(duration: Duration) -> TokenStream {
-    let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-    quote!(::core::time::Duration::from_millis(#millis))
+fn aliases(options: &Options) -> Option<TokenStream> {
+    let aliases = &options.aliases;
+    (!aliases.is_empty()).then(|| {
+        quote! {
+            const ALIASES: &'static [&'static ::core::primitive::str] = &[#(#aliases),*];
+        }
+    })
 }
 
 fn injected(private: &TokenStream, shape: &Shape<'_>) -> Option<TokenStream> {

@@ -1,12 +1,15 @@
 //! `#[pgq::task]`: tokens → [`Args`] (as written) → [`Options`] and [`Shape`] (valid) → tokens.
 
 mod args;
+mod check;
+mod code;
 mod expand;
 mod fingerprint;
 mod handle;
+mod keys;
 mod model;
+mod options;
 mod parameter;
-mod retain;
 mod signature;
 mod stub;
 mod types;

@@ -7,8 +7,13 @@ use quote::{quote, quote_spanned};
 use syn::{Expr, Path, Type, parse_quote};
 
 use super::args::Args;
+use super::check::Check;
+use super::options::backoff::Backoff;
+use super::options::concurrency::Concurrency;
+use super::options::rate::Rate;
+use super::options::retain::Retain;
+use super::options::unique::Unique;
 use super::parameter::Parameter;
-use super::retain::Retain;
 use super::signature;
 use crate::diagnostics::Diagnostics;
 use crate::function::Function;
@@ -16,26 +21,32 @@ use crate::{literal, path};
 
 pub(crate) const ATTEMPTS_MAX: i16 = 1000;
 pub(crate) const PRIORITY_MAX: i16 = 9;
+const TAGS_MAX: usize = 16;
 
 /// The options of a task. Those that are `None` are left to the library's defaults.
 pub(crate) struct Options {
     /// Where the library is found, if not at `::pgq`.
     krate: Option<Path>,
     pub(crate) name: String,
+    pub(crate) aliases: Vec<String>,
+    /// Whether the task registers itself.
+    pub(crate) register: bool,
     pub(crate) queue: Option<String>,
     pub(crate) priority: Option<i16>,
     pub(crate) max_attempts: Option<i16>,
     pub(crate) timeout: Option<Duration>,
+    pub(crate) backoff: Option<Backoff>,
+    pub(crate) delay: Option<Duration>,
+    pub(crate) retain: Option<Retain>,
     /// In bytes.
     pub(crate) input_max: Option<u32>,
-    pub(crate) retain: Option<Times>,
-}
-
-/// How long what is left of jobs is kept.
-pub(crate) struct Times {
-    pub(crate) completed: Option<Duration>,
-    pub(crate) failed: Option<Duration>,
-    pub(crate) result: Option<Duration>,
+    pub(crate) expires: Option<Duration>,
+    pub(crate) unique: Option<Unique>,
+    pub(crate) concurrency: Option<Concurrency>,
+    /// Parameters; empty if jobs have no order.
+    pub(crate) ordered_by: Vec<String>,
+    pub(crate) rate: Option<Rate>,
+    pub(crate) tags: Vec<String>,
 }
 
 /// The fn of a task, taken apart.
@@ -48,33 +59,97 @@ pub(crate) struct Shape<'a> {
 impl Options {
     /// Reports what is wrong, and goes on as if it had not been written.
     pub(crate) fn new(args: &Args, function: &Function, diagnostics: &mut Diagnostics) -> Self {
-        let mut check = Check(diagnostics);
-        let krate = check.option("crate", args.krate.as_ref(), path::parse);
-        let name = check.option("name", args.name.as_ref(), literal::name);
-        let own_name = function.name();
-        if args.name.is_none()
-            && let Some(problem) = literal::name_problem(&own_name)
-        {
-            let message = format!("the name of a task {problem}; give it one with `name = \"…\"`");
-            check
-                .0
-                .push(syn::Error::new(function.sig.ident.span(), message));
-        }
-        Self {
-            krate,
-            name: name.unwrap_or(own_name),
-            queue: check.option("queue", args.queue.as_ref(), literal::name),
-            priority: check.option("priority", args.priority.as_ref(), |value| {
+        let mut check = Check {
+            args,
+            function,
+            diagnostics,
+        };
+        let name = name(&mut check);
+        let options = Self {
+            krate: check.option("crate", path::parse),
+            aliases: aliases(&mut check, &name),
+            name,
+            register: check.option("register", literal::boolean).unwrap_or(true),
+            queue: check.option("queue", literal::name),
+            priority: check.option("priority", |value| {
                 literal::number(value, &(0..=PRIORITY_MAX))
             }),
-            max_attempts: check.option("max_attempts", args.max_attempts.as_ref(), |value| {
+            max_attempts: check.option("max_attempts", |value| {
                 literal::number(value, &(1..=ATTEMPTS_MAX))
             }),
-            timeout: check.option("timeout", args.timeout.as_ref(), literal::duration),
-            retain: args.retain.as_ref().map(|retain| check.times(retain)),
-            input_max: check.option("input_max", args.input_max.as_ref(), literal::size),
+            timeout: check.option("timeout", literal::duration),
+            backoff: check.with("backoff", Backoff::new),
+            delay: check.option("delay", literal::duration),
+            retain: check.with("retain", Retain::new),
+            input_max: check.option("input_max", literal::size),
+            expires: check.option("expires", literal::duration),
+            unique: check.with("unique", Unique::new),
+            concurrency: check.with("concurrency", Concurrency::new),
+            ordered_by: ordered_by(&mut check),
+            rate: check.with("rate", Rate::new),
+            tags: check.names("tags", |_| None),
+        };
+        options.check(&mut check);
+        options
+    }
+
+    /// Checks what options say together.
+    fn check(&self, check: &mut Check<'_>) {
+        if let (Some(expires), Some(delay)) = (self.expires, self.delay)
+            && expires <= delay
+        {
+            check.refuse(
+                check.args.value("expires"),
+                "`expires` must be longer than `delay`, or no job could start",
+            );
+        }
+        let tags = check.args.value("tags").map(literal::peel);
+        if let Some(Expr::Array(tags)) = tags
+            && let Some(tag) = tags.elems.iter().nth(TAGS_MAX)
+        {
+            check.refuse(
+                tag,
+                format!("a task has at most {TAGS_MAX} tags; remove some"),
+            );
+        }
+        if let Some(concurrency) = &self.concurrency
+            && concurrency.has_key(&self.ordered_by)
+        {
+            check.refuse(
+                check.args.value("ordered_by"),
+                "jobs of one key run one at a time, so `concurrency` by the same parameters has no \
+                 effect; remove one of them",
+            );
         }
     }
+}
+
+fn name(check: &mut Check<'_>) -> String {
+    let own = check.function.name();
+    if check.args.value("name").is_none()
+        && let Some(problem) = literal::name_problem(&own)
+    {
+        check.refuse(
+            &check.function.sig.ident,
+            format!("the name of a task {problem}; give it one with `name = \"…\"`"),
+        );
+    }
+    check.option("name", literal::name).unwrap_or(own)
+}
+
+fn aliases(check: &mut Check<'_>, name: &str) -> Vec<String> {
+    check.names("aliases", |alias| {
+        (alias == name).then(|| {
+            format!("`{name}` is the name of the task itself; `aliases` are names it had before")
+        })
+    })
+}
+
+fn ordered_by(check: &mut Check<'_>) -> Vec<String> {
+    let value = check.args.value("ordered_by");
+    value
+        .map(|value| check.parameters("ordered_by", value))
+        .unwrap_or_default()
 }
 
 impl Options {
@@ -85,41 +160,6 @@ impl Options {
         self.krate.as_ref().map_or_else(default, |krate| {
             path::located(quote!(#krate::__private), span)
         })
-    }
-}
-
-struct Check<'a>(&'a mut Diagnostics);
-
-impl Check<'_> {
-    fn option<T>(
-        &mut self,
-        option: &str,
-        value: Option<&Expr>,
-        parse: impl FnOnce(&Expr) -> Result<T, String>,
-    ) -> Option<T> {
-        let value = value?;
-        let parsed = parse(value)
-            .map_err(|problem| syn::Error::new_spanned(value, format!("`{option}` {problem}")));
-        self.0.ok(parsed)
-    }
-}
-
-impl Check<'_> {
-    fn times(&mut self, retain: &Retain) -> Times {
-        let times = Times {
-            completed: self.option("completed", retain.completed.as_ref(), literal::retention),
-            failed: self.option("failed", retain.failed.as_ref(), literal::retention),
-            result: self.option("result", retain.result.as_ref(), literal::retention),
-        };
-        if let (Some(completed), Some(result)) = (times.completed, times.result)
-            && result > completed
-        {
-            let message = "`result` must not be longer than `completed`: a result is found by its \
-                           job";
-            self.0
-                .push(syn::Error::new_spanned(&retain.result, message));
-        }
-        times
     }
 }
 

@@ -1,8 +1,10 @@
 //! One parameter of a task: `&T` is injected, everything else is input.
 
+use syn::ext::IdentExt;
 use syn::{Ident, Pat, PatType, Type};
 
 use super::types;
+use crate::function::Function;
 
 pub(crate) enum Parameter<'a> {
     /// Shared state of type `ty`, taken by reference.
@@ -39,6 +41,18 @@ impl<'a> Parameter<'a> {
             None => Err(unnamed(&argument.pat)),
         }
     }
+}
+
+/// The names of the parameters that are input, or are meant to be.
+pub(crate) fn input_names(function: &Function) -> impl Iterator<Item = String> {
+    function.arguments().filter_map(|argument| {
+        let is_input = !matches!(types::peel(&argument.ty), Type::Reference(_))
+            || types::is_borrowed_input(&argument.ty);
+        match &*argument.pat {
+            Pat::Ident(pat) if is_input => Some(pat.ident.unraw().to_string()),
+            _ => None,
+        }
+    })
 }
 
 #[derive(Clone, Copy, PartialEq)]

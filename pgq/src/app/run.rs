@@ -14,7 +14,7 @@ use super::serve::serve;
 use super::source::Source as Database;
 use crate::driver::Driver;
 use crate::error::Result;
-use crate::task::{Problems, Registration, Registry, Source, StateMap, Task, TaskDescriptor};
+use crate::task::{Problems, Registration, Registry, StateMap, Task};
 use crate::worker::config::Mode;
 
 /// Runs every task and schedule that is linked into this binary, until SIGINT or SIGTERM.
@@ -120,9 +120,7 @@ impl Run {
     /// with [`Run::new`] and an empty [`Registry`] for workers of some tasks only.
     #[track_caller]
     pub fn task<T: Task>(mut self) -> Self {
-        self.registry.add(Registration::Task(
-            TaskDescriptor::of::<T>(Source::caller()),
-        ));
+        self.registry = self.registry.with::<T>();
         self
     }
 

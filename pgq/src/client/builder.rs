@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use super::{EnqueueError, Enqueuer, JobHandle};
 use crate::driver::{Enqueue, Start};
 use crate::job::{INPUT_MAX, Input};
-use crate::queue::{ATTEMPTS_MAX, PRIORITY_MAX, name_problem};
+use crate::queue::{ATTEMPTS_MAX, DELAY_MAX, PRIORITY_MAX, name_problem};
 use crate::task::Task;
 
 /// One job that is about to be enqueued.
@@ -18,9 +18,6 @@ pub struct JobBuilder<T: Task> {
     input: T::Input,
     options: JobOptions,
 }
-
-/// The longest delay: a hundred years, which leaves room for the database's calendar.
-const DELAY_MAX: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 
 /// The most bytes of inputs that one statement carries: the server holds them several times over, and
 /// takes no statement of a GiB.
@@ -61,17 +58,15 @@ impl<T: Task> JobBuilder<T> {
         self
     }
 
-    /// Lets the job start no sooner than `delay` after the database's current time.
+    /// Lets the job start no sooner than `delay` after the database's current time, in the place of
+    /// the task's own delay. Zero means at once.
     pub fn delay(mut self, delay: Duration) -> Self {
-        self.options.start = if delay.is_zero() {
-            Start::Now
-        } else {
-            Start::After(delay)
-        };
+        self.options.start = start_after(delay);
         self
     }
 
-    /// Lets the job start no sooner than `time`, by the database's clock.
+    /// Lets the job start no sooner than `time`, by the database's clock, in the place of the
+    /// task's own delay.
     pub fn run_at(mut self, time: DateTime<Utc>) -> Self {
         self.options.start = Start::At(time);
         self
@@ -114,7 +109,7 @@ impl JobOptions {
             queue: Cow::Borrowed(T::OPTIONS.queue),
             priority: T::OPTIONS.priority,
             max_attempts: T::OPTIONS.max_attempts,
-            start: Start::Now,
+            start: start_after(T::OPTIONS.delay),
         }
     }
 
@@ -143,16 +138,29 @@ impl JobOptions {
     }
 }
 
-/// Enqueues one job for each input with the options of the task, in one statement.
+fn start_after(delay: Duration) -> Start {
+    match delay {
+        Duration::ZERO => Start::Now,
+        delay => Start::After(delay),
+    }
+}
+
+/// Enqueues one job of `T` for each input with the options of the task, in one statement.
 ///
 /// # Errors
 ///
 /// See [`EnqueueError`]; on an error none is enqueued.
-pub(crate) async fn enqueue_many<T: Task>(
+///
+/// # Cancel safety
+///
+/// Like [`JobBuilder::enqueue`].
+pub fn enqueue_many<T: Task>(
     enqueuer: impl Enqueuer,
     inputs: impl IntoIterator<Item = T::Input>,
-) -> Result<Vec<JobHandle<T::Output>>, EnqueueError> {
-    enqueue_all::<T>(enqueuer, JobOptions::of::<T>(), inputs).await
+) -> impl Future<Output = Result<Vec<JobHandle<T::Output>>, EnqueueError>> + Send {
+    // Collected here, so that the future is `Send` whatever the iterator is.
+    let inputs: Vec<T::Input> = inputs.into_iter().collect();
+    enqueue_all::<T>(enqueuer, JobOptions::of::<T>(), inputs)
 }
 
 async fn enqueue_all<T: Task>(

@@ -6,8 +6,7 @@ mod error;
 mod handle;
 mod jobs;
 
-pub use self::builder::JobBuilder;
-pub(crate) use self::builder::enqueue_many;
+pub use self::builder::{JobBuilder, enqueue_many};
 pub use self::enqueuer::{Enqueuer, Reader};
 pub use self::error::{EnqueueError, JobError};
 pub use self::handle::JobHandle;

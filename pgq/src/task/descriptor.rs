@@ -71,7 +71,8 @@ type RunFn = for<'a> fn(&'a Context, Vec<u8>) -> BoxFuture<'a, RunResult>;
 #[derive(Clone, Copy)]
 pub struct TaskDescriptor {
     pub(crate) name: &'static str,
-    pub(crate) options: TaskOptions,
+    pub(crate) aliases: &'static [&'static str],
+    pub(crate) options: &'static TaskOptions,
     pub(crate) fingerprint: i64,
     pub(crate) source: Source,
     pub(crate) injected: fn() -> Vec<Injected>,
@@ -84,7 +85,8 @@ impl TaskDescriptor {
     pub const fn of<T: Task>(source: Source) -> Self {
         Self {
             name: T::NAME,
-            options: T::OPTIONS,
+            aliases: T::ALIASES,
+            options: const { &T::OPTIONS },
             fingerprint: T::FINGERPRINT,
             source,
             injected: T::injected,
@@ -98,10 +100,16 @@ impl TaskDescriptor {
         self.name
     }
 
+    /// The names that the task had before.
+    #[must_use]
+    pub const fn aliases(&self) -> &'static [&'static str] {
+        self.aliases
+    }
+
     /// The options of the task.
     #[must_use]
     pub const fn options(&self) -> TaskOptions {
-        self.options
+        *self.options
     }
 }
 

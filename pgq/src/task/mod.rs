@@ -3,10 +3,13 @@
 mod context;
 mod descriptor;
 mod error;
+mod invalid;
+mod limits;
 mod options;
 mod outcome;
 mod registry;
 mod state;
+mod unique;
 
 use std::future::Future;
 
@@ -21,17 +24,49 @@ pub(crate) use self::descriptor::RunResult;
 pub use self::descriptor::{Injected, Registration, ScheduleDescriptor, Source, TaskDescriptor};
 pub use self::error::TaskError;
 pub(crate) use self::error::Verdict;
+pub use self::limits::{Concurrency, Rate};
 pub use self::options::TaskOptions;
 pub use self::outcome::{IntoOutcome, IntoTaskError};
 pub use self::registry::{Problem, Problems, Registry};
 pub use self::state::StateMap;
+pub use self::unique::{Conflict, Unique};
 
 /// Code that can be run as a job.
 ///
-/// [`#[pgq::task]`](macro@crate::task) implements it for a type of the fn's own name.
+/// [`#[pgq::task]`](macro@crate::task) implements it for a type of the fn's own name. By hand it is
+/// implemented with the same powers, and registered by [`Run::task`](crate::Run::task); its jobs are
+/// made by [`JobBuilder`](crate::JobBuilder) and [`enqueue_many`](crate::enqueue_many).
+///
+/// # Examples
+///
+/// ```
+/// use pgq::{Context, Registry, Run, Task, TaskError, TaskOptions};
+///
+/// enum Greet {}
+///
+/// impl Task for Greet {
+///     const NAME: &'static str = "greet";
+///     const OPTIONS: TaskOptions = TaskOptions::new().queue("mail").max_attempts(3);
+///     const FINGERPRINT: i64 = 1;
+///     type Input = String;
+///     type Output = ();
+///
+///     async fn run(_: &Context, name: String) -> Result<(), TaskError> {
+///         println!("hello {name}");
+///         Ok(())
+///     }
+/// }
+///
+/// let worker = Run::new(Registry::new()).task::<Greet>();
+/// assert!(worker.check().is_ok());
+/// ```
 pub trait Task: Sized + 'static {
-    /// The name that rows carry. Renaming it leaves the old rows to builds that know the old name.
+    /// The name that rows carry. After a change the old one belongs into [`ALIASES`](Self::ALIASES),
+    /// or the old rows are left to builds that know it.
     const NAME: &'static str;
+
+    /// Names that the task had before. Workers run the rows that carry them as well.
+    const ALIASES: &'static [&'static str] = &[];
 
     /// How jobs of this task are run unless their enqueuer says otherwise.
     const OPTIONS: TaskOptions = TaskOptions::new();

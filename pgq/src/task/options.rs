@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::{Concurrency, Rate, Unique};
 use crate::backoff::Backoff;
 use crate::job::Retain;
 use crate::queue::DEFAULT_QUEUE;
@@ -19,13 +20,33 @@ pub struct TaskOptions {
     pub max_attempts: i16,
     /// How long one attempt may take. Default: no limit.
     pub timeout: Option<Duration>,
-    /// How long a failed job waits for its next attempt.
+    /// How long a failed job waits for its next attempt. Default: [`Backoff::DEFAULT`].
     pub backoff: Backoff,
+    /// How long a job waits before it may start, at most a hundred years. Default: zero.
+    pub delay: Duration,
     /// How long what is left of its jobs is kept.
     pub retain: Retain,
     /// The largest input of its jobs, in bytes, up to [`INPUT_MAX`](crate::INPUT_MAX). Default: what
     /// the enqueuer allows, which is 1 MiB unless `Pgq::input_max` says otherwise.
     pub input_max: Option<usize>,
+    /// How long after its enqueue a job may be started for the first time; longer than
+    /// [`delay`](Self::delay). Default: no limit. *Recorded, and not yet applied by workers.*
+    pub expires: Option<Duration>,
+    /// Which of its jobs are the same. Default: none. *Recorded, and not yet applied.*
+    pub unique: Option<Unique>,
+    /// How many of its jobs run at once, in all workers together. Default: no limit. *Recorded, and
+    /// not yet applied by workers.*
+    pub concurrency: Option<Concurrency>,
+    /// The parameters whose values make the keys of its jobs: those of one key run one at a time,
+    /// in the order of their enqueues. Default: none, so that jobs have no key. *Recorded, and not
+    /// yet applied by workers.*
+    pub ordered_by: &'static [&'static str],
+    /// How many of its jobs start in a time, in all workers together. Default: no limit. *Recorded,
+    /// and not yet applied by workers.*
+    pub rate: Option<Rate>,
+    /// Words to find its jobs by, at most 16, by the rule of names. Default: none. *Recorded, and not
+    /// yet stored with jobs.*
+    pub tags: &'static [&'static str],
 }
 
 impl TaskOptions {
@@ -38,8 +59,15 @@ impl TaskOptions {
             max_attempts: 20,
             timeout: None,
             backoff: Backoff::DEFAULT,
+            delay: Duration::ZERO,
             retain: Retain::DEFAULT,
             input_max: None,
+            expires: None,
+            unique: None,
+            concurrency: None,
+            ordered_by: &[],
+            rate: None,
+            tags: &[],
         }
     }
 
@@ -78,6 +106,13 @@ impl TaskOptions {
         self
     }
 
+    /// Sets how long a job waits before it may start; zero means not at all.
+    #[must_use]
+    pub const fn delay(mut self, delay: Duration) -> Self {
+        self.delay = delay;
+        self
+    }
+
     /// Sets how long what is left of its jobs is kept.
     #[must_use]
     pub const fn retain(mut self, retain: Retain) -> Self {
@@ -90,6 +125,65 @@ impl TaskOptions {
     pub const fn input_max(mut self, bytes: usize) -> Self {
         self.input_max = Some(bytes);
         self
+    }
+
+    /// Sets how long after its enqueue a job may be started. *Recorded, and not yet applied.*
+    #[must_use]
+    pub const fn expires(mut self, time: Duration) -> Self {
+        self.expires = Some(time);
+        self
+    }
+
+    /// Sets which of its jobs are the same. *Recorded, and not yet applied.*
+    #[must_use]
+    pub const fn unique(mut self, unique: Unique) -> Self {
+        self.unique = Some(unique);
+        self
+    }
+
+    /// Sets how many of its jobs run at once, in all workers together. *Recorded, and not yet
+    /// applied.*
+    #[must_use]
+    pub const fn concurrency(mut self, concurrency: Concurrency) -> Self {
+        self.concurrency = Some(concurrency);
+        self
+    }
+
+    /// Sets the parameters whose values make the keys of its jobs. *Recorded, and not yet applied.*
+    #[must_use]
+    pub const fn ordered_by(mut self, parameters: &'static [&'static str]) -> Self {
+        self.ordered_by = parameters;
+        self
+    }
+
+    /// Sets how many of its jobs start in a time, in all workers together. *Recorded, and not yet
+    /// applied.*
+    #[must_use]
+    pub const fn rate(mut self, rate: Rate) -> Self {
+        self.rate = Some(rate);
+        self
+    }
+
+    /// Sets the words to find its jobs by. *Recorded, and not yet applied.*
+    #[must_use]
+    pub const fn tags(mut self, tags: &'static [&'static str]) -> Self {
+        self.tags = tags;
+        self
+    }
+
+    /// The options that are set and that workers do not apply yet.
+    pub(crate) fn not_applied(&self) -> Vec<&'static str> {
+        [
+            ("expires", self.expires.is_some()),
+            ("unique", self.unique.is_some()),
+            ("concurrency", self.concurrency.is_some()),
+            ("ordered_by", !self.ordered_by.is_empty()),
+            ("rate", self.rate.is_some()),
+            ("tags", !self.tags.is_empty()),
+        ]
+        .into_iter()
+        .filter_map(|(option, is_set)| is_set.then_some(option))
+        .collect()
     }
 }
 

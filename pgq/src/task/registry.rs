@@ -6,14 +6,15 @@ use std::fmt;
 
 use pgq_cron::Expression;
 
-use super::{Context, Registration, ScheduleDescriptor, Source, TaskDescriptor};
-use crate::job::{INPUT_MAX, Retain};
-use crate::queue::name_problem;
+use super::{Context, Registration, ScheduleDescriptor, Source, Task, TaskDescriptor, invalid};
+use crate::job::Retain;
 
 /// The tasks and schedules that one worker knows.
 #[derive(Clone, Debug, Default)]
 pub struct Registry {
     tasks: BTreeMap<&'static str, TaskDescriptor>,
+    /// The task of each alias.
+    aliases: BTreeMap<&'static str, &'static str>,
     schedules: BTreeMap<&'static str, ScheduleDescriptor>,
     problems: Vec<Problem>,
 }
@@ -32,6 +33,15 @@ pub enum Problem {
         first: Source,
         /// Where the second is written.
         second: Source,
+    },
+    /// A task has an alias that is the name or an alias of another one.
+    DuplicateAlias {
+        /// The alias.
+        alias: &'static str,
+        /// The tasks that are known by it.
+        tasks: [&'static str; 2],
+        /// Where they are written.
+        sources: [Source; 2],
     },
     /// A task takes a value by reference that was not given.
     MissingState {
@@ -93,6 +103,15 @@ impl fmt::Display for Problem {
                 f,
                 "two tasks are named `{task}`: at {first} and at {second}; give one of them \
                  another name with `name = \"…\"`",
+            ),
+            Self::DuplicateAlias {
+                alias,
+                tasks: [first, second],
+                sources: [first_source, second_source],
+            } => write!(
+                f,
+                "jobs named `{alias}` belong to two tasks: `{first}` at {first_source} and \
+                 `{second}` at {second_source}; remove `{alias}` from the aliases of one of them",
             ),
             Self::MissingState {
                 task,
@@ -184,6 +203,14 @@ impl Registry {
         registry
     }
 
+    /// Adds a task, and returns the registry.
+    #[must_use]
+    #[track_caller]
+    pub fn with<T: Task>(mut self) -> Self {
+        self.add_task(TaskDescriptor::of::<T>(Source::caller()));
+        self
+    }
+
     /// Adds a task or a schedule.
     pub fn add(&mut self, registration: Registration) {
         match registration {
@@ -201,7 +228,7 @@ impl Registry {
             });
             return;
         }
-        let problems = invalid_options(&task)
+        let problems = invalid::problems(&task)
             .into_iter()
             .map(|problem| Problem::InvalidTask {
                 task: task.name,
@@ -209,7 +236,25 @@ impl Registry {
                 source: task.source,
             });
         self.problems.extend(problems);
+        let names = [task.name].into_iter().chain(task.aliases.iter().copied());
+        for name in names {
+            self.refuse_other(name, &task);
+        }
+        for alias in task.aliases {
+            self.aliases.entry(alias).or_insert(task.name);
+        }
         self.tasks.insert(task.name, task);
+    }
+
+    /// Reports that another task than `second` is known as `name`, if there is one.
+    fn refuse_other(&mut self, name: &'static str, second: &TaskDescriptor) {
+        if let Some(first) = self.task(name) {
+            self.problems.push(Problem::DuplicateAlias {
+                alias: name,
+                tasks: [first.name, second.name],
+                sources: [first.source, second.source],
+            });
+        }
     }
 
     fn add_schedule(&mut self, schedule: ScheduleDescriptor) {
@@ -223,10 +268,16 @@ impl Registry {
         self.schedules.insert(schedule.name, schedule);
     }
 
-    /// The task of that name.
+    /// The task of that name or alias.
     #[must_use]
     pub fn task(&self, name: &str) -> Option<&TaskDescriptor> {
-        self.tasks.get(name)
+        let by_alias = || self.tasks.get(self.aliases.get(name)?);
+        self.tasks.get(name).or_else(by_alias)
+    }
+
+    /// The names of the jobs that these tasks can run: names and aliases.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &'static str> {
+        self.tasks.keys().chain(self.aliases.keys()).copied()
     }
 
     /// Every task, by name.
@@ -280,26 +331,4 @@ impl Registry {
             Err(Problems(problems))
         }
     }
-}
-
-fn invalid_options(task: &TaskDescriptor) -> Vec<String> {
-    use crate::queue::{ATTEMPTS_MAX, PRIORITY_MAX};
-
-    let options = &task.options;
-    let mut problems = Vec::new();
-    problems.extend(name_problem(task.name).map(|problem| format!("its name {problem}")));
-    problems.extend(name_problem(options.queue).map(|problem| format!("its queue {problem}")));
-    if !(0..=PRIORITY_MAX).contains(&options.priority) {
-        problems.push(format!("its priority must be 0 to {PRIORITY_MAX}"));
-    }
-    if !(1..=ATTEMPTS_MAX).contains(&options.max_attempts) {
-        problems.push(format!("its max_attempts must be 1 to {ATTEMPTS_MAX}"));
-    }
-    if options.input_max.is_some_and(|bytes| bytes > INPUT_MAX) {
-        problems.push(format!("its input_max must be at most {INPUT_MAX} bytes"));
-    }
-    if options.timeout.is_some_and(|timeout| timeout.is_zero()) {
-        problems.push("its timeout must be longer than zero".to_owned());
-    }
-    problems
 }

@@ -150,11 +150,7 @@ impl Harness {
     /// Claims the next job that is due.
     async fn claim(&self, worker: WorkerId, claims: usize) -> Result<Option<ClaimedJob>, Stop> {
         self.storage.promote(usize::MAX).await?;
-        let tasks: Arc<[String]> = self
-            .registry
-            .tasks()
-            .map(|task| task.name.to_owned())
-            .collect();
+        let tasks: Arc<[String]> = self.registry.names().map(str::to_owned).collect();
         let Some(queue) = self.storage.next_queue(&tasks) else {
             return Ok(None);
         };
@@ -206,19 +202,19 @@ impl Harness {
         Ok(input.unwrap_or_default())
     }
 
-    /// The task of that name, if nothing is wrong with it.
+    /// The task of that name or alias, if nothing is wrong with it.
     fn runnable(&self, name: &str) -> Result<&TaskDescriptor, Stop> {
+        let task = self.registry.task(name);
+        let task = task.ok_or(Stop::Problem(Problem::NoTasks))?;
         let given = self.state.type_ids().collect();
         let problems = self.registry.check(&given, |_| true, Vec::new());
         let own = problems.err().and_then(|problems| {
             let mut problems = problems.as_slice().iter();
-            problems.find(|problem| concerns(problem, name)).cloned()
+            problems
+                .find(|problem| concerns(problem, task.name))
+                .cloned()
         });
-        match (own, self.registry.task(name)) {
-            (None, Some(task)) => Ok(task),
-            (Some(problem), _) => Err(Stop::Problem(problem)),
-            (None, None) => Err(Stop::Problem(Problem::NoTasks)),
-        }
+        own.map_or(Ok(task), |problem| Err(Stop::Problem(problem)))
     }
 
     /// The tasks that are due and not known here. To know none at all is a mistake.
@@ -238,6 +234,7 @@ fn concerns(problem: &Problem, name: &str) -> bool {
         | Problem::MissingState { task, .. }
         | Problem::QueueNotServed { task, .. }
         | Problem::InvalidTask { task, .. } => *task == name,
+        Problem::DuplicateAlias { tasks, .. } => tasks.contains(&name),
         Problem::NoTasks | Problem::InvalidSchedule { .. } | Problem::InvalidSetting { .. } => {
             false
         }

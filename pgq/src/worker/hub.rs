@@ -93,11 +93,7 @@ impl Hub {
         decisions: mpsc::Sender<Told>,
         wanted: mpsc::Sender<Wanted>,
     ) -> Self {
-        let tasks = setup
-            .registry
-            .tasks()
-            .map(|task| task.name().to_owned())
-            .collect();
+        let tasks = setup.registry.names().map(str::to_owned).collect();
         let queues = &setup.config.queues;
         let topics = queues
             .iter()

@@ -5,6 +5,7 @@ mod failures;
 mod history;
 mod input;
 mod large;
+mod options;
 mod outage;
 mod outcomes;
 mod reconcile;

@@ -317,6 +317,27 @@ pub const MUTATIONS: &[Mutation] = &[
         replace: "generate_series(0, 6)",
         tests: &["wakeups::an_enqueuer_of_any_place_sees_who_is_parked"],
     },
+    // Options of tasks.
+    Mutation {
+        name: "a worker does not claim the jobs of an alias",
+        file: "pgq/src/task/registry.rs",
+        find: "self.tasks.keys().chain(self.aliases.keys()).copied()",
+        replace: "self.tasks.keys().copied()",
+        tests: &[
+            "run::options::rows_of_an_old_name_are_run_by_the_renamed_task",
+            "run::options::the_harness_runs_rows_of_an_old_name_too",
+        ],
+    },
+    Mutation {
+        name: "an enqueue ignores the delay of its task",
+        file: "pgq/src/client/builder.rs",
+        find: "start: start_after(T::OPTIONS.delay),",
+        replace: "start: Start::Now,",
+        tests: &[
+            "run::options::the_delay_of_a_task_holds_unless_its_enqueuer_says_otherwise",
+            "run::options::the_harness_keeps_the_delay_of_a_task",
+        ],
+    },
     // Order, and schedules.
     Mutation {
         name: "the lowest priority goes first",

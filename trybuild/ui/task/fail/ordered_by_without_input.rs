@@ -1,0 +1,4 @@
+#[pgq::task(ordered_by = [customer])]
+async fn tidy() {}
+
+fn main() {}

@@ -1,0 +1,4 @@
+#[pgq::task(rate(max = "1/s", burst = 0))]
+async fn charge(_customer: u64, _cents: u64) {}
+
+fn main() {}
