@@ -1,19 +1,21 @@
 //! The item under an attribute: a fn, of which the body is not looked at.
 
 use proc_macro2::{Span, TokenStream, TokenTree};
-use quote::ToTokens;
+use quote::{ToTokens, quote};
 use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream};
 use syn::{Attribute, FnArg, Ident, PatType, Signature, Token, Visibility};
 
-/// A fn without its body.
+/// A fn.
 ///
 /// The body is not parsed: that is the compiler's business, and it makes an editor's half-written
 /// body work.
+#[derive(Clone)]
 pub(crate) struct Function {
     pub(crate) attrs: Vec<Attribute>,
     pub(crate) vis: Visibility,
     pub(crate) sig: Signature,
+    body: TokenStream,
 }
 
 impl Function {
@@ -62,8 +64,25 @@ impl Parse for Function {
                 "a task needs a body; put the attribute on a free `async fn`, not on a declaration",
             ));
         }
-        input.parse::<TokenStream>()?;
-        Ok(Self { attrs, vis, sig })
+        let body = input.parse()?;
+        Ok(Self {
+            attrs,
+            vis,
+            sig,
+            body,
+        })
+    }
+}
+
+impl ToTokens for Function {
+    fn to_tokens(&self, tokens: &mut TokenStream) {
+        let Self {
+            attrs,
+            vis,
+            sig,
+            body,
+        } = self;
+        tokens.extend(quote!(#(#attrs)* #vis #sig #body));
     }
 }
 

@@ -16,13 +16,13 @@ use proc_macro::TokenStream;
 #[doc = include_str!("../docs/task.md")]
 #[proc_macro_attribute]
 pub fn task(args: TokenStream, item: TokenStream) -> TokenStream {
-    task::expand(args.into(), item.into()).into()
+    task::expand(&args.into(), item.into()).into()
 }
 
 #[doc = include_str!("../docs/cron.md")]
 #[proc_macro_attribute]
 pub fn cron(args: TokenStream, item: TokenStream) -> TokenStream {
-    cron::expand(args.into(), item.into()).into()
+    cron::expand(&args.into(), item.into()).into()
 }
 
 #[doc = include_str!("../docs/test.md")]

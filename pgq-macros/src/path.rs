@@ -1,6 +1,7 @@
 //! Where the library is found: `crate = path`, else `::pgq`.
 
 use proc_macro2::{Group, Span, TokenStream, TokenTree};
+use quote::{quote, quote_spanned};
 use syn::{Expr, Path};
 
 use crate::literal;
@@ -17,6 +18,13 @@ pub(crate) fn parse(value: &Expr) -> Result<Path, String> {
         Expr::Path(expr) if expr.qself.is_none() => Ok(expr.path.clone()),
         _ => Err(problem()),
     }
+}
+
+/// The module that generated code names things of. What the compiler says about them, it says at
+/// `span`.
+pub(crate) fn private(krate: Option<&Path>, span: Span) -> TokenStream {
+    let default = || quote_spanned!(span=> ::pgq::__private);
+    krate.map_or_else(default, |krate| located(quote!(#krate::__private), span))
 }
 
 /// The same tokens, resolved as before, with errors about them reported at `span`.

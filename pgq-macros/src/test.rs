@@ -84,7 +84,9 @@ fn code(
     fixture: &Type,
     item: TokenStream,
 ) -> TokenStream {
-    let Function { attrs, vis, sig } = function;
+    let Function {
+        attrs, vis, sig, ..
+    } = function;
     let (name, output) = (&sig.ident, &sig.output);
     let private = krate.map_or_else(
         || quote_spanned!(Span::call_site()=> ::pgq::__private),

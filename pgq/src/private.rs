@@ -7,6 +7,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub use inventory;
+// A task whose parameters depend on conditions is expanded again, with one condition less.
+#[cfg(feature = "macros")]
+pub use pgq_macros::{cron, task};
 pub use std::vec::Vec;
 
 pub use crate::backoff::Backoff;
@@ -16,6 +19,7 @@ use crate::job::{Retain, Retention};
 pub use crate::task::{
     Concurrency, Conflict, Context, Injected, IntoOutcome, IntoTaskError, MissingState, Rate,
     Registration, ScheduleDescriptor, Source, Task, TaskDescriptor, TaskError, TaskOptions, Unique,
+    blocking,
 };
 
 /// Enqueues one job for each input, which `make` makes of what the caller gives.
@@ -132,6 +136,8 @@ pub struct Parameter<T> {
     name: &'static str,
     write: fn(&T, &str, &mut InputWriter) -> Result<(), EncodeError>,
     read: fn(&str, &InputReader<'_>) -> Result<T, DecodeError>,
+    default: Option<fn() -> T>,
+    secret: bool,
 }
 
 /// Names a parameter.
@@ -141,17 +147,36 @@ pub const fn parameter<T: Storable>(name: &'static str) -> Parameter<T> {
         name,
         write: T::write,
         read: T::read,
+        default: None,
+        secret: false,
     }
 }
 
 impl<T> Parameter<T> {
+    /// Names what stands for the parameter in an input that does not have it.
+    #[must_use]
+    pub const fn or(mut self, default: fn() -> T) -> Self {
+        self.default = Some(default);
+        self
+    }
+
+    /// Keeps the value of the parameter out of errors.
+    #[must_use]
+    pub const fn secret(mut self) -> Self {
+        self.secret = true;
+        self
+    }
+
     /// Writes the value of the parameter.
     ///
     /// # Errors
     ///
     /// See [`InputWriter::parameter`].
     pub fn write(&self, writer: &mut InputWriter, value: &T) -> Result<(), EncodeError> {
-        (self.write)(value, self.name, writer)
+        (self.write)(value, self.name, writer).map_err(|error| match self.secret {
+            true => EncodeError::of_secret(self.name),
+            false => error,
+        })
     }
 
     /// Reads the value of the parameter.
@@ -160,8 +185,38 @@ impl<T> Parameter<T> {
     ///
     /// See [`InputReader::parameter`].
     pub fn read(&self, reader: &InputReader<'_>) -> Result<T, DecodeError> {
-        (self.read)(self.name, reader)
+        match self.default {
+            Some(default) if !reader.has(self.name) => Ok(default()),
+            _ => (self.read)(self.name, reader).map_err(|error| match self.secret {
+                true => error.of_secret(),
+                false => error,
+            }),
+        }
     }
+}
+
+/// A type that has a default.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no default value",
+    label = "no value to take",
+    note = "implement `Default` for it, or name a value: `#[default = …]`"
+)]
+pub trait Defaultable {
+    /// The value.
+    fn value() -> Self;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: Default> Defaultable for T {
+    fn value() -> Self {
+        Self::default()
+    }
+}
+
+/// Returns the default value of a type.
+#[must_use]
+pub fn default<T: Defaultable>() -> T {
+    T::value()
 }
 
 /// A type that a task may take by reference.

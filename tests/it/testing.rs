@@ -423,3 +423,37 @@ async fn harnesses_share_nothing() -> anyhow::Result<()> {
     assert!(second.clock().now() < first.clock().now());
     Ok(())
 }
+
+#[pgq::task(name = "testing/log_in")]
+async fn log_in(user: String, #[secret] password: String) {
+    let _ = (user, password);
+}
+
+#[tokio::test]
+async fn a_secret_is_in_no_message_of_a_harness() -> anyhow::Result<()> {
+    let mut registry = Registry::new();
+    registry.add(registration::<log_in>());
+    let knows = Harness::with_registry(registry);
+    let knows_nothing = Harness::with_registry(Registry::new());
+
+    for (harness, shown) in [
+        (&knows, r#"{"password":"(secret)","user":"me"}"#),
+        (&knows_nothing, "bytes"),
+    ] {
+        let job = log_in::job("me".to_owned(), "hunter2".to_owned());
+        assert!(!format!("{job:?}").contains("hunter2"));
+        job.enqueue(harness).await?;
+
+        let message = failure(|| harness.assert_not_enqueued::<log_in>(|_| true));
+
+        assert!(message.contains(shown), "{message}");
+        assert!(!message.contains("hunter2"), "{message}");
+        // As text, and as numbers.
+        let debug = format!("{harness:?}");
+        assert!(
+            !debug.contains("hunter2") && !debug.contains("104, 117, 110"),
+            "{debug}"
+        );
+    }
+    Ok(())
+}

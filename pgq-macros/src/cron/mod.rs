@@ -11,16 +11,18 @@ use self::args::Args;
 use crate::diagnostics::Diagnostics;
 use crate::task::{self, Options, Shape};
 
-pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
+pub(crate) fn expand(tokens: &TokenStream, item: TokenStream) -> TokenStream {
     let mut diagnostics = Diagnostics::default();
-    let args = Args::parse(args, &mut diagnostics);
+    let args = Args::parse(tokens.clone(), &mut diagnostics);
+    let again = || task::again(&args.task, &quote!(cron), tokens);
     let expression = args
         .expression
+        .clone()
         .and_then(|lit| diagnostics.ok(check_expression(lit)));
-    task::finish(item, diagnostics, |function, diagnostics| {
+    task::finish(item, again, diagnostics, |function, diagnostics| {
         let options = Options::new(&args.task, function, diagnostics);
         refuse_options(&args.task, diagnostics);
-        let Some(shape) = Shape::new(function, diagnostics) else {
+        let Some(shape) = Shape::new(function, &options, diagnostics) else {
             return task::stub(&options, function);
         };
         let has_input = diagnostics.ok(check_input(&shape)).is_none();

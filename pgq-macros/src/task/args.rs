@@ -13,13 +13,14 @@ use crate::diagnostics::Diagnostics;
 use crate::suggest;
 
 /// Every option with an example of it.
-const OPTIONS: [(&str, &str, Form); 18] = [
+const OPTIONS: [(&str, &str, Form); 19] = [
     ("aliases", "aliases = [\"old_name\"]", Form::Value),
     (
         "backoff",
         "backoff(exponential = \"1s\", max = \"1h\")",
         Form::Keys(&backoff::KEYS),
     ),
+    ("blocking", "blocking", Form::Word),
     (
         "concurrency",
         "concurrency = 10",
@@ -53,6 +54,8 @@ const OPTIONS: [(&str, &str, Form); 18] = [
 /// How an option may be written.
 #[derive(Clone, Copy)]
 enum Form {
+    /// `blocking`
+    Word,
     /// `queue = "mail"`
     Value,
     /// `retain(completed = "1d")`
@@ -135,6 +138,10 @@ impl Args {
             return error(unknown(&name.to_string()));
         };
         let Some(given) = form.read(option, input, diagnostics)? else {
+            if let Form::Word = form {
+                // It is meant, so nothing else is wrong for the lack of it.
+                self.given.insert(option, (name.span(), Given::Word));
+            }
             return error(form.wanted(option, example));
         };
         if self.given.contains_key(option) {
@@ -166,7 +173,7 @@ impl Form {
                 let keys = Keys::read(option, known, input, diagnostics)?;
                 Ok(Some(Given::Keys(keys)))
             }
-            Self::WordOrKeys(_) if input.is_empty() || input.peek(Token![,]) => {
+            Self::Word | Self::WordOrKeys(_) if input.is_empty() || input.peek(Token![,]) => {
                 Ok(Some(Given::Word))
             }
             _ => Ok(None),
@@ -176,6 +183,7 @@ impl Form {
     /// How `option` is to be written, as a sentence.
     fn wanted(self, option: &str, example: &str) -> String {
         match self {
+            Self::Word => format!("option `{option}` has no value; write `{example}`"),
             Self::Value | Self::ValueOrKeys(_) => {
                 format!("option `{option}` needs a value, such as `{example}`")
             }

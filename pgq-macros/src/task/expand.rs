@@ -10,9 +10,9 @@ use syn::{Ident, Type};
 
 use super::code;
 use super::fingerprint::fingerprint;
-use super::handle;
 use super::model::{Options, Shape};
 use super::parameter::Parameter;
+use super::{handle, helper, unique_name};
 use crate::function::local;
 use crate::path;
 
@@ -32,11 +32,14 @@ pub(crate) fn task(
     let input = input(&private, shape);
     let task = task_impl(&private, options, shape);
     let source = source(&private, name);
+    // A task that is not registered may stand beside another one of its name.
     let registered = options.register.then(|| {
+        let unique_name = unique_name::definition(&options.name, options.name_span);
         quote! {
             #private::inventory::submit! {
                 #private::Registration::Task(#private::TaskDescriptor::of::<#name>(#source))
             }
+            #unique_name
         }
     });
     quote! {
@@ -70,15 +73,37 @@ fn constants(private: &TokenStream, shape: &Shape<'_>) -> TokenStream {
             Parameter::Injected { ty } => quote_spanned! {ty.span()=>
                 const #constant: #private::State<#ty> = #private::state::<#ty>();
             },
-            Parameter::Owned { ident, ty } => {
+            Parameter::Owned {
+                ident,
+                ty,
+                default,
+                secret,
+            } => {
                 let name = ident.unraw().to_string();
+                let default = default
+                    .as_ref()
+                    .map(|default| or_default(private, ty, default));
+                let secret = secret.then(|| quote!(.secret()));
                 quote_spanned! {ty.span()=>
-                    const #constant: #private::Parameter<#ty> = #private::parameter::<#ty>(#name);
+                    const #constant: #private::Parameter<#ty> =
+                        #private::parameter::<#ty>(#name) #default #secret;
                 }
             }
         }
     });
     quote!(#(#constants)*)
+}
+
+/// What stands for a parameter that a stored input does not have.
+fn or_default(private: &TokenStream, ty: &Type, default: &helper::Default) -> TokenStream {
+    match default {
+        // A type without a default is reported under the attribute.
+        helper::Default::OfType(span) => {
+            let default = path::located(quote!(#private::default::<#ty>), *span);
+            quote!(.or(#default))
+        }
+        helper::Default::Expr(expr) => quote!(.or(|| #expr)),
+    }
 }
 
 fn constant(index: usize) -> Ident {
@@ -89,7 +114,7 @@ fn constant(index: usize) -> Ident {
 fn fields<'a>(shape: &'a Shape<'_>) -> impl Iterator<Item = (Ident, &'a Ident, &'a Type)> {
     let parameters = shape.parameters.iter().enumerate();
     parameters.filter_map(|(i, parameter)| match parameter {
-        Parameter::Owned { ident, ty } => Some((constant(i), *ident, *ty)),
+        Parameter::Owned { ident, ty, .. } => Some((constant(i), *ident, *ty)),
         Parameter::Injected { .. } => None,
     })
 }
@@ -141,6 +166,7 @@ fn task_impl(private: &TokenStream, options: &Options, shape: &Shape<'_>) -> Tok
     let aliases = aliases(options);
     let task_options = code::options(private, options);
     let fingerprint = fingerprint(shape);
+    let secrets = secrets(shape);
     let output = &shape.output;
     // Its span is where an output that cannot be stored, or is private, is reported.
     let output = quote_spanned! {output.span()=>
@@ -155,6 +181,7 @@ fn task_impl(private: &TokenStream, options: &Options, shape: &Shape<'_>) -> Tok
             #aliases
             const OPTIONS: #private::TaskOptions = #task_options;
             const FINGERPRINT: ::core::primitive::i64 = #fingerprint;
+            #secrets
             type Input = __PgqInput;
             #output
             #injected
@@ -168,6 +195,15 @@ fn aliases(options: &Options) -> Option<TokenStream> {
     (!aliases.is_empty()).then(|| {
         quote! {
             const ALIASES: &'static [&'static ::core::primitive::str] = &[#(#aliases),*];
+        }
+    })
+}
+
+fn secrets(shape: &Shape<'_>) -> Option<TokenStream> {
+    let secrets = shape.secrets();
+    (!secrets.is_empty()).then(|| {
+        quote! {
+            const SECRETS: &'static [&'static ::core::primitive::str] = &[#(#secrets),*];
         }
     })
 }
@@ -198,9 +234,6 @@ fn run(private: &TokenStream, options: &Options, shape: &Shape<'_>) -> TokenStre
             Parameter::Owned { ident, .. } => quote!(#input.#ident),
         }
     });
-    // A future that is not `Send` is an error under the name of the fn.
-    let sendable = options.private(name.span());
-    let call = quote_spanned!(name.span()=> #sendable::sendable(#name(#(#arguments),*)).await);
     let ignore_input = shape
         .owned()
         .next()
@@ -213,15 +246,32 @@ fn run(private: &TokenStream, options: &Options, shape: &Shape<'_>) -> TokenStre
         .then(|| quote!(let _ = #context;));
     // An error that cannot be the error of a task is reported under the return type.
     let outcome = path::located(quote!(#private::outcome(#returned)), shape.output.span());
+    let ignored = quote!(#ignore_context #ignore_input);
+    let body = if options.blocking.is_some() {
+        quote! {
+            #private::blocking(#context, #input, |#context, #input| {
+                #ignored
+                let #returned = #name(#(#arguments),*);
+                #outcome
+            })
+            .await
+        }
+    } else {
+        // A future that is not `Send` is an error under the name of the fn.
+        let sendable = options.private(name.span());
+        let call = quote_spanned!(name.span()=> #sendable::sendable(#name(#(#arguments),*)).await);
+        quote! {
+            #ignored
+            let #returned = #call;
+            #outcome
+        }
+    };
     quote! {
         async fn run(
             #context: &#private::Context,
             #input: Self::Input,
         ) -> ::core::result::Result<Self::Output, #private::TaskError> {
-            #ignore_context
-            #ignore_input
-            let #returned = #call;
-            #outcome
+            #body
         }
     }
 }

@@ -3,9 +3,11 @@
 mod args;
 mod check;
 mod code;
+mod condition;
 mod expand;
 mod fingerprint;
 mod handle;
+mod helper;
 mod keys;
 mod model;
 mod options;
@@ -13,8 +15,10 @@ mod parameter;
 mod signature;
 mod stub;
 mod types;
+mod unique_name;
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
+use quote::{ToTokens, quote};
 
 pub(crate) use self::args::Args;
 pub(crate) use self::expand::{source, task as code};
@@ -22,38 +26,60 @@ pub(crate) use self::model::{Options, Shape};
 pub(crate) use self::stub::task as stub;
 use crate::diagnostics::Diagnostics;
 use crate::function::Function;
+use crate::path;
 
-pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
+pub(crate) fn expand(tokens: &TokenStream, item: TokenStream) -> TokenStream {
     let mut diagnostics = Diagnostics::default();
-    let args = Args::parse(args, &mut diagnostics);
-    finish(item, diagnostics, |function, diagnostics| {
+    let args = Args::parse(tokens.clone(), &mut diagnostics);
+    let again = || again(&args, &quote!(task), tokens);
+    finish(item, again, diagnostics, |function, diagnostics| {
         let options = Options::new(&args, function, diagnostics);
-        match Shape::new(function, diagnostics) {
+        match Shape::new(function, &options, diagnostics) {
             Some(shape) => code(&options, &shape, None),
             None => stub(&options, function),
         }
     })
 }
 
+/// The attribute once more, as it is written.
+pub(crate) fn again(args: &Args, attribute: &TokenStream, tokens: &TokenStream) -> TokenStream {
+    let krate = args
+        .value("crate")
+        .and_then(|krate| path::parse(krate).ok());
+    let private = path::private(krate.as_ref(), Span::call_site());
+    quote!(#private::#attribute(#tokens))
+}
+
 /// Parses the item and adds what `lower` makes of it, and every error.
 ///
-/// The item itself is passed on as it is, also when there are errors: code that names the fn must
-/// not fail with a second, unrelated error.
+/// The item itself is passed on without the attributes that only the macro knows, also when there
+/// are errors: code that names the fn must not fail with a second, unrelated error.
+///
+/// If a parameter depends on a condition, the item is passed on with the attribute that `again`
+/// makes instead.
 pub(crate) fn finish(
     item: TokenStream,
+    again: impl FnOnce() -> TokenStream,
     mut diagnostics: Diagnostics,
     lower: impl FnOnce(&Function, &mut Diagnostics) -> TokenStream,
 ) -> TokenStream {
-    let function = diagnostics.ok(syn::parse2::<Function>(item.clone()));
-    let generated = function.and_then(|function| match function.method() {
+    let Some(function) = diagnostics.ok(syn::parse2::<Function>(item.clone())) else {
+        let mut tokens = item;
+        tokens.extend(diagnostics.into_tokens());
+        return tokens;
+    };
+    if let Some(split) = condition::split(&function, again) {
+        return split;
+    }
+    let generated = match function.method() {
         // Beside a method there is no place for what would be generated.
         Some(word) => {
             diagnostics.push(syn::Error::new(word.span(), METHOD));
             None
         }
         None => Some(lower(&function, &mut diagnostics)),
-    });
-    let mut tokens = item;
+    };
+    let mut tokens = helper::strip(function).into_token_stream();
     tokens.extend(generated);
     tokens.extend(diagnostics.into_tokens());
     tokens

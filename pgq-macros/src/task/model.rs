@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use proc_macro2::{Span, TokenStream};
-use quote::{quote, quote_spanned};
+use syn::ext::IdentExt;
+use syn::spanned::Spanned;
 use syn::{Expr, Path, Type, parse_quote};
 
 use super::args::Args;
 use super::check::Check;
+use super::helper::Helpers;
 use super::options::backoff::Backoff;
 use super::options::concurrency::Concurrency;
 use super::options::rate::Rate;
@@ -27,7 +29,11 @@ const TAGS_MAX: usize = 16;
 pub(crate) struct Options {
     /// Where the library is found, if not at `::pgq`.
     krate: Option<Path>,
+    /// Whether it is a plain fn; the span is of the option.
+    pub(crate) blocking: Option<Span>,
     pub(crate) name: String,
+    /// Where the name is written.
+    pub(crate) name_span: Span,
     pub(crate) aliases: Vec<String>,
     /// Whether the task registers itself.
     pub(crate) register: bool,
@@ -67,6 +73,10 @@ impl Options {
         let name = name(&mut check);
         let options = Self {
             krate: check.option("crate", path::parse),
+            blocking: args.span("blocking"),
+            name_span: args
+                .value("name")
+                .map_or_else(|| function.sig.ident.span(), Spanned::span),
             aliases: aliases(&mut check, &name),
             name,
             register: check.option("register", literal::boolean).unwrap_or(true),
@@ -156,24 +166,28 @@ impl Options {
     /// The module that generated code names things of. What the compiler says about them, it says
     /// at `span`.
     pub(crate) fn private(&self, span: Span) -> TokenStream {
-        let default = || quote_spanned!(span=> ::pgq::__private);
-        self.krate.as_ref().map_or_else(default, |krate| {
-            path::located(quote!(#krate::__private), span)
-        })
+        path::private(self.krate.as_ref(), span)
     }
 }
 
 impl<'a> Shape<'a> {
     /// Returns `None` if the fn cannot be a task; then it reported why.
-    pub(crate) fn new(function: &'a Function, diagnostics: &mut Diagnostics) -> Option<Self> {
+    pub(crate) fn new(
+        function: &'a Function,
+        options: &Options,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<Self> {
         let mut valid = true;
-        for error in signature::problems(&function.sig) {
+        for error in signature::problems(&function.sig, options.blocking) {
             diagnostics.push(error);
             valid = false;
         }
         let parameters: Vec<_> = function
             .arguments()
-            .map(|argument| diagnostics.ok(Parameter::new(argument)))
+            .map(|argument| {
+                let helpers = Helpers::new(&argument.attrs, diagnostics);
+                diagnostics.ok(Parameter::new(argument, helpers))
+            })
             .collect();
         for error in signature::repeated(function) {
             diagnostics.push(error);
@@ -193,9 +207,24 @@ impl<'a> Shape<'a> {
         self.parameters
             .iter()
             .filter_map(|parameter| match parameter {
-                Parameter::Owned { ident, ty } => Some((*ident, *ty)),
+                Parameter::Owned { ident, ty, .. } => Some((*ident, *ty)),
                 Parameter::Injected { .. } => None,
             })
+    }
+
+    /// The names of the parameters whose values are shown nowhere.
+    pub(crate) fn secrets(&self) -> Vec<String> {
+        self.parameters
+            .iter()
+            .filter_map(|parameter| match parameter {
+                Parameter::Owned {
+                    ident,
+                    secret: true,
+                    ..
+                } => Some(ident.unraw().to_string()),
+                _ => None,
+            })
+            .collect()
     }
 }
 

@@ -3,6 +3,7 @@
 use syn::ext::IdentExt;
 use syn::{Ident, Pat, PatType, Type};
 
+use super::helper::{self, Helpers};
 use super::types;
 use crate::function::Function;
 
@@ -10,25 +11,22 @@ pub(crate) enum Parameter<'a> {
     /// Shared state of type `ty`, taken by reference.
     Injected { ty: &'a Type },
     /// A part of the input.
-    Owned { ident: &'a Ident, ty: &'a Type },
+    Owned {
+        ident: &'a Ident,
+        ty: &'a Type,
+        /// What stands for it where a stored input does not have it.
+        default: Option<helper::Default>,
+        /// Whether its value is shown nowhere.
+        secret: bool,
+    },
 }
 
 impl<'a> Parameter<'a> {
-    pub(crate) fn new(argument: &'a PatType) -> syn::Result<Self> {
-        if let Some(cfg) = argument
-            .attrs
-            .iter()
-            .find(|attr| attr.path().is_ident("cfg"))
-        {
-            return Err(syn::Error::new_spanned(
-                cfg,
-                "a parameter of a task cannot depend on `cfg`, since builds with and without it \
-                 share one table; take an `Option`, or put `#[cfg]` on the whole task",
-            ));
-        }
+    pub(crate) fn new(argument: &'a PatType, helpers: Helpers) -> syn::Result<Self> {
         if let Type::Reference(reference) = types::peel(&argument.ty) {
             named(&argument.pat, Wildcard::Allowed)?;
             let ty = types::injected(reference)?;
+            helpers.refuse_on_state()?;
             return Ok(Self::Injected { ty });
         }
         let ident = named(&argument.pat, Wildcard::Refused);
@@ -37,6 +35,8 @@ impl<'a> Parameter<'a> {
             Some(ident) => Ok(Self::Owned {
                 ident,
                 ty: &argument.ty,
+                default: helpers.default,
+                secret: helpers.secret.is_some(),
             }),
             None => Err(unnamed(&argument.pat)),
         }

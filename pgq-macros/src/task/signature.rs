@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use proc_macro2::Span;
 use quote::ToTokens;
 use syn::{GenericParam, Pat, ReturnType, Safety, Signature, Type};
 
@@ -9,7 +10,8 @@ use super::{model, types};
 use crate::function::Function;
 
 /// Everything that is wrong apart from the parameters and the return type.
-pub(crate) fn problems(sig: &Signature) -> Vec<syn::Error> {
+/// `blocking` is the span of that option.
+pub(crate) fn problems(sig: &Signature, blocking: Option<Span>) -> Vec<syn::Error> {
     let mut problems = Vec::new();
     let mut refuse = |tokens: &dyn ToTokens, message: &str| {
         problems.push(syn::Error::new_spanned(tokens.to_token_stream(), message));
@@ -17,8 +19,8 @@ pub(crate) fn problems(sig: &Signature) -> Vec<syn::Error> {
     if let Some(token) = &sig.constness {
         refuse(token, "a task cannot be `const`; remove it");
     }
-    if sig.asyncness.is_none() {
-        refuse(&sig.fn_token, "a task must be async; write `async fn`");
+    if sig.asyncness.is_none() && blocking.is_none() {
+        refuse(&sig.fn_token, NOT_ASYNC);
     }
     if let Safety::Unsafe(token) = &sig.safety {
         refuse(
@@ -39,9 +41,16 @@ pub(crate) fn problems(sig: &Signature) -> Vec<syn::Error> {
     if let Some(variadic) = &sig.variadic {
         refuse(variadic, "a task cannot be variadic; take a `Vec`");
     }
+    if let (Some(span), Some(_)) = (blocking, &sig.asyncness) {
+        problems.push(syn::Error::new(span, ASYNC_AND_BLOCKING));
+    }
     problems
 }
 
+const NOT_ASYNC: &str = "a plain `fn` would block the other tasks; write `async fn`, or give the \
+                         task the option `blocking`, which runs it on a thread of its own";
+const ASYNC_AND_BLOCKING: &str = "`blocking` is for a plain `fn`, and this one is async; remove \
+                                  `blocking`, or `async`";
 const GENERIC: &str =
     "a task cannot be generic, since a job must name one type; write a task for each type";
 

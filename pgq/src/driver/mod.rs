@@ -4,6 +4,7 @@ mod error;
 mod listener;
 mod listing;
 mod request;
+mod shown;
 
 use std::fmt;
 use std::sync::Arc;

@@ -54,7 +54,7 @@ pub enum Start {
 }
 
 /// Jobs of one task that differ in their inputs only.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Enqueue {
     /// The name of the task.
     pub task: Cow<'static, str>,
@@ -143,7 +143,7 @@ pub struct ClaimedJob {
 }
 
 /// The input of a job that was claimed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum ClaimedInput {
     /// The input, format byte included.
     Here(Vec<u8>),
@@ -167,7 +167,7 @@ impl ClaimedInput {
 }
 
 /// An input that was kept apart from its job.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct HeldInput {
     /// The job.
     pub job: JobId,

@@ -59,6 +59,31 @@ pub enum DecodeError {
     TrailingBytes(usize),
 }
 
+/// What is said of a secret parameter in the place of a message that may quote its value.
+const SECRET: &str = "it is secret, so the reason is not told";
+
+impl EncodeError {
+    /// The error of a secret parameter.
+    pub(crate) fn of_secret(parameter: &str) -> Self {
+        Self {
+            message: format!("parameter `{parameter}`: {SECRET}"),
+        }
+    }
+}
+
+impl DecodeError {
+    /// The error without what may quote the value of a secret parameter.
+    pub(crate) fn of_secret(self) -> Self {
+        match self {
+            Self::Parameter { parameter, .. } => Self::Parameter {
+                parameter,
+                message: SECRET.to_owned(),
+            },
+            other => other,
+        }
+    }
+}
+
 pub(crate) fn encode_value<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, EncodeError> {
     let mut bytes = vec![MESSAGE_PACK];
     write_named(&mut bytes, value)?;

@@ -118,6 +118,12 @@ impl<'a> InputReader<'a> {
         Ok(Self { format, parameters })
     }
 
+    /// Returns `true` if there is a parameter `name`.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        self.parameters.iter().any(|(own, _)| own == name)
+    }
+
     /// Reads the parameter `name`. One that is missing reads as nil, so an `Option` may be absent.
     ///
     /// # Errors

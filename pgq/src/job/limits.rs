@@ -12,10 +12,12 @@ pub const INPUT_INLINE_MAX: usize = 1536;
 
 /// The format byte of what stands in a job's row for an input that is kept apart. No value begins
 /// with it.
+#[cfg(any(feature = "postgres", feature = "testing"))]
 pub(crate) const KEPT_APART: u8 = 0xff;
 
 /// Whether a storage keeps this input apart from the row of its job. One that looks as if it were
 /// what stands for another is, whatever its size.
+#[cfg(any(feature = "postgres", feature = "testing"))]
 pub(crate) fn is_kept_apart(input: &[u8]) -> bool {
     input.len() > INPUT_INLINE_MAX || input.first() == Some(&KEPT_APART)
 }

@@ -3,7 +3,7 @@
 use std::any::{Any, TypeId};
 use std::sync::Arc;
 
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::StateMap;
 use crate::job::JobId;
@@ -61,13 +61,19 @@ impl Context {
         Self::new(attempt, Arc::default(), CancellationToken::new())
     }
 
+    /// Lets this clone be cancelled when the guard is dropped, and the others not.
+    pub(super) fn until_dropped(&mut self) -> DropGuard {
+        self.cancelled = self.cancelled.child_token();
+        self.cancelled.clone().drop_guard()
+    }
+
     /// The number of the job.
     #[must_use]
     pub fn job_id(&self) -> JobId {
         self.attempt.job
     }
 
-    /// The name of the task, as the row carries it.
+    /// The name of the task, as the row carries it: its own, or an alias.
     #[must_use]
     pub fn task(&self) -> &str {
         &self.attempt.task
@@ -102,7 +108,8 @@ impl Context {
     /// Is cancelled when this attempt should end: its worker stops and its deadline has come, or
     /// its lease is lost. A task that then returns an error is given back, at no cost to its
     /// attempts, unless the error is permanent. Whatever the task does after a lost lease is not
-    /// recorded.
+    /// recorded. A blocking task is told by it as well when its time limit is over, since its thread
+    /// goes on.
     #[must_use]
     pub fn cancelled(&self) -> &CancellationToken {
         &self.cancelled

@@ -74,6 +74,7 @@ pub struct TaskDescriptor {
     pub(crate) aliases: &'static [&'static str],
     pub(crate) options: &'static TaskOptions,
     pub(crate) fingerprint: i64,
+    pub(crate) secrets: &'static [&'static str],
     pub(crate) source: Source,
     pub(crate) injected: fn() -> Vec<Injected>,
     pub(crate) run: RunFn,
@@ -88,6 +89,7 @@ impl TaskDescriptor {
             aliases: T::ALIASES,
             options: const { &T::OPTIONS },
             fingerprint: T::FINGERPRINT,
+            secrets: T::SECRETS,
             source,
             injected: T::injected,
             run: run::<T>,
@@ -110,6 +112,12 @@ impl TaskDescriptor {
     #[must_use]
     pub const fn options(&self) -> TaskOptions {
         *self.options
+    }
+
+    /// The names of the parameters whose values are not shown.
+    #[must_use]
+    pub const fn secrets(&self) -> &'static [&'static str] {
+        self.secrets
     }
 }
 
@@ -135,7 +143,7 @@ pub struct ScheduleDescriptor {
 
 impl ScheduleDescriptor {
     /// Describes a schedule of `T`, which is written at `source`. `input` makes the input of each
-    /// of its jobs.
+    /// of its jobs. They start at their tick, whatever the delay of the task.
     #[must_use]
     pub const fn of<T: Task>(
         expression: &'static str,

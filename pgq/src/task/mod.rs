@@ -1,5 +1,6 @@
 //! Tasks: code that can be run as a job.
 
+mod blocking;
 mod context;
 mod descriptor;
 mod error;
@@ -18,6 +19,7 @@ use serde::de::DeserializeOwned;
 
 use crate::job::Input;
 
+pub use self::blocking::blocking;
 pub(crate) use self::context::Attempt;
 pub use self::context::{Context, MissingState};
 pub(crate) use self::descriptor::RunResult;
@@ -74,6 +76,9 @@ pub trait Task: Sized + 'static {
     /// Tells inputs of this build from those of another one. Two builds whose input types read
     /// each other's bytes may share it.
     const FINGERPRINT: i64;
+
+    /// The names of the parameters whose values are not shown, in errors or in reports of tests.
+    const SECRETS: &'static [&'static str] = &[];
 
     /// What a job of this task is given.
     type Input: Input;

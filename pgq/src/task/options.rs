@@ -192,3 +192,37 @@ impl Default for TaskOptions {
         Self::new()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_applied_is_told() {
+        let applied = TaskOptions::new()
+            .queue("mail")
+            .timeout(Duration::from_secs(1))
+            .delay(Duration::from_secs(1))
+            .backoff(Backoff::fixed(Duration::ZERO));
+        let recorded = applied
+            .expires(Duration::from_secs(2))
+            .unique(Unique::new())
+            .concurrency(Concurrency::new(1))
+            .ordered_by(&["customer"])
+            .rate(Rate::new(1, Duration::from_secs(1)))
+            .tags(&["billing"]);
+
+        assert!(applied.not_applied().is_empty());
+        assert_eq!(
+            recorded.not_applied(),
+            [
+                "expires",
+                "unique",
+                "concurrency",
+                "ordered_by",
+                "rate",
+                "tags"
+            ]
+        );
+    }
+}

@@ -27,7 +27,7 @@ impl Harness {
                 Ok(input) => input,
                 Err(error) => panic!(
                     "the input of {} does not decode: {error}",
-                    shown(&job, &input)
+                    self.shown(&job, &input)
                 ),
             })
             .collect()
@@ -71,24 +71,36 @@ impl Harness {
         }
         let mut listing = "these jobs are:".to_owned();
         for (job, input) in jobs {
-            let _ = write!(listing, "\n  - {}", shown(&job, &input));
+            let _ = write!(listing, "\n  - {}", self.shown(&job, &input));
         }
         listing
     }
+
+    /// A job with its input, for people. Of a task that is not known, it is not known either what
+    /// may be shown.
+    fn shown(&self, job: &Job, bytes: &[u8]) -> String {
+        let task = self.registry.task(&job.task);
+        let input = task.and_then(|task| shown_input(bytes, task.secrets));
+        let input = input.unwrap_or_else(|| format!("{} bytes", bytes.len()));
+        format!(
+            "job {}, `{}` in queue `{}`, {}: {input}",
+            job.id, job.task, job.queue, job.state
+        )
+    }
 }
 
-/// A job with its input, for people.
-fn shown(job: &Job, input: &[u8]) -> String {
-    let mut input = match decode_value::<serde_json::Value>(input) {
-        Ok(value) => value.to_string(),
-        Err(_) => format!("{} bytes", input.len()),
-    };
+/// An input as JSON, without the values of secret parameters.
+fn shown_input(input: &[u8], secrets: &[&str]) -> Option<String> {
+    let mut input = decode_value::<serde_json::Value>(input).ok()?;
+    for secret in secrets {
+        if let Some(value) = input.get_mut(secret) {
+            *value = "(secret)".into();
+        }
+    }
+    let mut input = input.to_string();
     if let Some((end, _)) = input.char_indices().nth(SHOWN_MAX) {
         input.truncate(end);
         input.push('…');
     }
-    format!(
-        "job {}, `{}` in queue `{}`, {}: {input}",
-        job.id, job.task, job.queue, job.state
-    )
+    Some(input)
 }

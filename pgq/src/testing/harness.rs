@@ -33,7 +33,7 @@ const NO_JITTER: f64 = 0.5;
 pub struct Harness {
     pub(super) storage: MemoryDriver,
     clock: ManualClock,
-    registry: Registry,
+    pub(super) registry: Registry,
     state: Arc<StateMap>,
 }
 

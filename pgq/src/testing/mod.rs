@@ -10,7 +10,7 @@
 //!
 //! use pgq::testing::Harness;
 //! use pgq::{JobBuilder, JobState};
-//! # use pgq::{Context, Registration, Registry, Source, Task, TaskDescriptor, TaskError};
+//! # use pgq::{Context, Registry, Task, TaskError};
 //! # struct Greet;
 //! # impl Task for Greet {
 //! #     const NAME: &'static str = "greet";
@@ -21,9 +21,7 @@
 //! #         Ok(format!("hello {name}"))
 //! #     }
 //! # }
-//! # let mut registry = Registry::new();
-//! # let source = Source { file: file!(), line: line!() };
-//! # registry.add(Registration::Task(TaskDescriptor::of::<Greet>(source)));
+//! # let registry = Registry::new().with::<Greet>();
 //! # tokio::runtime::Runtime::new()?.block_on(async move {
 //! let harness = Harness::with_registry(registry);
 //! let job = JobBuilder::<Greet>::new("world".to_owned())

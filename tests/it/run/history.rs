@@ -7,7 +7,7 @@ use sqlx::PgPool;
 use super::{drain, worker};
 
 #[pgq::task(retain(completed = "1d", result = "1h"))]
-async fn answer() -> anyhow::Result<u8> {
+async fn forgotten_answer() -> anyhow::Result<u8> {
     Ok(42)
 }
 
@@ -41,8 +41,8 @@ async fn outlive_result(pool: &PgPool, job: i64) -> anyhow::Result<()> {
 async fn a_worker_drops_what_has_been_kept_for_long_enough() -> anyhow::Result<()> {
     let database = TestDatabase::migrated().await?;
     let pool = database.pool();
-    let job = answer::enqueue(pool).await?;
-    drain(worker::<answer>(&database)).await?;
+    let job = forgotten_answer::enqueue(pool).await?;
+    drain(worker::<forgotten_answer>(&database)).await?;
     assert_eq!(job.wait(pool).await?, 42);
     pgq_tests::history::age(pool, 3).await?;
 

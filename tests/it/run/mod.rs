@@ -1,5 +1,7 @@
 //! Jobs from their enqueue to their end, through the public API.
 
+mod blocking;
+mod both;
 mod enqueue;
 mod failures;
 mod history;
@@ -8,6 +10,7 @@ mod large;
 mod options;
 mod outage;
 mod outcomes;
+mod parameters;
 mod reconcile;
 mod refused;
 mod scheduled;

@@ -6,17 +6,31 @@ use std::time::Duration;
 
 use pgq::driver::DriverErrorKind;
 use pgq::embedded::Cluster;
-use pgq::{Error, Pgq, Problem, Registration, Registry, Run, Source, TaskDescriptor};
+use pgq::{
+    Context, Error, Pgq, Problem, Registration, Registry, Run, Source, Task, TaskDescriptor,
+    TaskError,
+};
 use pgq_tests::database::TestDatabase;
 
 #[pgq::task]
 async fn nothing() {}
 
-#[pgq::task(name = "nothing")]
-async fn nothing_too() {}
+/// Written by hand: two attributes of one name do not build.
+struct NothingToo;
+
+impl Task for NothingToo {
+    const NAME: &'static str = "nothing";
+    const FINGERPRINT: i64 = 1;
+    type Input = ();
+    type Output = ();
+
+    async fn run(_: &Context, (): ()) -> Result<(), TaskError> {
+        Ok(())
+    }
+}
 
 #[pgq::task(queue = "rare")]
-async fn needs(counter: &AtomicU32, name: &String, _pool: &sqlx::PgPool, _context: &pgq::Context) {
+async fn needs(counter: &AtomicU32, name: &String, _pool: &sqlx::PgPool, _context: &Context) {
     let _ = (counter, name);
 }
 
@@ -48,7 +62,7 @@ async fn all_problems_are_reported_at_once() -> anyhow::Result<()> {
         line: 7,
     };
     let run = run()
-        .task::<nothing_too>()
+        .task::<NothingToo>()
         .register(Registration::Task(TaskDescriptor::of::<needs>(source)))
         .queue("default")
         .concurrency(0)

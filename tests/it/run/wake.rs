@@ -16,7 +16,7 @@ use super::worker;
 const NEVER: Duration = Duration::from_secs(3600);
 
 #[pgq::task]
-async fn answer() -> anyhow::Result<u32> {
+async fn reply() -> anyhow::Result<u32> {
     Ok(42)
 }
 
@@ -31,7 +31,7 @@ async fn held(gate: &Arc<Semaphore>) -> anyhow::Result<()> {
 #[pgq::task]
 async fn foreign() {}
 
-/// A worker of `answer` that starts jobs because it is woken, not because it polls.
+/// A worker of `reply` that starts jobs because it is woken, not because it polls.
 struct Waiting {
     stop: CancellationToken,
     running: JoinHandle<pgq::Result<()>>,
@@ -40,7 +40,7 @@ struct Waiting {
 impl Waiting {
     fn start(database: &TestDatabase) -> Self {
         let stop = CancellationToken::new();
-        let run = worker::<answer>(database)
+        let run = worker::<reply>(database)
             .poll_interval(NEVER)
             .stop_on(stop.clone());
         Self {
@@ -73,7 +73,7 @@ async fn until_parked(pool: &PgPool, workers: i64) -> anyhow::Result<()> {
 }
 
 async fn answers(pool: &PgPool) -> anyhow::Result<()> {
-    let job = answer::enqueue(pool).await?;
+    let job = reply::enqueue(pool).await?;
     assert_eq!(job.wait_for(pool, super::DEADLINE).await?, 42);
     Ok(())
 }
@@ -108,7 +108,7 @@ async fn a_transaction_that_was_told_that_nobody_waits_is_waited_for() -> anyhow
     let database = TestDatabase::migrated().await?;
     let pool = database.pool();
     let mut transaction = pool.begin().await?;
-    let job = answer::enqueue(&mut transaction).await?;
+    let job = reply::enqueue(&mut transaction).await?;
     let worker = Waiting::start(&database);
     until_parked(pool, 1).await?;
     // Others are served meanwhile.
@@ -211,7 +211,7 @@ async fn a_worker_that_cannot_park_polls() -> anyhow::Result<()> {
     .execute(&mut *session)
     .await?;
     let stop = CancellationToken::new();
-    let run = worker::<answer>(&database)
+    let run = worker::<reply>(&database)
         .poll_interval(Duration::from_millis(50))
         .stop_on(stop.clone());
     let running = tokio::spawn(run.into_future());
@@ -231,10 +231,10 @@ async fn a_worker_goes_on_after_its_connections_were_cut() -> anyhow::Result<()>
     let database = TestDatabase::migrated().await?;
     let pool = database.pool();
     let stop = CancellationToken::new();
-    let run = worker::<answer>(&database).stop_on(stop.clone());
+    let run = worker::<reply>(&database).stop_on(stop.clone());
     let running = tokio::spawn(async move { run.await });
     // A worker that cannot even start says so instead of going on.
-    answer::enqueue(pool)
+    reply::enqueue(pool)
         .await?
         .wait_for(pool, super::DEADLINE)
         .await?;
@@ -246,7 +246,7 @@ async fn a_worker_goes_on_after_its_connections_were_cut() -> anyhow::Result<()>
         )
         .execute(pool)
         .await?;
-        let jobs = answer::enqueue_many(pool, [(); 20]).await?;
+        let jobs = reply::enqueue_many(pool, [(); 20]).await?;
         for job in jobs {
             assert_eq!(job.wait_for(pool, super::DEADLINE).await?, 42);
         }
@@ -262,14 +262,14 @@ async fn several_workers_run_each_job_once() -> anyhow::Result<()> {
     let stop = CancellationToken::new();
     let workers: Vec<_> = (0..3)
         .map(|_| {
-            let run = worker::<answer>(&database)
+            let run = worker::<reply>(&database)
                 .concurrency(10)
                 .stop_on(stop.clone());
             tokio::spawn(async move { run.await })
         })
         .collect();
 
-    answer::enqueue_many(pool, vec![(); 2000]).await?;
+    reply::enqueue_many(pool, vec![(); 2000]).await?;
     eventually("all jobs have completed", || async {
         Ok(super::count(pool, "finished").await? >= 2000)
     })

@@ -33,7 +33,19 @@ pub struct Mailer;
 /// # Errors
 ///
 /// Never.
-#[pgq::task(queue = "mail", timeout = "1h")]
+#[pgq::task(
+    queue = "mail",
+    timeout = "1h",
+    aliases = ["old_send"],
+    backoff(fixed = "1s", jitter = 0.5),
+    delay = "1s",
+    expires = "1h",
+    unique(by = [to], conflict = "raise"),
+    concurrency(max = 2, by = [to]),
+    ordered_by = [copies],
+    rate(max = "1/s", burst = 2),
+    tags = ["mail"]
+)]
 pub async fn send(mailer: &Mailer, to: String, copies: u8) -> Result<String, std::fmt::Error> {
     let _ = (mailer, copies);
     Ok(to)
@@ -57,5 +69,9 @@ pub(crate) async fn seen_by_the_crate(mut id: u64) {
 async fn NotSnakeCase(NorThis: u64) {
     let _ = NorThis;
 }
+
+/// Is registered by hand.
+#[pgq::task(register = false)]
+pub async fn by_hand() {}
 
 fn main() {}

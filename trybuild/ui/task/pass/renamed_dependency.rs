@@ -12,7 +12,13 @@ mod facade {
 #[jobs::task(crate = jobs)]
 async fn by_name() {}
 
-#[jobs::task(crate = "jobs")]
+#[jobs::task(
+    crate = "jobs",
+    backoff(exponential = "1s"),
+    unique(by = [name], conflict = "skip"),
+    concurrency = 1,
+    rate = "1/s"
+)]
 async fn by_string(name: String) {
     let _ = name;
 }

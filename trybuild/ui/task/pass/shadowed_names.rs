@@ -23,7 +23,12 @@ struct str;
 struct u8;
 struct i16;
 struct i64;
+struct u32;
 struct u64;
+struct f64;
+struct Backoff;
+struct Conflict;
+struct Unique;
 trait IntoIterator {}
 trait From {}
 trait Iterator {}
@@ -49,7 +54,21 @@ macro_rules! submit {
     };
 }
 
-#[::pgq::task(queue = "mail", priority = 1, max_attempts = 2, timeout = "3s")]
+#[::pgq::task(
+    queue = "mail",
+    priority = 1,
+    max_attempts = 2,
+    timeout = "3s",
+    aliases = ["old_send"],
+    backoff(fixed = "1s", jitter = 0.5),
+    delay = "1s",
+    expires = "1h",
+    unique(by = [to], conflict = "raise"),
+    concurrency(max = 2, by = [to]),
+    ordered_by = [copies],
+    rate(max = "1/s", burst = 2),
+    tags = ["mail"]
+)]
 async fn send(
     shared: &::std::sync::Mutex<()>,
     to: ::std::string::String,

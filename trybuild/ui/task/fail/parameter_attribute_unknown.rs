@@ -1,5 +1,5 @@
 #[pgq::task]
-async fn send(#[cfg(all())] to: String) {
+async fn send(#[secrets] to: String) {
     let _ = to;
 }
 

@@ -1,0 +1,6 @@
+#[pgq::task(blocking = true)]
+fn resize(image: String) {
+    let _ = image;
+}
+
+fn main() {}

@@ -1,0 +1,6 @@
+#[pgq::task]
+async fn list(#[default] #[default = 10] limit: u32) {
+    let _ = limit;
+}
+
+fn main() {}
