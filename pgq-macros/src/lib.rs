@@ -30,3 +30,6 @@ pub fn cron(args: TokenStream, item: TokenStream) -> TokenStream {
 pub fn test(args: TokenStream, item: TokenStream) -> TokenStream {
     test::expand(args.into(), item.into()).into()
 }
+
+#[cfg(test)]
+mod shown;
