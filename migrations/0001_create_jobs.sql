@@ -167,8 +167,12 @@ create table pgq_jobs.large_input (
 create table pgq_jobs.schedule (
     name        text        not null primary key,
     task        text        collate "C" not null,
+    -- A cron expression, or an interval such as `every 90s`.
     expression  text        not null,
+    time_zone   text        not null,
     last_tick   timestamptz not null,
+    -- The job of the last tick that had one.
+    last_job    bigint,
     declared_at timestamptz not null default now()
 );
 

@@ -11,7 +11,7 @@ use crate::error::ParseError;
 use crate::normalize::Normalized;
 
 /// The last year with ticks; it is the `cron` crate's.
-const LAST_YEAR: i32 = 2100;
+pub(crate) const LAST_YEAR: i32 = 2100;
 
 /// A cron expression that was read and that matches at least one date.
 ///

@@ -2,9 +2,9 @@
 //! its scheduler, which computes ticks from them.
 //!
 //! An [`Expression`] is read once and then answers one question: when is the next tick after this
-//! local time? There is no clock, no zone and no I/O here. Times are [`NaiveDateTime`]: what a
-//! clock on the wall shows. Whoever knows the zone maps them to instants and decides what a
-//! daylight saving change does.
+//! local time? Its times are [`NaiveDateTime`]: what a clock on the wall shows. A `Timetable`, behind
+//! the feature `zones`, maps them to instants by the clocks of a zone; an [`Interval`] ticks every so
+//! many seconds. There is no clock and no I/O here.
 //!
 //! ```
 //! use pgq_cron::Expression;
@@ -73,11 +73,23 @@
 mod error;
 mod expression;
 mod field;
+mod interval;
+mod names;
 mod normalize;
+#[cfg(feature = "zones")]
+mod timetable;
 mod token;
 mod values;
+#[cfg(feature = "zones")]
+mod zone;
 
 pub use error::ParseError;
 pub use expression::{Expression, Ticks};
 pub use field::Field;
+pub use interval::{Interval, IntervalError};
+pub use names::zone_names;
 pub use normalize::EXPRESSION_BYTES_MAX;
+#[cfg(feature = "zones")]
+pub use timetable::Timetable;
+#[cfg(feature = "zones")]
+pub use zone::{UnknownZone, Zone};

@@ -102,6 +102,21 @@ fn starts_fn(input: ParseStream<'_>) -> bool {
     }
 }
 
+/// The error of an item that another attribute makes a task as well; `None` if there is none. That
+/// attribute is left to make it one.
+pub(crate) fn another_task(item: &TokenStream) -> Option<TokenStream> {
+    const MESSAGE: &str = "a fn is one task with one schedule at most; keep one of the attributes, \
+                           and for a second schedule write a second fn that calls this one";
+
+    let function: Function = syn::parse2(item.clone()).ok()?;
+    let path = function.attrs.iter().map(Attribute::path).find(|path| {
+        let last = path.segments.last();
+        path.segments.len() > 1
+            && last.is_some_and(|last| last.ident == "task" || last.ident == "cron")
+    })?;
+    Some(syn::Error::new_spanned(path, MESSAGE).into_compile_error())
+}
+
 /// A name for a local variable or a parameter of generated code. It is not the user's of the same
 /// spelling, and those do not see it.
 pub(crate) fn local(name: &str) -> Ident {

@@ -1,7 +1,10 @@
 //! "Did you mean": the known word that is closest to a misspelled one.
 
 /// The word of `known` that `given` was probably meant to be.
-fn closest<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn closest<'a>(
+    given: &str,
+    known: impl IntoIterator<Item = &'a str>,
+) -> Option<&'a str> {
     known
         .into_iter()
         .map(|word| (distance(given, word), word))

@@ -22,6 +22,7 @@ pub mod memory;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 mod queue;
+mod schedule;
 mod scheduler;
 mod task;
 #[cfg(feature = "testing")]
@@ -46,6 +47,7 @@ pub use self::job::{
     Retention,
 };
 pub use self::queue::{ATTEMPTS_MAX, DEFAULT_QUEUE, NAME_MAX, PRIORITY_MAX, TAGS_MAX};
+pub use self::schedule::{Missed, Overlap, Timing};
 pub use self::task::{
     Concurrency, Conflict, Context, Injected, IntoOutcome, IntoTaskError, MissingState, Problem,
     Problems, Rate, Registration, Registry, ScheduleDescriptor, Source, StateMap, Task,

@@ -16,6 +16,7 @@ pub use crate::backoff::Backoff;
 pub use crate::client::{EnqueueError, Enqueuer, JobBuilder, JobHandle};
 pub use crate::job::{DecodeError, EncodeError, Input, InputReader, InputWriter};
 use crate::job::{Retain, Retention};
+pub use crate::schedule::{Missed, Overlap, Timing};
 pub use crate::task::{
     Concurrency, Conflict, Context, Injected, IntoOutcome, IntoTaskError, MissingState, Rate,
     Registration, ScheduleDescriptor, Source, Task, TaskDescriptor, TaskError, TaskOptions, Unique,

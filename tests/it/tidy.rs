@@ -15,20 +15,21 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("queue", &[]),
     ("backoff", &["queue"]),
     ("embedded", &[]),
+    ("schedule", &[]),
     // A job names the handle that its docs point to.
     ("job", &[]),
     // The seam.
-    ("driver", &["job"]),
+    ("driver", &["job", "schedule"]),
     // What users write.
-    ("task", &["backoff", "job", "queue"]),
+    ("task", &["backoff", "job", "queue", "schedule"]),
     // What an application does with jobs.
     ("client", &["driver", "job", "queue", "task"]),
     // Drivers.
-    ("postgres", &["client", "driver", "job"]),
-    ("memory", &["client", "driver", "job"]),
+    ("postgres", &["client", "driver", "job", "schedule"]),
+    ("memory", &["client", "driver", "job", "schedule"]),
     // The runtime.
     ("worker", &["backoff", "driver", "job", "task"]),
-    ("scheduler", &["driver", "task", "worker"]),
+    ("scheduler", &["driver", "schedule", "task", "worker"]),
     ("error", &["client", "driver", "task"]),
     // The facade.
     (
@@ -60,6 +61,7 @@ const PURE: &[&str] = &[
     "job/input.rs",
     "job/state.rs",
     "queue.rs",
+    "schedule.rs",
     "scheduler/due.rs",
     "task/invalid.rs",
     "task/registry.rs",

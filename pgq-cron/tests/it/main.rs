@@ -4,3 +4,5 @@ mod errors;
 mod oracle;
 mod texts;
 mod ticks;
+mod timetable;
+mod zones;

@@ -1,35 +1,48 @@
 //! `#[pgq::cron]`: a task, and a schedule that enqueues it.
 
 mod args;
+mod expand;
+mod input;
+mod policy;
+mod timing;
+mod zone;
 
-use pgq_cron::Expression;
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::TokenStream;
 use quote::quote;
-use syn::LitStr;
 
 use self::args::Args;
+use self::expand::Schedule;
+use self::policy::Policy;
+use self::timing::Timing;
 use crate::diagnostics::Diagnostics;
+use crate::function;
 use crate::task::{self, Options, Shape};
 
 pub(crate) fn expand(tokens: &TokenStream, item: TokenStream) -> TokenStream {
+    if let Some(error) = function::another_task(&item) {
+        return quote!(#item #error);
+    }
     let mut diagnostics = Diagnostics::default();
     let args = Args::parse(tokens.clone(), &mut diagnostics);
     let again = || task::again(&args.task, &quote!(cron), tokens);
-    let expression = args
-        .expression
-        .clone()
-        .and_then(|lit| diagnostics.ok(check_expression(lit)));
+    let timing = Timing::new(&args, &mut diagnostics);
+    let policy = Policy::new(&args, &mut diagnostics);
     task::finish(item, again, diagnostics, |function, diagnostics| {
         let options = Options::new(&args.task, function, diagnostics);
         refuse_options(&args.task, diagnostics);
         let Some(shape) = Shape::new(function, &options, diagnostics) else {
             return task::stub(&options, function);
         };
-        let has_input = diagnostics.ok(check_input(&shape)).is_none();
-        let schedule = expression
-            .filter(|_| !has_input)
-            .map(|expression| schedule(&options, &shape, &expression));
-        task::code(&options, &shape, schedule.as_ref())
+        let values = args.values.of(&shape, diagnostics);
+        match (timing, values) {
+            (Some(timing), Some(values)) => Schedule {
+                timing,
+                policy,
+                values,
+            }
+            .code(&options, &shape),
+            _ => task::code(&options, &shape, None),
+        }
     })
 }
 
@@ -49,47 +62,6 @@ fn refuse_options(args: &task::Args, diagnostics: &mut Diagnostics) {
     for (option, message) in REFUSED {
         if let Some(span) = args.span(option) {
             diagnostics.push(syn::Error::new(span, message));
-        }
-    }
-}
-
-fn check_expression(lit: LitStr) -> syn::Result<LitStr> {
-    match Expression::parse(&lit.value()) {
-        Ok(_) => Ok(lit),
-        Err(error) => {
-            let message = format!("not a cron expression: {error}");
-            Err(syn::Error::new(lit.span(), message))
-        }
-    }
-}
-
-/// A tick has no input to give.
-fn check_input(shape: &Shape<'_>) -> syn::Result<()> {
-    let errors = shape.owned().map(|(ident, _)| {
-        let message = format!(
-            "a scheduled task starts without input, so nothing can be given for `{ident}`; compute \
-             it in the body, or take it as `&T`: state that `run()` is given"
-        );
-        syn::Error::new(ident.span(), message)
-    });
-    let all = errors.reduce(|mut all, error| {
-        all.combine(error);
-        all
-    });
-    all.map_or(Ok(()), Err)
-}
-
-fn schedule(options: &Options, shape: &Shape<'_>, expression: &LitStr) -> TokenStream {
-    let private = options.private(Span::call_site());
-    let name = &shape.function.sig.ident;
-    let source = task::source(&private, name);
-    quote! {
-        #private::inventory::submit! {
-            #private::Registration::Schedule(#private::ScheduleDescriptor::of::<#name>(
-                #expression,
-                || #private::InputWriter::new(0u8).finish(),
-                #source,
-            ))
         }
     }
 }

@@ -86,6 +86,11 @@ impl Args {
         parser.parse2(tokens).unwrap_or_default()
     }
 
+    /// The name of every option.
+    pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+        OPTIONS.iter().map(|(option, ..)| *option)
+    }
+
     /// Reads options to the end of the input.
     pub(crate) fn read(input: ParseStream<'_>, diagnostics: &mut Diagnostics) -> Self {
         let mut args = Self::default();
@@ -198,9 +203,8 @@ impl Form {
 }
 
 fn unknown(given: &str) -> String {
-    let options = || OPTIONS.iter().map(|(option, ..)| *option);
-    let meant = suggest::meant(given, options());
-    let options = suggest::list(options());
+    let meant = suggest::meant(given, Args::names());
+    let options = suggest::list(Args::names());
     format!("unknown option; {meant}the options are {options}")
 }
 

@@ -59,7 +59,7 @@ pub(super) fn optional_duration(time: Option<Duration>) -> TokenStream {
     quote!(::core::option::Option::Some(#time))
 }
 
-pub(super) fn duration(duration: Duration) -> TokenStream {
+pub(crate) fn duration(duration: Duration) -> TokenStream {
     let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     quote!(::core::time::Duration::from_millis(#millis))
 }

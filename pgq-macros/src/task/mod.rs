@@ -21,14 +21,18 @@ use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote};
 
 pub(crate) use self::args::Args;
+pub(crate) use self::code::duration;
 pub(crate) use self::expand::{source, task as code};
 pub(crate) use self::model::{Options, Shape};
 pub(crate) use self::stub::task as stub;
 use crate::diagnostics::Diagnostics;
-use crate::function::Function;
+use crate::function::{self, Function};
 use crate::path;
 
 pub(crate) fn expand(tokens: &TokenStream, item: TokenStream) -> TokenStream {
+    if let Some(error) = function::another_task(&item) {
+        return quote!(#item #error);
+    }
     let mut diagnostics = Diagnostics::default();
     let args = Args::parse(tokens.clone(), &mut diagnostics);
     let again = || again(&args, &quote!(task), tokens);

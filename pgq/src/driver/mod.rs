@@ -223,7 +223,7 @@ pub trait Driver: fmt::Debug + Send + Sync + 'static {
     ) -> Result<Option<String>, DriverError>;
 
     /// Adds the schedules that are new, with the current time as their last tick, and updates the
-    /// others. One whose expression has changed begins anew at the current time.
+    /// others. One whose expression or zone has changed begins anew at the current time.
     ///
     /// # Errors
     ///
@@ -239,6 +239,10 @@ pub trait Driver: fmt::Debug + Send + Sync + 'static {
 
     /// Enqueues the job of a tick, if `tick.previous` is still the last tick of its schedule;
     /// returns `None` if another worker was faster.
+    ///
+    /// While the last job that the schedule enqueued is not finished, `tick.overlap` decides. With
+    /// [`Overlap::Skip`] the last tick moves and no job is enqueued, with [`Overlap::QueueOne`]
+    /// nothing happens; both return `None`.
     ///
     /// # Errors
     ///

@@ -9,6 +9,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use crate::job::{JobId, Retain, Retention};
+use crate::schedule::Overlap;
 
 /// The random number of one start of one worker. With the number of a claim it is the claim token:
 /// together they are never used twice.
@@ -259,8 +260,10 @@ pub struct Schedule {
     pub name: String,
     /// The task that it runs.
     pub task: String,
-    /// When it ticks.
+    /// When it ticks: a cron expression, or an interval such as `every 90s`.
     pub expression: String,
+    /// The time zone by whose clocks it ticks.
+    pub zone: String,
 }
 
 /// Where schedules stand.
@@ -281,7 +284,9 @@ pub struct Tick {
     pub previous: DateTime<Utc>,
     /// The tick.
     pub at: DateTime<Utc>,
-    /// The job of the tick: one input, and a start of [`Start::Now`].
+    /// What becomes of it while the job of the last tick that had one is not finished.
+    pub overlap: Overlap,
+    /// The job of the tick: one input, and a start of [`Start::Now`] or [`Start::At`].
     pub enqueue: Enqueue,
 }
 

@@ -55,6 +55,11 @@ pub(super) struct StoredResult {
 }
 
 impl Record {
+    /// Whether it waits, runs, or is to be tried again.
+    pub(super) fn is_unfinished(&self) -> bool {
+        !matches!(self.stage, Stage::Finished { .. })
+    }
+
     /// A job that has not been put anywhere yet.
     pub(super) fn new(id: JobId, enqueue: &Enqueue, input: Vec<u8>, now: DateTime<Utc>) -> Self {
         Self {

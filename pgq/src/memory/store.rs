@@ -13,6 +13,7 @@ use crate::driver::{
     Schedule, Start, Tick, Wake, WorkerId, WorkerInfo,
 };
 use crate::job::{Job, JobId, JobState, Retain};
+use crate::schedule::Overlap;
 
 /// Every job, worker and schedule of one in-process storage.
 #[derive(Debug, Default)]
@@ -21,8 +22,7 @@ pub(super) struct Store {
     scheduled: BTreeSet<(DateTime<Utc>, JobId)>,
     ready: Ready,
     workers: BTreeMap<WorkerId, Worker>,
-    /// The expression and the last tick of each schedule.
-    schedules: BTreeMap<String, (String, DateTime<Utc>)>,
+    schedules: BTreeMap<String, ScheduleRow>,
     /// The last number that was given: to a job, or to its return to the ready ones.
     sequence: i64,
     /// What listeners are to be told.
@@ -33,6 +33,15 @@ pub(super) struct Store {
 struct Worker {
     lease_end: DateTime<Utc>,
     held: BTreeSet<JobId>,
+}
+
+#[derive(Debug)]
+struct ScheduleRow {
+    expression: String,
+    zone: String,
+    last_tick: DateTime<Utc>,
+    /// The job of the last tick that had one.
+    last_job: Option<JobId>,
 }
 
 // Jobs.
@@ -284,15 +293,19 @@ fn death_report(deaths: i16) -> String {
 // Schedules.
 impl Store {
     pub(super) fn declare_schedules(&mut self, schedules: &[Schedule], now: DateTime<Utc>) {
-        for Schedule {
-            name, expression, ..
-        } in schedules
-        {
-            let new = || (expression.clone(), now);
-            let (known, last_tick) = self.schedules.entry(name.clone()).or_insert_with(new);
-            if known != expression {
-                expression.clone_into(known);
-                *last_tick = now.max(*last_tick);
+        for schedule in schedules {
+            let new = || ScheduleRow {
+                expression: schedule.expression.clone(),
+                zone: schedule.zone.clone(),
+                last_tick: now,
+                last_job: None,
+            };
+            let name = schedule.name.clone();
+            let row = self.schedules.entry(name).or_insert_with(new);
+            if (&row.expression, &row.zone) != (&schedule.expression, &schedule.zone) {
+                schedule.expression.clone_into(&mut row.expression);
+                schedule.zone.clone_into(&mut row.zone);
+                row.last_tick = now.max(row.last_tick);
             }
         }
     }
@@ -301,17 +314,29 @@ impl Store {
         names
             .iter()
             .filter_map(|name| self.schedules.get_key_value(name))
-            .map(|(name, (_, last_tick))| (name.clone(), *last_tick))
+            .map(|(name, row)| (name.clone(), row.last_tick))
             .collect()
     }
 
     pub(super) fn tick(&mut self, tick: Tick, now: DateTime<Utc>) -> Option<JobId> {
-        let (_, last_tick) = self.schedules.get_mut(&tick.schedule)?;
-        if *last_tick != tick.previous {
+        let row = self.schedules.get_mut(&tick.schedule)?;
+        if row.last_tick != tick.previous || row.last_tick >= tick.at {
             return None;
         }
-        *last_tick = tick.at;
-        self.enqueue(tick.enqueue, now).first().copied()
+        let is_unfinished = |job| self.jobs.get(&job).is_some_and(Record::is_unfinished);
+        match tick.overlap {
+            Overlap::QueueOne if row.last_job.is_some_and(is_unfinished) => return None,
+            Overlap::Skip if row.last_job.is_some_and(is_unfinished) => {
+                row.last_tick = tick.at;
+                return None;
+            }
+            _ => row.last_tick = tick.at,
+        }
+        let job = self.enqueue(tick.enqueue, now).first().copied();
+        if let Some(row) = self.schedules.get_mut(&tick.schedule) {
+            row.last_job = job;
+        }
+        job
     }
 }
 

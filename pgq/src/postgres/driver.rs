@@ -15,10 +15,11 @@ use super::listener::PostgresListener;
 use super::{history, migrate, row};
 use crate::driver::{
     Claim, Claimed, Completion, Driver, DriverError, Ending, Enqueue, HeldInput, HistoryReport,
-    JobCounts, ListedJobs, Listener, Listing, Promoted, Rescued, Schedule, ScheduleState, Tick,
-    WorkerId, WorkerInfo,
+    JobCounts, ListedJobs, Listener, Listing, Promoted, Rescued, Schedule, ScheduleState, Start,
+    Tick, WorkerId, WorkerInfo,
 };
 use crate::job::{Job, JobId, Retain};
+use crate::schedule::Overlap;
 
 #[async_trait]
 impl Driver for PostgresDriver {
@@ -161,16 +162,12 @@ impl Driver for PostgresDriver {
     }
 
     async fn declare_schedules(&self, schedules: &[Schedule]) -> Result<(), DriverError> {
-        let (mut names, mut tasks, mut expressions) = (Vec::new(), Vec::new(), Vec::new());
-        for schedule in schedules {
-            names.push(schedule.name.as_str());
-            tasks.push(schedule.task.as_str());
-            expressions.push(schedule.expression.as_str());
-        }
+        let column = |of: fn(&Schedule) -> &str| schedules.iter().map(of).collect::<Vec<_>>();
         sqlx::query(self.statements.declare_schedules.clone())
-            .bind(names)
-            .bind(tasks)
-            .bind(expressions)
+            .bind(column(|schedule| &schedule.name))
+            .bind(column(|schedule| &schedule.task))
+            .bind(column(|schedule| &schedule.expression))
+            .bind(column(|schedule| &schedule.zone))
             .execute(&self.pool)
             .await
             .map(|_| ())
@@ -204,8 +201,18 @@ impl Driver for PostgresDriver {
             schedule,
             previous,
             at,
+            overlap,
             enqueue,
         } = tick;
+        let overlap = match overlap {
+            Overlap::Allow | Overlap::CancelRunning => "allow",
+            Overlap::Skip => "skip",
+            Overlap::QueueOne => "queue_one",
+        };
+        let run_at = match enqueue.start {
+            Start::At(time) => Some(time),
+            Start::Now | Start::After(_) => None,
+        };
         let mut input = Parted::new(enqueue.inputs);
         sqlx::query_scalar(self.statements.tick.clone())
             .bind(schedule)
@@ -219,6 +226,8 @@ impl Driver for PostgresDriver {
             .bind(enqueue.fingerprint)
             .bind(self.schema().as_str())
             .bind(input.large.pop())
+            .bind(run_at)
+            .bind(overlap)
             .fetch_optional(&self.pool)
             .await
             .map(|id: Option<i64>| id.map(JobId::from_i64))

@@ -6,17 +6,16 @@
 mod due;
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use pgq_cron::Expression;
 use tokio_util::sync::CancellationToken;
 
-use self::due::{next_tick, overdue_tick};
+use self::due::{due_ticks, start};
 use crate::driver::{Driver, DriverError, Enqueue, Schedule, Start, Tick};
-use crate::task::{Registry, ScheduleDescriptor};
+use crate::schedule::Overlap;
+use crate::task::{KnownSchedule, Registry};
 use crate::worker::{limited, report, retry_pause};
 
 /// The longest sleep. It bounds how long a jump of the database's clock goes unnoticed.
@@ -25,30 +24,24 @@ const SLEEP_MAX: Duration = Duration::from_secs(60);
 /// How long before a tick the scheduler wakes to look at the database's clock again.
 const MARGIN: Duration = Duration::from_millis(1);
 
+/// The sleep while a tick waits for the end of a job, of which the scheduler is not told.
+const HELD_PAUSE: Duration = Duration::from_secs(1);
+
 /// The schedules of this binary.
 pub(crate) struct Scheduler {
     driver: Arc<dyn Driver>,
     registry: Arc<Registry>,
-    expressions: HashMap<&'static str, Expression>,
     names: Vec<String>,
 }
 
 impl Scheduler {
-    /// The scheduler of every schedule in `registry` whose expression is one; the others are
-    /// problems that the registry reports.
+    /// The scheduler of every schedule in `registry`.
     pub(crate) fn new(driver: Arc<dyn Driver>, registry: Arc<Registry>) -> Self {
-        let expressions: HashMap<_, _> = registry
-            .schedules()
-            .filter_map(|schedule| {
-                let expression = Expression::parse(schedule.expression).ok()?;
-                Some((schedule.name, expression))
-            })
-            .collect();
-        let names = expressions.keys().map(|&name| name.to_owned()).collect();
+        let names = registry.schedules().map(|known| known.name.to_owned());
+        let names = names.collect();
         Self {
             driver,
             registry,
-            expressions,
             names,
         }
     }
@@ -61,7 +54,8 @@ impl Scheduler {
             .map(|schedule| Schedule {
                 name: schedule.name.to_owned(),
                 task: schedule.task.to_owned(),
-                expression: schedule.expression.to_owned(),
+                expression: schedule.timing.to_string(),
+                zone: schedule.timing.zone().to_owned(),
             })
             .collect();
         if schedules.is_empty() {
@@ -103,14 +97,15 @@ impl Scheduler {
     pub(crate) async fn fire(&self) -> Result<Duration, DriverError> {
         let state = limited(self.driver.schedules(&self.names)).await?;
         let mut next: Option<DateTime<Utc>> = None;
+        let mut pause_max = SLEEP_MAX;
         for (name, last) in &state.last_ticks {
-            let Some(expression) = self.expressions.get(name.as_str()) else {
+            let Some(schedule) = self.registry.known_schedule(name) else {
                 continue;
             };
-            if let Some(tick) = overdue_tick(expression, *last, state.now) {
-                self.tick(name, *last, tick).await?;
+            if self.catch_up(schedule, *last, state.now).await? == Pending::Held {
+                pause_max = HELD_PAUSE;
             }
-            let upcoming = next_tick(expression, state.now);
+            let upcoming = schedule.timetable.next_after(state.now);
             next = [next, upcoming].into_iter().flatten().min();
         }
         if state.last_ticks.len() < self.names.len() {
@@ -118,48 +113,75 @@ impl Scheduler {
             self.declare().await?;
         }
         let pause = next.and_then(|next| (next - state.now).to_std().ok());
-        Ok(pause.map_or(SLEEP_MAX, |pause| (pause + MARGIN).min(SLEEP_MAX)))
+        Ok(pause.map_or(pause_max, |pause| (pause + MARGIN).min(pause_max)))
     }
 
+    /// Enqueues the jobs of the ticks of one schedule that are due.
+    async fn catch_up(
+        &self,
+        schedule: &KnownSchedule,
+        last: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) -> Result<Pending, DriverError> {
+        let policy = schedule.descriptor.policy;
+        let mut previous = last;
+        for at in due_ticks(&schedule.timetable, policy.missed, last, now) {
+            let start = start(schedule.descriptor.name, at, policy.jitter, now);
+            let enqueued = self.tick(schedule, previous, at, start).await?;
+            // Another worker was faster, or a job is to end first: the next look tells.
+            if !enqueued && policy.overlap == Overlap::QueueOne {
+                return Ok(Pending::Held);
+            }
+            previous = at;
+        }
+        Ok(Pending::Nothing)
+    }
+
+    /// Returns whether the tick has a job by this call.
     async fn tick(
         &self,
-        name: &str,
+        schedule: &KnownSchedule,
         previous: DateTime<Utc>,
         at: DateTime<Utc>,
-    ) -> Result<(), DriverError> {
-        let Some(enqueue) = self.schedule(name).and_then(|schedule| self.job(schedule)) else {
-            return Ok(());
+        start: Start,
+    ) -> Result<bool, DriverError> {
+        let Some(enqueue) = self.job(schedule, start) else {
+            return Ok(false);
         };
-        let schedule = name.to_owned();
+        let name = schedule.descriptor.name;
         let tick = Tick {
-            schedule,
+            schedule: name.to_owned(),
             previous,
             at,
+            overlap: schedule.descriptor.policy.overlap,
             enqueue,
         };
-        if let Some(job) = limited(self.driver.tick(tick)).await? {
+        let job = limited(self.driver.tick(tick)).await?;
+        if let Some(job) = job {
             tracing::debug!(schedule = name, job = job.as_i64(), tick = %at, "fired a schedule");
         }
-        Ok(())
-    }
-
-    fn schedule(&self, name: &str) -> Option<&ScheduleDescriptor> {
-        self.registry
-            .schedules()
-            .find(|schedule| schedule.name == name)
+        Ok(job.is_some())
     }
 
     /// The job of a tick: like any other job of its task.
-    fn job(&self, schedule: &ScheduleDescriptor) -> Option<Enqueue> {
-        let task = self.registry.task(schedule.task)?;
+    fn job(&self, schedule: &KnownSchedule, start: Start) -> Option<Enqueue> {
+        let task = self.registry.task(schedule.descriptor.task)?;
         Some(Enqueue {
             task: Cow::Borrowed(task.name),
             queue: Cow::Borrowed(task.options.queue),
             priority: task.options.priority,
             max_attempts: task.options.max_attempts,
             fingerprint: Some(task.fingerprint),
-            start: Start::Now,
-            inputs: vec![(schedule.input)()],
+            start,
+            inputs: vec![schedule.input.clone()],
         })
     }
+}
+
+/// What is left of the ticks that are due.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Pending {
+    Nothing,
+    /// A tick may have to wait for the end of a job.
+    Held,
 }

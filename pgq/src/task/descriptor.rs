@@ -2,11 +2,13 @@
 
 use std::any::TypeId;
 use std::fmt;
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 
 use super::{Context, Task, TaskError, TaskOptions};
-use crate::job::{DecodeError, Input, encode_value};
+use crate::job::{DecodeError, EncodeError, Input, encode_value};
+use crate::schedule::{Missed, Overlap, Policy, Timing};
 
 /// Where something is written in the source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,6 +79,8 @@ pub struct TaskDescriptor {
     pub(crate) secrets: &'static [&'static str],
     pub(crate) source: Source,
     pub(crate) injected: fn() -> Vec<Injected>,
+    /// Reads an input, and says whether it could.
+    pub(crate) check_input: fn(&[u8]) -> Result<(), DecodeError>,
     pub(crate) run: RunFn,
 }
 
@@ -92,6 +96,7 @@ impl TaskDescriptor {
             secrets: T::SECRETS,
             source,
             injected: T::injected,
+            check_input: |bytes| T::Input::decode(bytes).map(drop),
             run: run::<T>,
         }
     }
@@ -131,32 +136,73 @@ impl fmt::Debug for TaskDescriptor {
     }
 }
 
-/// A schedule: a task that runs at the ticks of a cron expression.
+/// A schedule: a task that runs at the ticks of a cron expression or of an interval.
+///
+/// What is wrong with it is reported before the first claim, never at a tick.
 #[derive(Clone, Copy, Debug)]
 pub struct ScheduleDescriptor {
     pub(crate) name: &'static str,
     pub(crate) task: &'static str,
-    pub(crate) expression: &'static str,
-    pub(crate) input: fn() -> Vec<u8>,
+    pub(crate) timing: Timing,
+    pub(crate) policy: Policy,
+    pub(crate) input: fn() -> Result<Vec<u8>, EncodeError>,
     pub(crate) source: Source,
 }
 
 impl ScheduleDescriptor {
-    /// Describes a schedule of `T`, which is written at `source`. `input` makes the input of each
-    /// of its jobs. They start at their tick, whatever the delay of the task.
+    /// Describes a schedule of `T`, which is written at `source`. `input` makes the input of its
+    /// jobs; it is called once, when a worker starts. They start at their tick, whatever the delay
+    /// of the task.
     #[must_use]
     pub const fn of<T: Task>(
-        expression: &'static str,
-        input: fn() -> Vec<u8>,
+        timing: Timing,
+        input: fn() -> Result<Vec<u8>, EncodeError>,
         source: Source,
     ) -> Self {
         Self {
             name: T::NAME,
             task: T::NAME,
-            expression,
+            timing,
+            policy: Policy::DEFAULT,
             input,
             source,
         }
+    }
+
+    /// The name of the task that it runs.
+    #[must_use]
+    pub const fn task(&self) -> &'static str {
+        self.task
+    }
+
+    /// Sets the name of the schedule. Default: the name of its task.
+    #[must_use]
+    pub const fn name(mut self, name: &'static str) -> Self {
+        self.name = name;
+        self
+    }
+
+    /// Sets what becomes of ticks at which no worker ran. Default: [`Missed::Once`].
+    #[must_use]
+    pub const fn missed(mut self, missed: Missed) -> Self {
+        self.policy.missed = missed;
+        self
+    }
+
+    /// Sets what becomes of a tick while the job of an earlier one is not finished. Default:
+    /// [`Overlap::Allow`].
+    #[must_use]
+    pub const fn overlap(mut self, overlap: Overlap) -> Self {
+        self.policy.overlap = overlap;
+        self
+    }
+
+    /// Sets the longest delay of a tick's job, up to a day. Each tick has a delay of its own, which
+    /// is the same in each worker. Default: none.
+    #[must_use]
+    pub const fn jitter(mut self, jitter: Duration) -> Self {
+        self.policy.jitter = jitter;
+        self
     }
 }
 

@@ -29,6 +29,7 @@ pub(crate) use self::error::Verdict;
 pub use self::limits::{Concurrency, Rate};
 pub use self::options::TaskOptions;
 pub use self::outcome::{IntoOutcome, IntoTaskError};
+pub(crate) use self::registry::KnownSchedule;
 pub use self::registry::{Problem, Problems, Registry};
 pub use self::state::StateMap;
 pub use self::unique::{Conflict, Unique};

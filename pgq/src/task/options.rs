@@ -8,6 +8,9 @@ use crate::job::Retain;
 use crate::queue::DEFAULT_QUEUE;
 
 /// How jobs of a task are run unless their enqueuer says otherwise.
+///
+/// Where parameters are named, as in [`ordered_by`](Self::ordered_by), these are the names by which the
+/// input is stored: the fields of an [`Input`](crate::Input) that is a type of one's own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TaskOptions {

@@ -4,10 +4,11 @@ use std::any::TypeId;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use pgq_cron::Expression;
+use pgq_cron::Timetable;
 
 use super::{Context, Registration, ScheduleDescriptor, Source, Task, TaskDescriptor, invalid};
-use crate::job::Retain;
+use crate::job::{INPUT_MAX, Retain};
+use crate::queue::name_problem;
 
 /// The tasks and schedules that one worker knows.
 #[derive(Clone, Debug, Default)]
@@ -15,8 +16,16 @@ pub struct Registry {
     tasks: BTreeMap<&'static str, TaskDescriptor>,
     /// The task of each alias.
     aliases: BTreeMap<&'static str, &'static str>,
-    schedules: BTreeMap<&'static str, ScheduleDescriptor>,
+    schedules: BTreeMap<&'static str, KnownSchedule>,
     problems: Vec<Problem>,
+}
+
+/// A schedule that can tick: nothing is left that could fail then.
+#[derive(Clone, Debug)]
+pub(crate) struct KnownSchedule {
+    pub(crate) descriptor: ScheduleDescriptor,
+    pub(crate) timetable: Timetable,
+    pub(crate) input: Vec<u8>,
 }
 
 /// Something wrong with the tasks of this binary, found before the first claim.
@@ -77,7 +86,16 @@ pub enum Problem {
         /// What is allowed.
         problem: String,
     },
-    /// The cron expression of a schedule is not one.
+    /// Two schedules have one name.
+    DuplicateSchedule {
+        /// The name.
+        schedule: &'static str,
+        /// Where the first is written.
+        first: Source,
+        /// Where the second is written.
+        second: Source,
+    },
+    /// The expression, the time zone, the policy, the name or the input of a schedule is not one.
     InvalidSchedule {
         /// The name of the schedule.
         schedule: &'static str,
@@ -142,6 +160,15 @@ impl fmt::Display for Problem {
             Self::InvalidSetting { setting, problem } => {
                 write!(f, "setting `{setting}`: {problem}")
             }
+            Self::DuplicateSchedule {
+                schedule,
+                first,
+                second,
+            } => write!(
+                f,
+                "two schedules are named `{schedule}`: at {first} and at {second}; give one of \
+                 them another name",
+            ),
             Self::InvalidSchedule {
                 schedule,
                 problem,
@@ -258,14 +285,29 @@ impl Registry {
     }
 
     fn add_schedule(&mut self, schedule: ScheduleDescriptor) {
-        if let Err(error) = Expression::parse(schedule.expression) {
-            self.problems.push(Problem::InvalidSchedule {
+        if let Some(first) = self.schedules.get(schedule.name) {
+            self.problems.push(Problem::DuplicateSchedule {
                 schedule: schedule.name,
-                problem: error.to_string(),
-                source: schedule.source,
+                first: first.descriptor.source,
+                second: schedule.source,
             });
+            return;
         }
-        self.schedules.insert(schedule.name, schedule);
+        match known(schedule) {
+            Ok(known) => {
+                self.schedules.insert(schedule.name, known);
+            }
+            Err(problems) => {
+                let problems = problems
+                    .into_iter()
+                    .map(|problem| Problem::InvalidSchedule {
+                        schedule: schedule.name,
+                        problem,
+                        source: schedule.source,
+                    });
+                self.problems.extend(problems);
+            }
+        }
     }
 
     /// The task of that name or alias.
@@ -285,9 +327,13 @@ impl Registry {
         self.tasks.values()
     }
 
-    /// Every schedule, by name.
+    /// Every schedule that can tick, by name.
     pub fn schedules(&self) -> impl Iterator<Item = &ScheduleDescriptor> {
-        self.schedules.values()
+        self.schedules.values().map(|known| &known.descriptor)
+    }
+
+    pub(crate) fn known_schedule(&self, name: &str) -> Option<&KnownSchedule> {
+        self.schedules.get(name)
     }
 
     /// Checks everything that only start-up can see. `given` are the types of the shared values;
@@ -304,7 +350,17 @@ impl Registry {
         settings: Vec<Problem>,
     ) -> Result<(), Problems> {
         let mut problems = settings;
-        problems.extend(self.problems.iter().cloned());
+        problems.extend(
+            self.problems
+                .iter()
+                .filter(|problem| self.is_news(problem))
+                .cloned(),
+        );
+        problems.extend(
+            self.schedules
+                .values()
+                .filter_map(|known| self.mismatch(known)),
+        );
         if self.tasks.is_empty() {
             problems.push(Problem::NoTasks);
         }
@@ -329,6 +385,65 @@ impl Registry {
             Ok(())
         } else {
             Err(Problems(problems))
+        }
+    }
+}
+
+impl Registry {
+    /// Returns `false` for two schedules of one name whose tasks are two of one name as well.
+    fn is_news(&self, problem: &Problem) -> bool {
+        let Problem::DuplicateSchedule { schedule, .. } = problem else {
+            return true;
+        };
+        let twice = |other: &Problem| match other {
+            Problem::DuplicateTask { task, .. } => task == schedule,
+            _ => false,
+        };
+        !self.problems.iter().any(twice)
+    }
+
+    /// What is wrong between a schedule and its task.
+    fn mismatch(&self, known: &KnownSchedule) -> Option<Problem> {
+        let descriptor = &known.descriptor;
+        let problem = match self.task(descriptor.task) {
+            None => format!("its task `{}` is not registered", descriptor.task),
+            Some(task) => {
+                let size_max = task.options.input_max.unwrap_or(INPUT_MAX);
+                let size = known.input.len();
+                match (task.check_input)(&known.input) {
+                    _ if size > size_max => {
+                        format!("its input has {size} bytes, but its task takes {size_max}")
+                    }
+                    Err(error) => format!("its task cannot read its input: {error}"),
+                    Ok(()) => return None,
+                }
+            }
+        };
+        Some(Problem::InvalidSchedule {
+            schedule: descriptor.name,
+            problem,
+            source: descriptor.source,
+        })
+    }
+}
+
+/// Reads a schedule, or says everything that is wrong with it.
+fn known(descriptor: ScheduleDescriptor) -> Result<KnownSchedule, Vec<String>> {
+    let mut problems = Vec::new();
+    problems.extend(name_problem(descriptor.name).map(|problem| format!("its name {problem}")));
+    problems.extend(descriptor.policy.problem().map(str::to_owned));
+    let timetable = descriptor.timing.timetable();
+    let input = (descriptor.input)().map_err(|error| format!("its input: {error}"));
+    match (timetable, input) {
+        (Ok(timetable), Ok(input)) if problems.is_empty() => Ok(KnownSchedule {
+            descriptor,
+            timetable,
+            input,
+        }),
+        (timetable, input) => {
+            problems.extend(timetable.err());
+            problems.extend(input.err());
+            Err(problems)
         }
     }
 }

@@ -235,9 +235,10 @@ fn concerns(problem: &Problem, name: &str) -> bool {
         | Problem::QueueNotServed { task, .. }
         | Problem::InvalidTask { task, .. } => *task == name,
         Problem::DuplicateAlias { tasks, .. } => tasks.contains(&name),
-        Problem::NoTasks | Problem::InvalidSchedule { .. } | Problem::InvalidSetting { .. } => {
-            false
-        }
+        Problem::NoTasks
+        | Problem::DuplicateSchedule { .. }
+        | Problem::InvalidSchedule { .. }
+        | Problem::InvalidSetting { .. } => false,
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use pgq::driver::{ClaimedInput, ClaimedJob, End, Enqueue, HeldInput, Schedule, Start, Tick};
-use pgq::{INPUT_INLINE_MAX, JobId};
+use pgq::{INPUT_INLINE_MAX, JobId, Overlap};
 
 use super::{SHORT, Storage, Worker, conformance, jobs, one};
 
@@ -127,6 +127,7 @@ async fn the_input_of_a_tick_is_kept_apart(storage: &Storage) -> anyhow::Result<
         name: "hourly".to_owned(),
         task: super::TASK.to_owned(),
         expression: "@hourly".to_owned(),
+        zone: "UTC".to_owned(),
     };
     storage.declare_schedules(&[schedule]).await?;
     let previous = storage.schedules(&["hourly".to_owned()]).await?.last_ticks[0].1;
@@ -134,6 +135,7 @@ async fn the_input_of_a_tick_is_kept_apart(storage: &Storage) -> anyhow::Result<
         schedule: "hourly".to_owned(),
         previous,
         at: previous + Duration::from_secs(3600),
+        overlap: Overlap::Allow,
         enqueue: enqueue(vec![large()]),
     };
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use pgq::Overlap;
 use pgq::driver::{Enqueue, Listener, Parked, Schedule, Start, Tick, Topic, Wake};
 use tokio::time::timeout;
 
@@ -89,6 +90,7 @@ async fn the_job_of_a_tick_wakes(storage: &Storage) -> anyhow::Result<()> {
         name: "hourly".to_owned(),
         task: "greet".to_owned(),
         expression: "@hourly".to_owned(),
+        zone: "UTC".to_owned(),
     };
     storage.declare_schedules(&[schedule]).await?;
     let state = storage.schedules(&["hourly".to_owned()]).await?;
@@ -98,6 +100,7 @@ async fn the_job_of_a_tick_wakes(storage: &Storage) -> anyhow::Result<()> {
         schedule: "hourly".to_owned(),
         previous: state.last_ticks[0].1,
         at: state.now + LONG,
+        overlap: Overlap::Allow,
         enqueue: one(),
     };
     storage.tick(tick).await?;

@@ -10,6 +10,7 @@ mod inputs;
 mod lease;
 mod list;
 mod listen;
+mod overlap;
 mod promote;
 mod schedule;
 mod schema;

@@ -1,8 +1,9 @@
 //! What every driver promises about schedules.
 
+use anyhow::Context as _;
 use chrono::{DateTime, TimeDelta, Utc};
-use pgq::JobState;
-use pgq::driver::{Enqueue, Schedule, Tick};
+use pgq::driver::{Enqueue, Schedule, Start, Tick};
+use pgq::{JobState, Overlap};
 
 use super::{SHORT, Storage, conformance, ids, input, one};
 
@@ -10,8 +11,10 @@ conformance! {
     a_new_schedule_last_ticked_when_it_was_declared,
     declaring_again_keeps_the_last_tick,
     a_schedule_whose_expression_changed_begins_anew,
+    a_schedule_whose_zone_changed_begins_anew,
     only_the_schedules_that_are_asked_for_are_told,
     a_tick_enqueues_its_job_and_moves_the_last_tick,
+    a_tick_may_enqueue_a_job_that_starts_later,
     a_tick_that_was_overtaken_enqueues_nothing,
     a_later_tick_of_a_caller_that_is_behind_enqueues_nothing,
     two_callers_of_one_tick_enqueue_one_job,
@@ -25,6 +28,7 @@ fn schedule(name: &str) -> Schedule {
         name: name.to_owned(),
         task: "greet".to_owned(),
         expression: "* * * * *".to_owned(),
+        zone: "UTC".to_owned(),
     }
 }
 
@@ -34,6 +38,7 @@ fn tick(schedule: &str, previous: DateTime<Utc>) -> Tick {
         schedule: schedule.to_owned(),
         previous,
         at: previous + TimeDelta::minutes(1),
+        overlap: Overlap::Allow,
         enqueue: one(),
     }
 }
@@ -94,6 +99,27 @@ async fn a_schedule_whose_expression_changed_begins_anew(storage: &Storage) -> a
     Ok(())
 }
 
+async fn a_schedule_whose_zone_changed_begins_anew(storage: &Storage) -> anyhow::Result<()> {
+    storage.declare_schedules(&[schedule("hourly")]).await?;
+    storage.pass(SHORT).await?;
+    let before = storage.now().await?;
+
+    let changed = Schedule {
+        zone: "Europe/Berlin".to_owned(),
+        ..schedule("hourly")
+    };
+    storage
+        .declare_schedules(std::slice::from_ref(&changed))
+        .await?;
+    let begun = last_tick(storage, "hourly").await?;
+    storage.pass(SHORT).await?;
+    storage.declare_schedules(&[changed]).await?;
+
+    assert!(begun >= before, "{begun} is before {before}");
+    assert_eq!(last_tick(storage, "hourly").await?, begun);
+    Ok(())
+}
+
 async fn only_the_schedules_that_are_asked_for_are_told(storage: &Storage) -> anyhow::Result<()> {
     let declared = ["a", "b", "c"].map(schedule);
     storage.declare_schedules(&declared).await?;
@@ -125,6 +151,25 @@ async fn a_tick_enqueues_its_job_and_moves_the_last_tick(storage: &Storage) -> a
     assert_eq!((claimed.priority, input(&claimed)), (4, &b"tick"[..]));
     assert_eq!(last_tick(storage, "hourly").await?, at);
     assert_eq!(storage.job(claimed.id).await?.state, JobState::Running);
+    Ok(())
+}
+
+async fn a_tick_may_enqueue_a_job_that_starts_later(storage: &Storage) -> anyhow::Result<()> {
+    storage.declare_schedules(&[schedule("hourly")]).await?;
+    let previous = last_tick(storage, "hourly").await?;
+    let run_at = storage.now().await? + SHORT;
+    let mut tick = tick("hourly", previous);
+    tick.enqueue.start = Start::At(run_at);
+
+    let id = storage.tick(tick).await?;
+
+    let worker = storage.worker().await?;
+    assert_eq!(worker.claim_all().await?.len(), 0);
+    let job = storage.job(id.context("no job")?).await?;
+    assert_eq!((job.state, job.run_at), (JobState::Scheduled, Some(run_at)));
+    storage.pass(SHORT).await?;
+    storage.promote(10).await?;
+    assert_eq!(Some(worker.claim_one().await?.id), id);
     Ok(())
 }
 

@@ -63,8 +63,8 @@ pub(super) fn fill(jobs: i64) -> Vec<String> {
          select n, now() + interval '1 hour', 1, 'localhost', '{mail}'
          from generate_series(1, 3) as n"
             .to_owned(),
-        "insert into pgq_jobs.schedule (name, task, expression, last_tick)
-         values ('nightly', 'send', '0 3 * * *', now())"
+        "insert into pgq_jobs.schedule (name, task, expression, time_zone, last_tick, last_job)
+         values ('nightly', 'send', '0 3 * * *', 'UTC', now(), 1)"
             .to_owned(),
     ]
 }

@@ -26,7 +26,7 @@ async fn describe_order(
 }
 
 #[pgq::task]
-async fn charge(#[secret] card: u64) {
+async fn charge_card(#[secret] card: u64) {
     let _ = card;
 }
 
@@ -74,9 +74,9 @@ async fn a_value_that_is_there_is_not_replaced(place: &Place) -> anyhow::Result<
 
 async fn a_secret_that_does_not_decode_is_in_no_error(place: &Place) -> anyhow::Result<()> {
     let input = serde_json::json!({ "card": "4929 1231 2312 3123" });
-    let job = row::<charge>(place, &input).await?;
+    let job = row::<charge_card>(place, &input).await?;
 
-    drain(place.worker::<charge>()).await?;
+    drain(place.worker::<charge_card>()).await?;
 
     let error = job.job(&place.driver).await?.error;
     assert_eq!(

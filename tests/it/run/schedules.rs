@@ -1,6 +1,10 @@
 //! Schedules: each tick is one job.
 
-use pgq::{Registration, ScheduleDescriptor, Source, Task};
+use std::time::Duration;
+
+use pgq::{
+    Missed, Overlap, Problem, Registration, Registry, Run, ScheduleDescriptor, Source, Task, Timing,
+};
 use pgq_tests::database::TestDatabase;
 use pgq_tests::eventually;
 use tokio_util::sync::CancellationToken;
@@ -12,17 +16,47 @@ async fn each_second(context: &pgq::Context) -> anyhow::Result<i64> {
     Ok(context.job_id().as_i64())
 }
 
+#[pgq::cron("0 0 29 2 *", tz = "Europe/Berlin", args(days = DAYS, name = "a".to_owned()))]
+async fn with_input(name: String, limit: Option<u32>, days: u8) -> anyhow::Result<()> {
+    anyhow::ensure!((name.as_str(), limit, days) == ("a", None, DAYS));
+    Ok(())
+}
+
+const DAYS: u8 = 7;
+
 /// What the macro submits for the linked schedules, for a worker of this one only.
+fn descriptor(timing: Timing) -> ScheduleDescriptor {
+    let input = || Ok(pgq::__private::InputWriter::new(0).finish());
+    ScheduleDescriptor::of::<each_second>(timing, input, Source::caller())
+}
+
 fn schedule(expression: &'static str) -> Registration {
-    let input = || {
-        let empty = pgq::__private::InputWriter::new(0);
-        empty.finish()
-    };
-    Registration::Schedule(ScheduleDescriptor::of::<each_second>(
-        expression,
-        input,
-        Source::caller(),
-    ))
+    Registration::Schedule(descriptor(Timing::cron(expression)))
+}
+
+/// What the macro submitted for a task.
+fn linked(name: &str) -> anyhow::Result<ScheduleDescriptor> {
+    let registry = Registry::linked();
+    let mut schedules = registry.schedules();
+    let found = schedules.find(|schedule| schedule.task() == name);
+    found
+        .copied()
+        .ok_or_else(|| anyhow::anyhow!("no schedule `{name}`"))
+}
+
+/// Runs once to declare the schedules, and once when their last ticks are that long ago.
+async fn run_after(
+    run: impl Fn() -> Run,
+    database: &TestDatabase,
+    downtime: &'static str,
+) -> anyhow::Result<()> {
+    run().once().deadline(super::DEADLINE).await?;
+    sqlx::query("update pgq_jobs.schedule set last_tick = last_tick - $1::text::interval")
+        .bind(downtime)
+        .execute(database.pool())
+        .await?;
+    run().once().deadline(super::DEADLINE).await?;
+    Ok(())
 }
 
 #[tokio::test]
@@ -103,5 +137,167 @@ async fn a_schedule_whose_expression_changed_does_not_fire_for_the_past() -> any
     assert_eq!(stored, "0 * * * *");
     assert_eq!(count(pool, "finished").await?, 0);
     assert_eq!(each_second::NAME, "each_second");
+    Ok(())
+}
+
+#[tokio::test]
+async fn each_missed_tick_within_the_time_has_its_job() -> anyhow::Result<()> {
+    let database = TestDatabase::migrated().await?;
+    let within = Duration::from_secs(30 * 24 * 3600);
+    let daily = Timing::Every(Duration::from_secs(24 * 3600));
+    let run = || {
+        let schedule = descriptor(daily).missed(Missed::All { within });
+        worker::<each_second>(&database).register(Registration::Schedule(schedule))
+    };
+
+    run_after(run, &database, "100 days").await?;
+    run().once().deadline(super::DEADLINE).await?;
+
+    assert_eq!(count(database.pool(), "finished").await?, 30);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_missed_tick_is_skipped_if_it_is_to_be() -> anyhow::Result<()> {
+    let database = TestDatabase::migrated().await?;
+    let run = || {
+        let schedule = descriptor(Timing::cron("0 0 29 2 *")).missed(Missed::Skip);
+        worker::<each_second>(&database).register(Registration::Schedule(schedule))
+    };
+
+    run_after(run, &database, "9 years").await?;
+
+    assert_eq!(count(database.pool(), "finished").await?, 0);
+    Ok(())
+}
+
+#[tokio::test]
+async fn jitter_delays_the_job_and_not_the_schedule() -> anyhow::Result<()> {
+    let database = TestDatabase::migrated().await?;
+    let pool = database.pool();
+    let run = || {
+        let schedule = descriptor(Timing::Every(Duration::from_secs(1)));
+        let day = Duration::from_secs(86_400);
+        worker::<each_second>(&database).register(Registration::Schedule(schedule.jitter(day)))
+    };
+
+    run_after(run, &database, "1 hour").await?;
+
+    let (later, ticked): (bool, bool) = sqlx::query_as(
+        "select bool_and(run_at between last_tick and last_tick + interval '1 day'),
+                bool_and(last_tick > now() - interval '10 minutes')
+         from pgq_jobs.scheduled cross join pgq_jobs.schedule",
+    )
+    .fetch_one(pool)
+    .await?;
+    assert!(later && ticked);
+    assert_eq!(count(pool, "finished").await?, 0);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_tick_that_waits_has_its_job_once_the_job_before_it_is_finished() -> anyhow::Result<()> {
+    let database = TestDatabase::migrated().await?;
+    let pool = database.pool();
+    let run = || {
+        let schedule = descriptor(Timing::Every(Duration::from_secs(1)));
+        let schedule = schedule.overlap(Overlap::QueueOne);
+        worker::<each_second>(&database).register(Registration::Schedule(schedule))
+    };
+    run_after(run, &database, "1 hour").await?;
+    assert_eq!(count(pool, "finished").await?, 1);
+
+    let stop = CancellationToken::new();
+    let running = tokio::spawn(run().stop_on(stop.clone()).into_future());
+    eventually("more ticks have run", || async {
+        Ok(count(pool, "finished").await? >= 3)
+    })
+    .await?;
+    stop.cancel();
+    running.await??;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_schedule_gives_its_task_the_input_that_it_is_declared_with() -> anyhow::Result<()> {
+    let database = TestDatabase::migrated().await?;
+    let schedule = Registration::Schedule(linked("with_input")?);
+    let run = || worker::<with_input>(&database).register(schedule);
+
+    run_after(run, &database, "9 years").await?;
+
+    let (state, zone): (i16, String) = sqlx::query_as(
+        "select state, time_zone from pgq_jobs.finished cross join pgq_jobs.schedule",
+    )
+    .fetch_one(database.pool())
+    .await?;
+    assert_eq!((state, zone.as_str()), (1, "Europe/Berlin"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_schedule_is_said_before_the_start() -> anyhow::Result<()> {
+    let database = TestDatabase::migrated().await?;
+    let hour = Duration::from_secs(3600);
+    let good = Timing::Every(hour);
+    let schedules = [
+        descriptor(Timing::cron_in("0 3 * * *", "Europe/Berln")).name("zone"),
+        descriptor(Timing::Every(Duration::ZERO)).name("interval"),
+        descriptor(Timing::cron("0 0 30 2 *")).name("date"),
+        descriptor(good)
+            .name("policy")
+            .overlap(Overlap::QueueOne)
+            .missed(Missed::Skip),
+        descriptor(good).name("jitter").jitter(hour * 25),
+        descriptor(good).name("two words"),
+        linked("with_input")?.name("task"),
+        descriptor(good).name("twice"),
+        descriptor(good).name("twice"),
+    ];
+    let mut run = worker::<each_second>(&database);
+    for schedule in schedules {
+        run = run.register(Registration::Schedule(schedule));
+    }
+
+    let error = match run.once().await {
+        Err(pgq::Error::Problems(problems)) => problems,
+        other => anyhow::bail!("expected problems, got {other:?}"),
+    };
+
+    let text = error.to_string();
+    for part in [
+        "schedule `zone` at tests/it/run/schedules.rs",
+        "`Europe/Berln` is not a time zone",
+        "its interval must be at least a second",
+        "never matches a date",
+        "keeps one tick",
+        "its jitter must be at most a day",
+        "its name must consist of",
+        "its task `with_input` is not registered",
+        "two schedules are named `twice`",
+    ] {
+        assert!(text.contains(part), "no {part:?} in:\n{text}");
+    }
+    assert!(error.as_slice().iter().all(|problem| matches!(
+        problem,
+        Problem::InvalidSchedule { .. } | Problem::DuplicateSchedule { .. }
+    )));
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_input_that_the_task_cannot_read_is_said_before_the_start() -> anyhow::Result<()> {
+    let database = TestDatabase::migrated().await?;
+    let schedule = ScheduleDescriptor::of::<with_input>(
+        Timing::cron("@daily"),
+        || Ok(pgq::__private::InputWriter::new(0).finish()),
+        Source::caller(),
+    );
+
+    let run = worker::<with_input>(&database).register(Registration::Schedule(schedule));
+    let error = run.once().await.err().map(|error| error.to_string());
+
+    let text = error.unwrap_or_default();
+    assert!(text.contains("its task cannot read its input"), "{text}");
     Ok(())
 }

@@ -351,10 +351,20 @@ pub const MUTATIONS: &[Mutation] = &[
     Mutation {
         name: "a tick does not compare the last one",
         file: "pgq/src/postgres/sql/tick.sql",
-        find: " and last_tick = $2",
+        find: " and schedule.last_tick = $2",
         replace: " and $2::timestamptz is not null",
         tests: &[
             "conformance::schedule::postgres::a_later_tick_of_a_caller_that_is_behind_enqueues_nothing",
+        ],
+    },
+    Mutation {
+        name: "a tick does not look for the running job before it",
+        file: "pgq/src/postgres/sql/tick.sql",
+        find: "running.id = last.job",
+        replace: "running.id = 0",
+        tests: &[
+            "conformance::overlap::postgres::a_tick_is_skipped_until_the_job_before_it_is_finished",
+            "conformance::overlap::postgres::a_tick_waits_until_the_job_before_it_is_finished",
         ],
     },
 ];

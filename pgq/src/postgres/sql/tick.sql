@@ -1,5 +1,6 @@
 -- Enqueues the job of a tick, if nobody else has: the last tick is compared and set in the same
--- statement.
+-- statement. So is whether the job before it is unfinished, if that matters: each move of a job is
+-- one statement, so that a snapshot sees it in one of the tables.
 --
 -- $1 schedule      text
 -- $2 previous      timestamptz
@@ -12,27 +13,108 @@
 -- $9 fingerprint   bigint
 -- $10 channel      text
 -- $11 large        bytea, the input that is kept apart, or null
-with won as (
-    update pgq_jobs.schedule
-    set last_tick = $3
-    where name = $1 and last_tick = $2 and last_tick < $3
-    returning name
+-- $12 run_at       timestamptz, or null for now
+-- $13 overlap      text: what becomes of the tick while the job before it is unfinished. With 'skip'
+--                  it has no job, with 'queue_one' it is left for later, with 'allow' nothing
+with recursive last (job) as (
+    select last_job
+    from pgq_jobs.schedule
+    where name = $1
+), lane (hash) as (
+    (
+        select hashtextextended(queue, priority)
+        from pgq_jobs.ready
+        order by hashtextextended(queue, priority)
+        limit 1
+    )
+    union all
+    select (
+        select hashtextextended(ready.queue, ready.priority)
+        from pgq_jobs.ready as ready
+        where hashtextextended(ready.queue, ready.priority) > lane.hash
+        order by hashtextextended(ready.queue, ready.priority)
+        limit 1
+    )
+    from lane
+    where lane.hash is not null
+), overlap (found) as materialized (
+    select case
+        when $13 = 'allow' then false
+        else exists (
+                select from last
+                join pgq_jobs.scheduled as scheduled on scheduled.id = last.job
+            )
+            or exists (
+                select from last
+                cross join lane
+                cross join lateral (
+                    select from pgq_jobs.ready as ready
+                    where hashtextextended(ready.queue, ready.priority) = lane.hash
+                      and ready.seq = last.job
+                      and ready.id = last.job
+                    limit 1
+                ) as waiting
+            )
+            or exists (
+                select from last
+                join pgq_jobs.ready as ready on ready.id = last.job and ready.id <> ready.seq
+            )
+            or exists (
+                select from last
+                cross join pgq_jobs.worker as worker
+                cross join lateral (
+                    select from pgq_jobs.running as running
+                    where running.worker = worker.id and running.id = last.job
+                    limit 1
+                ) as held
+            )
+    end
+), won (job, found) as (
+    update pgq_jobs.schedule as schedule
+    set last_tick = $3,
+        last_job = case
+            when overlap.found then schedule.last_job
+            else nextval('pgq_jobs.job_number')
+        end
+    from overlap
+    where schedule.name = $1
+      and schedule.last_tick = $2
+      and schedule.last_tick < $3
+      and not (overlap.found and $13 = 'queue_one')
+    returning schedule.last_job, overlap.found
 ), added as (
     insert into pgq_jobs.ready
         (id, seq, fingerprint, created_at, deliveries, priority, attempt, max_attempts, deaths,
          queue, task, input)
-    select n, n, $9, now(), 0, $7, 0, $8, 0, $6, $5, $4
-    from (select nextval('pgq_jobs.job_number') as n from won) as numbered
+    select job, job, $9, now(), 0, $7, 0, $8, 0, $6, $5, $4
+    from won
+    where not found and $12::timestamptz is null
     returning id
+), later as (
+    insert into pgq_jobs.scheduled
+        (id, fingerprint, created_at, run_at, deliveries, priority, attempt, max_attempts, deaths,
+         queue, task, input)
+    select job, $9, now(), $12, 0, $7, 0, $8, 0, $6, $5, $4
+    from won
+    where not found and $12 is not null
+    returning id
+), enqueued (id, topic) as (
+    select id, 'ready ' || $6
+    from added
+    union all
+    select id, 'scheduled'
+    from later
 ), kept as (
     insert into pgq_jobs.large_input (job, input)
-    select added.id, $11
-    from added
+    select id, $11
+    from enqueued
     where $11::bytea is not null
-), woken as (
-    select pgq_jobs.wake($10, 'ready ' || $6)
-    from added
+), woken as materialized (
+    select case
+        when $12 is null or $12 < now() + interval '2 seconds' then pgq_jobs.wake($10, topic)
+    end
+    from enqueued
 )
-select added.id
-from added
+select enqueued.id
+from enqueued
 cross join woken;

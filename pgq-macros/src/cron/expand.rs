@@ -1,0 +1,67 @@
+//! Writes the code of a valid schedule.
+
+use proc_macro2::{Literal, Span, TokenStream};
+use quote::quote;
+use syn::ext::IdentExt;
+
+use super::input::Value;
+use super::policy::Policy;
+use super::timing::Timing;
+use crate::function::local;
+use crate::task::{self, Options, Shape};
+
+pub(super) struct Schedule<'a> {
+    pub(super) timing: Timing,
+    pub(super) policy: Policy,
+    pub(super) values: Vec<Value<'a>>,
+}
+
+impl Schedule<'_> {
+    /// The code of the task, and of the schedule beside it.
+    pub(super) fn code(&self, options: &Options, shape: &Shape<'_>) -> TokenStream {
+        let private = options.private(Span::call_site());
+        let name = &shape.function.sig.ident;
+        let timing = self.timing.code(&private);
+        let input = self.input(&private);
+        let source = task::source(&private, name);
+        let policy = self.policy.code(&private);
+        let submission = quote! {
+            #private::inventory::submit! {
+                #private::Registration::Schedule(
+                    #private::ScheduleDescriptor::of::<#name>(#timing, #input, #source) #policy
+                )
+            }
+        };
+        let doc = self.timing.doc();
+        let task = task::code(options, shape, Some(&submission));
+        quote!(#[doc = #doc] #task)
+    }
+
+    /// Makes the input. Parameters without a value are not in it, so that they read as their
+    /// defaults.
+    fn input(&self, private: &TokenStream) -> TokenStream {
+        let (writer, value) = (local("writer"), local("value"));
+        // More parameters than that are more than a fn can sensibly have.
+        let count = u8::try_from(self.values.len()).unwrap_or(u8::MAX);
+        let count = Literal::u8_suffixed(count);
+        let mutability = (!self.values.is_empty()).then(|| quote!(mut));
+        let writes = self.values.iter().map(|given| {
+            let (ty, expr) = (given.ty, given.value);
+            let name = given.parameter.unraw().to_string();
+            quote! {
+                let #value: #ty = #expr;
+                #writer.parameter(#name, &#value)?;
+            }
+        });
+        quote! {
+            || -> ::core::result::Result<
+                #private::Vec<::core::primitive::u8>,
+                #private::EncodeError,
+            > {
+                let #mutability #writer = #private::InputWriter::new(#count);
+                #(#writes)*
+                ::core::result::Result::Ok(#writer.finish())
+            }
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! What every driver promises about a tick that comes while the job before it is not finished.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use pgq::driver::{End, Schedule, Tick};
+use pgq::{JobId, Overlap};
+
+use super::{SHORT, Storage, conformance, one};
+
+conformance! {
+    a_tick_is_skipped_until_the_job_before_it_is_finished,
+    a_tick_waits_until_the_job_before_it_is_finished,
+    a_job_that_is_tried_again_is_not_finished,
+    jobs_overlap_if_they_may,
+    other_jobs_of_the_task_do_not_count,
+    one_schedule_does_not_wait_for_another,
+}
+
+/// The minutes of a schedule, one tick after the other.
+struct Minutes<'a> {
+    storage: &'a Storage,
+    name: &'static str,
+    overlap: Overlap,
+    last: DateTime<Utc>,
+}
+
+impl<'a> Minutes<'a> {
+    async fn new(
+        storage: &'a Storage,
+        name: &'static str,
+        overlap: Overlap,
+    ) -> anyhow::Result<Self> {
+        let schedule = Schedule {
+            name: name.to_owned(),
+            task: super::TASK.to_owned(),
+            expression: "* * * * *".to_owned(),
+            zone: "UTC".to_owned(),
+        };
+        storage.declare_schedules(&[schedule]).await?;
+        let mut minutes = Self {
+            storage,
+            name,
+            overlap,
+            last: DateTime::UNIX_EPOCH,
+        };
+        minutes.last = minutes.last_tick().await?;
+        Ok(minutes)
+    }
+
+    async fn last_tick(&self) -> anyhow::Result<DateTime<Utc>> {
+        let state = self.storage.schedules(&[self.name.to_owned()]).await?;
+        Ok(state.last_ticks[0].1)
+    }
+
+    /// The job of the next minute, and whether its tick is over.
+    async fn tick(&mut self) -> anyhow::Result<(Option<JobId>, bool)> {
+        let at = self.last + TimeDelta::minutes(1);
+        let tick = Tick {
+            schedule: self.name.to_owned(),
+            previous: self.last,
+            at,
+            overlap: self.overlap,
+            enqueue: one(),
+        };
+        let job = self.storage.tick(tick).await?;
+        self.last = self.last_tick().await?;
+        Ok((job, self.last == at))
+    }
+}
+
+async fn a_tick_is_skipped_until_the_job_before_it_is_finished(
+    storage: &Storage,
+) -> anyhow::Result<()> {
+    let mut minutes = Minutes::new(storage, "minutes", Overlap::Skip).await?;
+    let worker = storage.worker().await?;
+
+    let (first, _) = minutes.tick().await?;
+    assert!(first.is_some());
+    assert_eq!(minutes.tick().await?, (None, true));
+    let claimed = worker.claim_one().await?;
+    assert_eq!(minutes.tick().await?, (None, true));
+    worker.complete(&claimed).await?;
+
+    let (second, over) = minutes.tick().await?;
+    assert!(second.is_some() && over);
+    assert_eq!(minutes.tick().await?, (None, true));
+    assert_eq!(worker.claim_all().await?.len(), 1);
+    Ok(())
+}
+
+async fn a_tick_waits_until_the_job_before_it_is_finished(storage: &Storage) -> anyhow::Result<()> {
+    let mut minutes = Minutes::new(storage, "minutes", Overlap::QueueOne).await?;
+    let worker = storage.worker().await?;
+
+    let (first, _) = minutes.tick().await?;
+    assert!(first.is_some());
+    assert_eq!(minutes.tick().await?, (None, false));
+    let claimed = worker.claim_one().await?;
+    assert_eq!(minutes.tick().await?, (None, false));
+    worker.complete(&claimed).await?;
+
+    let (second, over) = minutes.tick().await?;
+    assert!(second.is_some() && over);
+    Ok(())
+}
+
+async fn a_job_that_is_tried_again_is_not_finished(storage: &Storage) -> anyhow::Result<()> {
+    let mut minutes = Minutes::new(storage, "minutes", Overlap::QueueOne).await?;
+    let worker = storage.worker().await?;
+    minutes.tick().await?;
+    let claimed = worker.claim_one().await?;
+
+    worker.end(&claimed, End::Retry(SHORT)).await?;
+    assert_eq!(minutes.tick().await?, (None, false));
+    // It is ready once more, under another number.
+    storage.pass(SHORT).await?;
+    storage.promote(10).await?;
+    assert_eq!(minutes.tick().await?, (None, false));
+    let claimed = worker.claim_one().await?;
+    worker.complete(&claimed).await?;
+
+    let (job, _) = minutes.tick().await?;
+    assert!(job.is_some());
+    Ok(())
+}
+
+async fn jobs_overlap_if_they_may(storage: &Storage) -> anyhow::Result<()> {
+    for overlap in [Overlap::Allow, Overlap::CancelRunning] {
+        let mut minutes = Minutes::new(storage, "minutes", overlap).await?;
+        for _ in 0..3 {
+            let (job, over) = minutes.tick().await?;
+            assert!(job.is_some() && over, "{overlap:?}");
+        }
+    }
+    assert_eq!(storage.worker().await?.claim_all().await?.len(), 6);
+    Ok(())
+}
+
+async fn other_jobs_of_the_task_do_not_count(storage: &Storage) -> anyhow::Result<()> {
+    let mut minutes = Minutes::new(storage, "minutes", Overlap::Skip).await?;
+    storage.put(one()).await?;
+
+    let (job, _) = minutes.tick().await?;
+
+    assert!(job.is_some());
+    Ok(())
+}
+
+async fn one_schedule_does_not_wait_for_another(storage: &Storage) -> anyhow::Result<()> {
+    let mut first = Minutes::new(storage, "first", Overlap::Skip).await?;
+    let mut second = Minutes::new(storage, "second", Overlap::Skip).await?;
+
+    assert!(first.tick().await?.0.is_some());
+    assert!(second.tick().await?.0.is_some());
+    Ok(())
+}

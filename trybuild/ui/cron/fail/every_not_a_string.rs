@@ -1,0 +1,4 @@
+#[pgq::cron(every = 90)]
+async fn tidy() {}
+
+fn main() {}

@@ -1,0 +1,4 @@
+#[pgq::cron(every = "1s500ms")]
+async fn tidy() {}
+
+fn main() {}

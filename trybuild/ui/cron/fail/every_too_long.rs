@@ -1,0 +1,4 @@
+#[pgq::cron(every = "366d")]
+async fn tidy() {}
+
+fn main() {}

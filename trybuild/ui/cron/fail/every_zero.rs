@@ -1,0 +1,4 @@
+#[pgq::cron(every = "0s")]
+async fn tidy() {}
+
+fn main() {}

@@ -1,0 +1,4 @@
+#[pgq::cron("0 3 * * *", missed = skipp)]
+async fn tidy() {}
+
+fn main() {}

@@ -1,0 +1,4 @@
+#[pgq::cron("0 3 * * *", overlap = queue_one, missed = skip)]
+async fn tidy() {}
+
+fn main() {}

@@ -1,0 +1,4 @@
+#[pgq::cron(every = "1h", tz = "Europe/Berlin")]
+async fn tidy() {}
+
+fn main() {}

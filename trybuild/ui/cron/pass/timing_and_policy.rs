@@ -1,0 +1,33 @@
+//! Every way to say when, and what becomes of a tick.
+#![deny(warnings, missing_docs, unused_results)]
+#![forbid(unsafe_code)]
+
+#[pgq::cron("0 3 * * *", tz = "Europe/Berlin", jitter = "30s")]
+async fn berlin() {}
+
+#[pgq::cron(every = "90s")]
+async fn interval() {}
+
+/// Has docs of its own.
+#[pgq::cron(every = "1d", missed = once, overlap = queue_one, queue = "low")]
+pub async fn daily() {}
+
+#[pgq::cron("@hourly", missed = skip, overlap = allow)]
+async fn hourly() {}
+
+#[pgq::cron(
+    "*/5 * * * *",
+    overlap = skip,
+    priority = 3,
+    missed = all(within = "1h"),
+    tz = "America/Argentina/Ushuaia",
+)]
+async fn each() {}
+
+#[pgq::cron("0 4 * * *", overlap = cancel_running)]
+async fn replaced() {}
+
+fn main() {
+    let registry = pgq::Registry::linked();
+    assert_eq!(registry.schedules().count(), 6);
+}
