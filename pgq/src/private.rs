@@ -174,10 +174,10 @@ impl<T> Parameter<T> {
     ///
     /// See [`InputWriter::parameter`].
     pub fn write(&self, writer: &mut InputWriter, value: &T) -> Result<(), EncodeError> {
-        (self.write)(value, self.name, writer).map_err(|error| match self.secret {
-            true => EncodeError::of_secret(self.name),
-            false => error,
-        })
+        match (self.write)(value, self.name, writer) {
+            Err(_) if self.secret => Err(EncodeError::of_secret(self.name)),
+            written => written,
+        }
     }
 
     /// Reads the value of the parameter.
@@ -188,10 +188,10 @@ impl<T> Parameter<T> {
     pub fn read(&self, reader: &InputReader<'_>) -> Result<T, DecodeError> {
         match self.default {
             Some(default) if !reader.has(self.name) => Ok(default()),
-            _ => (self.read)(self.name, reader).map_err(|error| match self.secret {
-                true => error.of_secret(),
-                false => error,
-            }),
+            _ => match (self.read)(self.name, reader) {
+                Err(error) if self.secret => Err(error.of_secret()),
+                read => read,
+            },
         }
     }
 }

@@ -2,7 +2,7 @@
 //! and `#[secret]`. They are taken off the fn.
 
 use proc_macro2::Span;
-use syn::{Attribute, Expr, FnArg, Meta};
+use syn::{Attribute, Expr, FnArg, Meta, parse_quote};
 
 use super::condition;
 use crate::diagnostics::Diagnostics;
@@ -117,5 +117,11 @@ pub(crate) fn strip(mut function: Function) -> Function {
         }
     }
     function.sig.variadic = None;
+    if function.sig.asyncness.is_none() {
+        // Input is owned: to take a reference, as the lint says, is to take state.
+        function
+            .attrs
+            .push(parse_quote!(#[allow(clippy::needless_pass_by_value)]));
+    }
     function
 }

@@ -112,11 +112,12 @@ pub(super) fn write_named<T: Serialize + ?Sized>(
     value: &T,
 ) -> Result<(), EncodeError> {
     let mut serializer = rmp_serde::Serializer::new(bytes).with_struct_map();
-    value
-        .serialize(&mut serializer)
-        .map_err(|error| EncodeError {
+    match value.serialize(&mut serializer) {
+        Ok(()) => Ok(()),
+        Err(error) => Err(EncodeError {
             message: error.to_string(),
-        })
+        }),
+    }
 }
 
 /// Reads one MessagePack value and returns what follows it.

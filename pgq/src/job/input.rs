@@ -78,9 +78,8 @@ impl InputWriter {
         value: &T,
     ) -> Result<(), EncodeError> {
         write_named(&mut self.bytes, name)?;
-        write_named(&mut self.bytes, value).map_err(|error| EncodeError {
-            message: format!("parameter `{name}`: {error}"),
-        })
+        let written = write_named(&mut self.bytes, value);
+        of_parameter(name, written)
     }
 
     /// Returns the input, format byte included.
@@ -121,7 +120,15 @@ impl<'a> InputReader<'a> {
     /// Returns `true` if there is a parameter `name`.
     #[must_use]
     pub fn has(&self, name: &str) -> bool {
-        self.parameters.iter().any(|(own, _)| own == name)
+        self.find(name).is_some()
+    }
+
+    /// The value of a parameter as it is written: the last one, if there are several.
+    fn find(&self, name: &str) -> Option<&'a [u8]> {
+        let mut parameters = self.parameters.iter().rev();
+        parameters
+            .find(|(own, _)| own == name)
+            .map(|(_, value)| *value)
     }
 
     /// Reads the parameter `name`. One that is missing reads as nil, so an `Option` may be absent.
@@ -130,19 +137,38 @@ impl<'a> InputReader<'a> {
     ///
     /// Fails if it is missing and not optional, or of another type.
     pub fn parameter<T: DeserializeOwned>(&self, name: &str) -> Result<T, DecodeError> {
-        let Some((_, bytes)) = self.parameters.iter().rev().find(|(n, _)| n == name) else {
-            return absent().ok_or_else(|| DecodeError::Missing(name.to_owned()));
+        // Compiled for every type that is a parameter anywhere, so what does not depend on the type
+        // is elsewhere.
+        let Some(bytes) = self.find(name) else {
+            return match absent() {
+                Some(value) => Ok(value),
+                None => Err(DecodeError::Missing(name.to_owned())),
+            };
         };
-        let value = if self.format == JSON {
-            serde_json::from_slice(bytes).map_err(|error| error.to_string())
-        } else {
-            read_one(bytes).map(|(value, _)| value)
-        };
-        value.map_err(|message| DecodeError::Parameter {
-            parameter: name.to_owned(),
-            message,
-        })
+        if self.format == JSON {
+            return match serde_json::from_slice(bytes) {
+                Ok(value) => Ok(value),
+                Err(error) => Err(undecodable(name, error.to_string())),
+            };
+        }
+        match read_one(bytes) {
+            Ok((value, _)) => Ok(value),
+            Err(message) => Err(undecodable(name, message)),
+        }
     }
+}
+
+fn undecodable(parameter: &str, message: String) -> DecodeError {
+    DecodeError::Parameter {
+        parameter: parameter.to_owned(),
+        message,
+    }
+}
+
+fn of_parameter(name: &str, written: Result<(), EncodeError>) -> Result<(), EncodeError> {
+    written.map_err(|error| EncodeError {
+        message: format!("parameter `{name}`: {error}"),
+    })
 }
 
 /// The value that stands for an absent parameter: only an optional type has one.

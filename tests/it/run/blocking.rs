@@ -21,7 +21,6 @@ on_both_drivers! {
     a_fn_that_blocks_counts_among_those_that_may_run,
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "input is owned")]
 #[pgq::task(blocking)]
 fn describe(prefix: &String, context: &Context, name: String) -> anyhow::Result<Vec<String>> {
     let thread = std::thread::current();
@@ -87,7 +86,6 @@ async fn a_fn_that_blocks_holds_nobody_up(place: &Place) -> anyhow::Result<()> {
     Ok(())
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "input is owned")]
 #[pgq::task(blocking, max_attempts = 1)]
 fn fall_over(message: String) {
     panic!("{message}");

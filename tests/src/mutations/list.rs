@@ -367,4 +367,35 @@ pub const MUTATIONS: &[Mutation] = &[
             "conformance::overlap::postgres::a_tick_waits_until_the_job_before_it_is_finished",
         ],
     },
+    // Parameters, and tasks that block.
+    Mutation {
+        name: "an error quotes a secret",
+        file: "pgq/src/private.rs",
+        find: "                Err(error) if self.secret => Err(error.of_secret()),\n",
+        replace: "",
+        tests: &["run::parameters::memory::a_secret_that_does_not_decode_is_in_no_error"],
+    },
+    Mutation {
+        name: "a default replaces what is there",
+        file: "pgq/src/private.rs",
+        find: "Some(default) if !reader.has(self.name) => Ok(default()),",
+        replace: "Some(default) => Ok(default()),",
+        tests: &["run::parameters::memory::a_value_that_is_there_is_not_replaced"],
+    },
+    Mutation {
+        name: "a task that blocks is not told that its attempt has ended",
+        file: "pgq/src/task/context.rs",
+        find: "self.cancelled.clone().drop_guard()",
+        replace: "CancellationToken::new().drop_guard()",
+        tests: &[
+            "run::blocking::memory::a_time_limit_frees_the_slot_and_drops_what_comes_too_late",
+        ],
+    },
+    Mutation {
+        name: "a task that blocks has a thread of the runtime's pool",
+        file: "pgq/src/task/blocking.rs",
+        find: "let detached = thread.spawn(move || contain(run));",
+        replace: "let detached = thread.spawn(|| ()).map(|_| tokio::task::spawn_blocking(|| contain(run)));",
+        tests: &["run::blocking::a_process_ends_while_a_plain_fn_runs"],
+    },
 ];

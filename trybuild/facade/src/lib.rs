@@ -44,8 +44,8 @@ pub async fn send(
 
 /// Renders.
 #[jobs::task(crate = "jobs", blocking)]
-pub fn render(mailer: &Mailer, #[default = 100] width: u32) {
-    let _ = (mailer, width.to_string());
+pub fn render(mailer: &Mailer, template: String, #[default = 100] width: u32) {
+    let _ = (mailer, &template, width.to_string());
 }
 
 /// Tidies.
