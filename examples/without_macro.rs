@@ -33,7 +33,6 @@ impl Task for Bill {
         .timeout(Duration::from_secs(10))
         .backoff(Backoff::fixed(Duration::from_secs(30)));
     // Another number whenever the stored input is of another shape.
-    const FINGERPRINT: i64 = 1;
     type Input = Ride;
     type Output = u64;
 

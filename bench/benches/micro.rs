@@ -167,6 +167,7 @@ async fn claim_all(driver: &dyn Driver) -> Result<usize, DriverError> {
             number,
             queue: Arc::clone(&queue),
             tasks: Arc::clone(&tasks),
+            fingerprints: None,
             limit: LIMIT,
             horizon: None,
         };

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::client::{EnqueueError, JobError};
+use crate::contract;
 use crate::driver::DriverError;
 use crate::task::Problems;
 
@@ -21,6 +22,9 @@ pub enum Error {
     /// A job could not be enqueued.
     #[error(transparent)]
     Enqueue(#[from] EnqueueError),
+    /// The lock file of the contracts cannot be used.
+    #[error(transparent)]
+    Contract(#[from] contract::Error),
     /// A job has no result.
     #[error(transparent)]
     Job(#[from] JobError),

@@ -12,6 +12,7 @@ extern crate self as pgq;
 mod app;
 mod backoff;
 mod client;
+pub mod contract;
 pub mod driver;
 #[cfg(feature = "embedded")]
 pub mod embedded;
@@ -24,6 +25,7 @@ pub mod postgres;
 mod queue;
 mod schedule;
 mod scheduler;
+mod shape;
 mod task;
 #[cfg(feature = "testing")]
 pub mod testing;

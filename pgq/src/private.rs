@@ -15,8 +15,9 @@ pub use std::vec::Vec;
 pub use crate::backoff::Backoff;
 pub use crate::client::{EnqueueError, Enqueuer, JobBuilder, JobHandle};
 pub use crate::job::{DecodeError, EncodeError, Input, InputReader, InputWriter};
-use crate::job::{Retain, Retention};
+use crate::job::{Retain, Retention, parameter_shape};
 pub use crate::schedule::{Missed, Overlap, Timing};
+pub use crate::shape::{Field, Shape};
 pub use crate::task::{
     Concurrency, Conflict, Context, Injected, IntoOutcome, IntoTaskError, MissingState, Rate,
     Registration, ScheduleDescriptor, Source, Task, TaskDescriptor, TaskError, TaskOptions, Unique,
@@ -115,6 +116,9 @@ pub trait Storable: Sized {
     ///
     /// See [`InputReader::parameter`].
     fn read(name: &str, reader: &InputReader<'_>) -> Result<Self, DecodeError>;
+
+    /// What the parameter `name` holds.
+    fn shape(name: &str) -> Field;
 }
 
 #[diagnostic::do_not_recommend]
@@ -125,6 +129,10 @@ impl<T: Serialize + DeserializeOwned> Storable for T {
 
     fn read(name: &str, reader: &InputReader<'_>) -> Result<Self, DecodeError> {
         reader.parameter(name)
+    }
+
+    fn shape(name: &str) -> Field {
+        parameter_shape::<Self>(name)
     }
 }
 
@@ -139,6 +147,7 @@ pub struct Parameter<T> {
     read: fn(&str, &InputReader<'_>) -> Result<T, DecodeError>,
     default: Option<fn() -> T>,
     secret: bool,
+    shape: fn(&str) -> Field,
 }
 
 /// Names a parameter.
@@ -150,6 +159,7 @@ pub const fn parameter<T: Storable>(name: &'static str) -> Parameter<T> {
         read: T::read,
         default: None,
         secret: false,
+        shape: T::shape,
     }
 }
 
@@ -193,6 +203,14 @@ impl<T> Parameter<T> {
                 read => read,
             },
         }
+    }
+
+    /// What the parameter holds.
+    #[must_use]
+    pub fn shape(&self) -> Field {
+        let mut field = (self.shape)(self.name);
+        field.optional |= self.default.is_some();
+        field
     }
 }
 

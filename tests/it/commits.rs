@@ -97,6 +97,7 @@ impl Worker {
             number: self.claims,
             queue: Arc::from(QUEUE),
             tasks: Arc::from([TASK.to_owned()]),
+            fingerprints: None,
             limit: 1,
             horizon: None,
         };

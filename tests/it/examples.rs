@@ -24,7 +24,7 @@ use sqlx::{Connection as _, PgConnection};
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The examples that are run here.
-const EXAMPLES: [&str; 2] = ["index_files", "quickstart"];
+const EXAMPLES: [&str; 3] = ["contract", "index_files", "quickstart"];
 
 #[test]
 fn quickstart_prints_its_results() -> anyhow::Result<()> {
@@ -44,6 +44,22 @@ fn quickstart_prints_its_results() -> anyhow::Result<()> {
     ] {
         assert!(output.contains(expected), "{expected:?} is not in {output}");
     }
+    Ok(())
+}
+
+#[test]
+fn contract_runs_its_job() -> anyhow::Result<()> {
+    let mut contract = Process::start(&mut Command::new(example("contract")?))?;
+
+    let status = contract.wait()?;
+
+    let (output, errors) = contract.output()?;
+    assert!(status.success(), "{status}: {errors}");
+    let output = String::from_utf8(output)?;
+    assert!(
+        output.starts_with("every queued job can be run\njob ") && output.contains("Hello to ada@"),
+        "{output}"
+    );
     Ok(())
 }
 

@@ -2,6 +2,7 @@
 
 mod commits;
 mod conformance;
+mod contract;
 mod embedded;
 #[cfg(unix)]
 mod examples;

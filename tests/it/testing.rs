@@ -23,7 +23,6 @@ struct Guests(Mutex<Vec<String>>);
 
 impl Task for Greet {
     const NAME: &'static str = "testing/greet";
-    const FINGERPRINT: i64 = 1;
     type Input = String;
     type Output = String;
 
@@ -61,7 +60,6 @@ impl Task for Act {
             Duration::from_secs(10),
             Duration::from_secs(15),
         ));
-    const FINGERPRINT: i64 = 2;
     type Input = Play;
     type Output = ();
 
@@ -87,7 +85,6 @@ struct Linked;
 
 impl Task for Linked {
     const NAME: &'static str = "testing/linked";
-    const FINGERPRINT: i64 = 3;
     type Input = ();
     type Output = ();
 
@@ -334,7 +331,7 @@ async fn input_of_another_build_waits_and_corrupt_input_fails() -> anyhow::Resul
         start: Start::Now,
         inputs: vec![vec![1, 7]],
     };
-    for fingerprint in [Some(Greet::FINGERPRINT), None, Some(99)] {
+    for fingerprint in [Some(pgq::contract::fingerprint::<Greet>()), None, Some(99)] {
         Driver::enqueue(harness.storage(), corrupt(fingerprint)).await?;
     }
 

@@ -16,26 +16,29 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("backoff", &["queue"]),
     ("embedded", &[]),
     ("schedule", &[]),
+    ("shape", &[]),
     // A job names the handle that its docs point to.
-    ("job", &[]),
+    ("job", &["shape"]),
     // The seam.
     ("driver", &["job", "schedule"]),
     // What users write.
-    ("task", &["backoff", "job", "queue", "schedule"]),
+    ("task", &["backoff", "job", "queue", "schedule", "shape"]),
     // What an application does with jobs.
     ("client", &["driver", "job", "queue", "task"]),
+    ("contract", &["client", "driver", "job", "shape", "task"]),
     // Drivers.
     ("postgres", &["client", "driver", "job", "schedule"]),
     ("memory", &["client", "driver", "job", "schedule"]),
     // The runtime.
     ("worker", &["backoff", "driver", "job", "task"]),
     ("scheduler", &["driver", "schedule", "task", "worker"]),
-    ("error", &["client", "driver", "task"]),
+    ("error", &["client", "contract", "driver", "task"]),
     // The facade.
     (
         "app",
         &[
             "client",
+            "contract",
             "driver",
             "error",
             "job",
@@ -57,6 +60,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
 /// Modules whose code reads no clock, draws no random number and waits for nothing.
 const PURE: &[&str] = &[
     "backoff.rs",
+    "contract/lock.rs",
+    "contract/review.rs",
     "job/codec.rs",
     "job/input.rs",
     "job/state.rs",
@@ -64,6 +69,8 @@ const PURE: &[&str] = &[
     "schedule.rs",
     "scheduler/due.rs",
     "task/invalid.rs",
+    "shape/compare.rs",
+    "shape/parse.rs",
     "task/registry.rs",
     "postgres/history/plan.rs",
     "worker/board.rs",

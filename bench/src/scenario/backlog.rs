@@ -275,6 +275,7 @@ impl<'a> Claimer<'a> {
             number: self.claims,
             queue: Arc::from(queue),
             tasks: Arc::clone(&self.tasks),
+            fingerprints: None,
             limit: usize::try_from(LIMIT)?,
             horizon: None,
         };

@@ -8,6 +8,7 @@ use syn::parse::{ParseStream, Parser};
 use syn::{Expr, Ident, LitStr, Token, token};
 
 use super::input::Values;
+use super::is_refused;
 use crate::diagnostics::Diagnostics;
 use crate::{literal, suggest, task};
 
@@ -157,7 +158,7 @@ fn whole_option(input: ParseStream<'_>) -> TokenStream {
 
 fn unknown(given: &str) -> String {
     let mut options: Vec<&str> = OPTIONS.iter().map(|(option, _)| *option).collect();
-    options.extend(task::Args::names());
+    options.extend(task::Args::names().filter(|option| !is_refused(option)));
     options.sort_unstable();
     let meant = suggest::meant(given, options.iter().copied());
     let options = suggest::list(options);

@@ -58,6 +58,10 @@ const REFUSED: [(&str, &str); 2] = [
     ),
 ];
 
+fn is_refused(option: &str) -> bool {
+    REFUSED.iter().any(|(refused, _)| *refused == option)
+}
+
 fn refuse_options(args: &task::Args, diagnostics: &mut Diagnostics) {
     for (option, message) in REFUSED {
         if let Some(span) = args.span(option) {

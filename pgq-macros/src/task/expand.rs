@@ -9,7 +9,6 @@ use syn::spanned::Spanned;
 use syn::{Ident, Type};
 
 use super::code;
-use super::fingerprint::fingerprint;
 use super::model::{Options, Shape};
 use super::parameter::Parameter;
 use super::{handle, helper, unique_name};
@@ -156,6 +155,10 @@ fn input(private: &TokenStream, shape: &Shape<'_>) -> TokenStream {
                     #(#idents: #constants.read(&#reader)?,)*
                 })
             }
+
+            fn shape() -> #private::Shape {
+                #private::Shape::parameters([#(#constants.shape()),*])
+            }
         }
     }
 }
@@ -165,7 +168,6 @@ fn task_impl(private: &TokenStream, options: &Options, shape: &Shape<'_>) -> Tok
     let task_name = &options.name;
     let aliases = aliases(options);
     let task_options = code::options(private, options);
-    let fingerprint = fingerprint(shape);
     let secrets = secrets(shape);
     let output = &shape.output;
     // Its span is where an output that cannot be stored, or is private, is reported.
@@ -180,7 +182,6 @@ fn task_impl(private: &TokenStream, options: &Options, shape: &Shape<'_>) -> Tok
             const NAME: &'static ::core::primitive::str = #task_name;
             #aliases
             const OPTIONS: #private::TaskOptions = #task_options;
-            const FINGERPRINT: ::core::primitive::i64 = #fingerprint;
             #secrets
             type Input = __PgqInput;
             #output

@@ -5,7 +5,6 @@ mod check;
 mod code;
 mod condition;
 mod expand;
-mod fingerprint;
 mod handle;
 mod helper;
 mod keys;

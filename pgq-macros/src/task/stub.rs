@@ -31,7 +31,6 @@ pub(crate) fn task(options: &Options, function: &Function) -> TokenStream {
             #[automatically_derived]
             impl #private::Task for #name {
                 const NAME: &'static ::core::primitive::str = #task_name;
-                const FINGERPRINT: ::core::primitive::i64 = 0;
                 type Input = ();
                 type Output = #output;
                 async fn run(

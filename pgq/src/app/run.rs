@@ -12,9 +12,10 @@ use super::bounded::{Bounded, Report};
 use super::config::{Config, Queue};
 use super::serve::serve;
 use super::source::Source as Database;
+use crate::contract::{self, Lock};
 use crate::driver::Driver;
 use crate::error::Result;
-use crate::task::{Problems, Registration, Registry, StateMap, Task};
+use crate::task::{Problem, Problems, Registration, Registry, StateMap, Task};
 use crate::worker::config::Mode;
 
 /// Runs every task and schedule that is linked into this binary, until SIGINT or SIGTERM.
@@ -53,6 +54,7 @@ pub struct Run {
     #[cfg(feature = "postgres")]
     pub(super) schema: Option<String>,
     pub(super) registry: Registry,
+    pub(super) contracts: Option<String>,
     pub(super) state: StateMap,
     pub(super) config: Config,
     pub(super) migrate: bool,
@@ -68,6 +70,7 @@ impl Run {
             #[cfg(feature = "postgres")]
             schema: None,
             registry,
+            contracts: None,
             state: StateMap::default(),
             config: Config::default(),
             migrate: true,
@@ -127,6 +130,25 @@ impl Run {
     /// Adds a task or a schedule that the macros did not register.
     pub fn register(mut self, registration: Registration) -> Self {
         self.registry.add(registration);
+        self
+    }
+
+    /// Takes only jobs whose input is among the contracts of this lock file, the text of `pgq.lock`;
+    /// see [`contract`](crate::contract). A job whose enqueuer did not know the fingerprint is taken
+    /// in any case.
+    ///
+    /// Without it a worker takes every job of its tasks. One of another build's input runs if it
+    /// decodes, and is given back for a minute if it does not, at no cost to its attempts.
+    ///
+    /// ```no_run
+    /// # const LOCK: &str = "";
+    /// # async fn example() -> pgq::Result<()> {
+    /// // const LOCK: &str = include_str!("../pgq.lock");
+    /// pgq::run().contracts(LOCK).await
+    /// # }
+    /// ```
+    pub fn contracts(mut self, lock: impl Into<String>) -> Self {
+        self.contracts = Some(lock.into());
         self
     }
 
@@ -230,7 +252,24 @@ impl Run {
         }
         given.extend(self.state.type_ids());
         let served = |queue: &str| self.config.is_served(queue);
-        self.registry.check(&given, served, self.config.problems())
+        let mut problems = self.config.problems();
+        if let Err(error) = self.fingerprints() {
+            problems.push(Problem::InvalidSetting {
+                setting: "contracts".to_owned(),
+                problem: error.to_string(),
+            });
+        }
+        self.registry.check(&given, served, problems)
+    }
+
+    /// The fingerprints of the input that is claimed; `None` if any is.
+    pub(super) fn fingerprints(&self) -> Result<Option<Vec<i64>>, contract::Error> {
+        let Some(text) = &self.contracts else {
+            return Ok(None);
+        };
+        let lock = Lock::parse(text)?;
+        lock.check_current(&self.registry)?;
+        Ok(Some(lock.fingerprints()))
     }
 }
 

@@ -43,6 +43,7 @@ pub(super) async fn serve(run: Run, mode: Mode, deadline: Option<Duration>) -> R
 
 async fn work(run: &Run, mode: Mode, stop: &StopSignal) -> Result<Report> {
     run.check()?;
+    let fingerprints = run.fingerprints()?.map(Arc::from);
     let mut state = run.state.clone();
     let driver = open(run, &mut state)?;
     tokio::select! {
@@ -60,6 +61,7 @@ async fn work(run: &Run, mode: Mode, stop: &StopSignal) -> Result<Report> {
     let setup = Setup {
         driver,
         registry,
+        fingerprints,
         state: Arc::new(state),
         config: Arc::new(config),
         tally: Arc::clone(&tally),

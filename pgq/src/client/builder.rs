@@ -10,7 +10,7 @@ use super::{EnqueueError, Enqueuer, JobHandle};
 use crate::driver::{Enqueue, Start};
 use crate::job::{INPUT_MAX, Input};
 use crate::queue::{ATTEMPTS_MAX, DELAY_MAX, PRIORITY_MAX, name_problem};
-use crate::task::Task;
+use crate::task::{Task, fingerprint};
 
 /// One job that is about to be enqueued.
 #[must_use = "a job does nothing until it is enqueued"]
@@ -187,7 +187,7 @@ async fn enqueue_all<T: Task>(
         queue: options.queue,
         priority: options.priority,
         max_attempts: options.max_attempts,
-        fingerprint: Some(T::FINGERPRINT),
+        fingerprint: Some(fingerprint::<T>()),
         start: options.start,
         inputs,
     };

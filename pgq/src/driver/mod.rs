@@ -19,7 +19,8 @@ pub use self::listener::{Listener, Parked, Topic, Wake};
 pub use self::listing::{Count, JobCounts, ListedJobs, Listing, Position, WaitingJobs};
 pub use self::request::{
     Claim, Claimed, ClaimedInput, ClaimedJob, Completion, End, Ending, Enqueue, HeldInput,
-    HistoryReport, Promoted, Rescued, Schedule, ScheduleState, Start, Tick, WorkerId, WorkerInfo,
+    HistoryReport, Promoted, QueuedInput, Rescued, Schedule, ScheduleState, Start, Tick, WorkerId,
+    WorkerInfo,
 };
 
 /// Storage of jobs, as a set of atomic operations.
@@ -127,7 +128,8 @@ pub trait Driver: fmt::Debug + Send + Sync + 'static {
     /// Claims up to `claim.limit` ready jobs of one queue, highest priority first, then oldest.
     ///
     /// Two calls never return the same job at the same time, from whatever process. A job of a
-    /// task that is not among `claim.tasks` is left alone. Each claim is one delivery and one
+    /// task that is not among `claim.tasks` is left alone, and so is one with a fingerprint that
+    /// is not among `claim.fingerprints`, if there are any. Each claim is one delivery and one
     /// attempt.
     ///
     /// A claim may find fewer jobs than there are, but it finds none only if there are none: every
@@ -221,6 +223,27 @@ pub trait Driver: fmt::Debug + Send + Sync + 'static {
         queue: &str,
         tasks: &[String],
     ) -> Result<Option<String>, DriverError>;
+
+    /// Returns the task and the fingerprint of a ready job in `queue` that is of one of `tasks`, and
+    /// has a fingerprint that is not among `fingerprints`.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of the storage.
+    async fn unknown_input(
+        &self,
+        queue: &str,
+        tasks: &[String],
+        fingerprints: &[i64],
+    ) -> Result<Option<(String, i64)>, DriverError>;
+
+    /// Counts the jobs that have not ended by state, task and fingerprint, in no order. Of each
+    /// state at most `limit` jobs are looked at.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of the storage.
+    async fn queued_inputs(&self, limit: usize) -> Result<Vec<QueuedInput>, DriverError>;
 
     /// Adds the schedules that are new, with the current time as their last tick, and updates the
     /// others. One whose expression or zone has changed begins anew at the current time.

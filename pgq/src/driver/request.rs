@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use crate::job::{JobId, Retain, Retention};
+use crate::job::{JobId, JobState, Retain, Retention};
 use crate::schedule::Overlap;
 
 /// The random number of one start of one worker. With the number of a claim it is the claim token:
@@ -99,6 +99,9 @@ pub struct Claim {
     pub queue: Arc<str>,
     /// The tasks that the worker knows.
     pub tasks: Arc<[String]>,
+    /// The fingerprints of input that the worker knows; `None` if it takes any. A job without one
+    /// is taken in any case.
+    pub fingerprints: Option<Arc<[i64]>>,
     /// The most jobs to claim.
     pub limit: usize,
     /// Leave jobs alone that became ready after [`Driver::horizon`](super::Driver::horizon)
@@ -165,6 +168,19 @@ impl ClaimedInput {
             Self::Apart { bytes } => *bytes,
         }
     }
+}
+
+/// The jobs of one state, task and fingerprint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QueuedInput {
+    /// Scheduled, ready or running.
+    pub state: JobState,
+    /// The name of their task.
+    pub task: String,
+    /// The fingerprint of their input; `None` if their enqueuer did not know it.
+    pub fingerprint: Option<i64>,
+    /// How many there are.
+    pub jobs: u64,
 }
 
 /// An input that was kept apart from its job.

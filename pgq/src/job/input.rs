@@ -6,6 +6,7 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use super::codec::{
     DecodeError, EncodeError, JSON, MESSAGE_PACK, decode_value, encode_value, read_one, write_named,
 };
+use crate::shape::{Field, Shape, trace};
 
 /// MessagePack's markers of a map, by the size of its length.
 const FIX_MAP: u8 = 0x80;
@@ -35,6 +36,10 @@ pub trait Input: Sized + Send + 'static {
     ///
     /// Fails if the bytes are not the input of this task.
     fn decode(bytes: &[u8]) -> Result<Self, DecodeError>;
+
+    /// What [`decode`](Self::decode) reads, as far as that can be seen.
+    #[must_use]
+    fn shape() -> Shape;
 }
 
 impl<T> Input for T
@@ -47,6 +52,10 @@ where
 
     fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         decode_value(bytes)
+    }
+
+    fn shape() -> Shape {
+        trace::<Self>()
     }
 }
 
@@ -169,6 +178,16 @@ fn of_parameter(name: &str, written: Result<(), EncodeError>) -> Result<(), Enco
     written.map_err(|error| EncodeError {
         message: format!("parameter `{name}`: {error}"),
     })
+}
+
+/// What a parameter of type `T` holds, and whether it may be absent.
+pub(crate) fn parameter_shape<T: DeserializeOwned>(name: &str) -> Field {
+    Field {
+        name: name.to_owned(),
+        aliases: Vec::new(),
+        optional: absent::<T>().is_some(),
+        shape: trace::<T>(),
+    }
 }
 
 /// The value that stands for an absent parameter: only an optional type has one.

@@ -11,6 +11,7 @@ mod state;
 pub use self::codec::{DecodeError, EncodeError};
 pub(crate) use self::codec::{decode_value, encode_value};
 pub use self::id::JobId;
+pub(crate) use self::input::parameter_shape;
 pub use self::input::{Input, InputReader, InputWriter};
 #[cfg(feature = "postgres")]
 pub(crate) use self::limits::KEPT_APART;

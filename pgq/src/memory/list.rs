@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 
 use super::store::Store;
-use crate::driver::{Count, JobCounts, ListedJobs, Listing, Position, WaitingJobs};
+use crate::driver::{Count, JobCounts, ListedJobs, Listing, Position, QueuedInput, WaitingJobs};
 use crate::job::{Job, JobState};
 
 impl Store {
@@ -39,6 +39,27 @@ impl Store {
             jobs: found.into_iter().map(|(_, job)| job).collect(),
             next: last.filter(|_| full).map(Position::from_i64),
         }
+    }
+
+    pub(super) fn queued_inputs(&self, limit: usize) -> Vec<QueuedInput> {
+        let mut looked = [0; JobState::ALL.len()];
+        let mut inputs: BTreeMap<(usize, String, Option<i64>), u64> = BTreeMap::new();
+        for record in self.records().filter(|record| !record.is_finished()) {
+            let job = record.to_job();
+            let state = job.state as usize;
+            if looked[state] < limit {
+                looked[state] += 1;
+                let key = (state, job.task, record.fingerprint());
+                *inputs.entry(key).or_default() += 1;
+            }
+        }
+        let input = |((state, task, fingerprint), jobs)| QueuedInput {
+            state: JobState::ALL[state],
+            task,
+            fingerprint,
+            jobs,
+        };
+        inputs.into_iter().map(input).collect()
     }
 
     pub(super) fn count(&self, now: DateTime<Utc>) -> JobCounts {

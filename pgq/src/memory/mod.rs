@@ -25,8 +25,8 @@ use self::store::Store;
 use crate::client::{Enqueuer, Reader};
 use crate::driver::{
     Claim, Claimed, Completion, Driver, DriverError, Ending, Enqueue, HeldInput, HistoryReport,
-    JobCounts, ListedJobs, Listener, Listing, Promoted, Rescued, Schedule, ScheduleState, Tick,
-    Wake, WorkerId, WorkerInfo,
+    JobCounts, ListedJobs, Listener, Listing, Promoted, QueuedInput, Rescued, Schedule,
+    ScheduleState, Tick, Wake, WorkerId, WorkerInfo,
 };
 use crate::job::{Job, JobId, Retain};
 
@@ -226,6 +226,19 @@ impl Driver for MemoryDriver {
         tasks: &[String],
     ) -> Result<Option<String>, DriverError> {
         Ok(self.call(|store, _| store.unknown_task(queue, tasks)))
+    }
+
+    async fn unknown_input(
+        &self,
+        queue: &str,
+        tasks: &[String],
+        fingerprints: &[i64],
+    ) -> Result<Option<(String, i64)>, DriverError> {
+        Ok(self.call(|store, _| store.unknown_input(queue, tasks, fingerprints)))
+    }
+
+    async fn queued_inputs(&self, limit: usize) -> Result<Vec<QueuedInput>, DriverError> {
+        Ok(self.call(|store, _| store.queued_inputs(limit)))
     }
 
     async fn declare_schedules(&self, schedules: &[Schedule]) -> Result<(), DriverError> {

@@ -10,11 +10,16 @@ use crate::job::JobId;
 /// Where a job stands in its line: highest priority first, then oldest.
 type Place = (Reverse<i16>, i64, JobId);
 
-/// The places by queue and task, so that jobs of tasks that a worker does not know cost its
-/// claims nothing.
+/// The task of jobs and the fingerprint of their input.
+type Kind = (String, Option<i64>);
+
+/// The places of one queue by their kind.
+type Lines = BTreeMap<Kind, BTreeSet<Place>>;
+
+/// The places by queue and kind, so that jobs that a worker does not know cost its claims nothing.
 #[derive(Debug, Default)]
 pub(super) struct Ready {
-    queues: BTreeMap<String, BTreeMap<String, BTreeSet<Place>>>,
+    queues: BTreeMap<String, Lines>,
 }
 
 impl Ready {
@@ -23,7 +28,7 @@ impl Ready {
         self.queues
             .entry(record.queue.clone())
             .or_default()
-            .entry(record.task.clone())
+            .entry((record.task.clone(), record.fingerprint()))
             .or_default()
             .insert((Reverse(record.priority), sequence, record.id));
     }
@@ -35,17 +40,17 @@ impl Ready {
         };
         let before = claim.horizon.unwrap_or(i64::MAX);
         let mut first = BTreeSet::new();
-        for task in &*claim.tasks {
-            let line = lines.get(task).into_iter().flatten();
+        for (kind, line) in lines.iter().filter(|(kind, _)| takes(claim, kind)) {
             first.extend(
-                line.filter(|&&(_, sequence, _)| sequence < before)
+                line.iter()
+                    .filter(|&&(_, sequence, _)| sequence < before)
                     .take(claim.limit)
-                    .map(|&place| (place, task)),
+                    .map(|&place| (place, kind.clone())),
             );
         }
         let mut taken = Vec::new();
-        for (place, task) in first.into_iter().take(claim.limit) {
-            if let Some(line) = lines.get_mut(task) {
+        for (place, kind) in first.into_iter().take(claim.limit) {
+            if let Some(line) = lines.get_mut(&kind) {
                 line.remove(&place);
             }
             taken.push(place.2);
@@ -68,16 +73,35 @@ impl Ready {
         self.queues
             .get(queue)?
             .keys()
+            .map(|(task, _)| task)
             .find(|&task| !tasks.contains(task))
             .cloned()
     }
 
+    /// The task and the fingerprint of a job in `queue` of one of `tasks` whose fingerprint is not
+    /// among `fingerprints`.
+    pub(super) fn unknown_input(
+        &self,
+        queue: &str,
+        tasks: &[String],
+        fingerprints: &[i64],
+    ) -> Option<(String, i64)> {
+        self.queues
+            .get(queue)?
+            .keys()
+            .find_map(|(task, fingerprint)| {
+                let unknown = fingerprint.filter(|known| !fingerprints.contains(known))?;
+                tasks.contains(task).then(|| (task.clone(), unknown))
+            })
+    }
+
     /// The queue of the first job of all queues that is of one of `tasks`.
     pub(super) fn first_queue(&self, tasks: &[String]) -> Option<String> {
-        let first = |lines: &BTreeMap<String, BTreeSet<Place>>| {
-            tasks
+        let first = |lines: &Lines| {
+            lines
                 .iter()
-                .filter_map(|task| lines.get(task)?.first())
+                .filter(|((task, _), _)| tasks.contains(task))
+                .filter_map(|(_, line)| line.first())
                 .min()
                 .copied()
         };
@@ -90,7 +114,14 @@ impl Ready {
 
     /// The tasks that have a job in any queue, by name.
     pub(super) fn tasks(&self) -> Vec<String> {
-        let tasks: BTreeSet<&String> = self.queues.values().flat_map(BTreeMap::keys).collect();
+        let kinds = self.queues.values().flat_map(BTreeMap::keys);
+        let tasks: BTreeSet<&String> = kinds.map(|(task, _)| task).collect();
         tasks.into_iter().cloned().collect()
     }
+}
+
+/// Whether a claim takes jobs of that kind.
+fn takes(claim: &Claim, (task, fingerprint): &Kind) -> bool {
+    let knows = |known: &[i64]| fingerprint.is_none_or(|fingerprint| known.contains(&fingerprint));
+    claim.tasks.contains(task) && claim.fingerprints.as_deref().is_none_or(knows)
 }

@@ -86,6 +86,10 @@ impl Record {
         )
     }
 
+    pub(super) fn fingerprint(&self) -> Option<i64> {
+        self.fingerprint
+    }
+
     pub(super) fn is_finished(&self) -> bool {
         matches!(self.stage, Stage::Finished { .. })
     }

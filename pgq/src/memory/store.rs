@@ -197,6 +197,15 @@ impl Store {
     pub(super) fn unknown_task(&self, queue: &str, tasks: &[String]) -> Option<String> {
         self.ready.unknown_task(queue, tasks)
     }
+
+    pub(super) fn unknown_input(
+        &self,
+        queue: &str,
+        tasks: &[String],
+        fingerprints: &[i64],
+    ) -> Option<(String, i64)> {
+        self.ready.unknown_input(queue, tasks, fingerprints)
+    }
 }
 
 // Workers.

@@ -48,6 +48,7 @@ impl PostgresDriver {
             .bind(i64::try_from(claim.limit).unwrap_or(i64::MAX))
             .bind(claim.horizon)
             .bind(lanes.as_slice())
+            .bind(claim.fingerprints.as_deref())
             .fetch_all(session.connection())
             .await
             .map_err(error)?;

@@ -51,7 +51,15 @@ pub(super) struct Cursors {
 #[derive(Debug)]
 struct Queue {
     tasks: Arc<[String]>,
+    fingerprints: Option<Arc<[i64]>>,
     lanes: [i64; LANES],
+}
+
+impl Queue {
+    /// Whether the claim takes what the cursors were raised for.
+    fn is_for(&self, claim: &Claim) -> bool {
+        self.tasks == claim.tasks && self.fingerprints == claim.fingerprints
+    }
 }
 
 impl Cursors {
@@ -72,15 +80,15 @@ impl Cursors {
         self.worker == worker
     }
 
-    /// The cursors of the claim's queue. They are those of its tasks: what one set of tasks passes
-    /// over, another may have to take.
+    /// The cursors of the claim's queue. They are those of its tasks and fingerprints: what one set
+    /// of them passes over, another may have to take.
     pub(super) fn lanes(&mut self, claim: &Claim, now: Instant) -> [i64; LANES] {
         if now.saturating_duration_since(self.swept) >= SWEEP_INTERVAL {
             self.queues.clear();
             self.swept = now;
         }
         match self.queues.get(&claim.queue) {
-            Some(queue) if queue.tasks == claim.tasks => queue.lanes,
+            Some(queue) if queue.is_for(claim) => queue.lanes,
             _ => [0; LANES],
         }
     }
@@ -90,16 +98,19 @@ impl Cursors {
     /// reading is taken, not ours to take, or still to come, which the ticks see to.
     pub(super) fn raise(&mut self, claim: &Claim, first_visible: &[Option<i64>; LANES]) {
         let mut lanes = match self.queues.remove(&claim.queue) {
-            Some(queue) if queue.tasks == claim.tasks => queue.lanes,
+            Some(queue) if queue.is_for(claim) => queue.lanes,
             _ => [0; LANES],
         };
         for (cursor, first) in lanes.iter_mut().zip(first_visible) {
             let below = first.map_or(self.reading, |first| first - 1);
             *cursor = below.max(*cursor);
         }
-        let tasks = Arc::clone(&claim.tasks);
-        self.queues
-            .insert(Arc::clone(&claim.queue), Queue { tasks, lanes });
+        let queue = Queue {
+            tasks: Arc::clone(&claim.tasks),
+            fingerprints: claim.fingerprints.clone(),
+            lanes,
+        };
+        self.queues.insert(Arc::clone(&claim.queue), queue);
     }
 
     /// Whether a claim must begin with a tick. One that follows an empty claim need not: that one made
@@ -159,6 +170,7 @@ mod tests {
                 number: 1,
                 queue: Arc::from("mail"),
                 tasks: Arc::from(["send".to_owned()]),
+                fingerprints: None,
                 limit: 10,
                 horizon: None,
             };
@@ -243,6 +255,16 @@ mod tests {
         case.claim(Some(5));
 
         case.claim.tasks = Arc::from(["send".to_owned(), "print".to_owned()]);
+
+        assert_eq!(case.cursor(), 0);
+    }
+
+    #[test]
+    fn other_fingerprints_start_from_the_beginning() {
+        let mut case = Case::new();
+        case.claim(Some(5));
+
+        case.claim.fingerprints = Some(Arc::from([7]));
 
         assert_eq!(case.cursor(), 0);
     }

@@ -15,8 +15,8 @@ use super::listener::PostgresListener;
 use super::{history, migrate, row};
 use crate::driver::{
     Claim, Claimed, Completion, Driver, DriverError, Ending, Enqueue, HeldInput, HistoryReport,
-    JobCounts, ListedJobs, Listener, Listing, Promoted, Rescued, Schedule, ScheduleState, Start,
-    Tick, WorkerId, WorkerInfo,
+    JobCounts, ListedJobs, Listener, Listing, Promoted, QueuedInput, Rescued, Schedule,
+    ScheduleState, Start, Tick, WorkerId, WorkerInfo,
 };
 use crate::job::{Job, JobId, Retain};
 use crate::schedule::Overlap;
@@ -159,6 +159,25 @@ impl Driver for PostgresDriver {
             .fetch_optional(&self.pool)
             .await
             .map_err(|error| driver_error("failed to look for unknown tasks", error))
+    }
+
+    async fn unknown_input(
+        &self,
+        queue: &str,
+        tasks: &[String],
+        fingerprints: &[i64],
+    ) -> Result<Option<(String, i64)>, DriverError> {
+        sqlx::query_as(self.statements.unknown_input.clone())
+            .bind(queue)
+            .bind(tasks)
+            .bind(fingerprints)
+            .fetch_optional(&self.pool)
+            .await
+            .map_err(|error| driver_error("failed to look for unknown input", error))
+    }
+
+    async fn queued_inputs(&self, limit: usize) -> Result<Vec<QueuedInput>, DriverError> {
+        self.count_inputs(limit).await
     }
 
     async fn declare_schedules(&self, schedules: &[Schedule]) -> Result<(), DriverError> {

@@ -7,7 +7,9 @@ use sqlx::postgres::PgRow;
 
 use super::error::driver_error;
 use super::{PostgresDriver, row};
-use crate::driver::{Count, DriverError, JobCounts, ListedJobs, Listing, Position, WaitingJobs};
+use crate::driver::{
+    Count, DriverError, JobCounts, ListedJobs, Listing, Position, QueuedInput, WaitingJobs,
+};
 use crate::job::JobState;
 
 /// How many scheduled or ready jobs one page looks at, if it asks for a queue or a task: they have
@@ -76,6 +78,18 @@ impl PostgresDriver {
         })
     }
 
+    pub(super) async fn count_inputs(&self, limit: usize) -> Result<Vec<QueuedInput>, DriverError> {
+        let error = |error| driver_error("failed to count the queued inputs", error);
+        let rows = sqlx::query(self.statements.queued_inputs.clone())
+            .bind(number(limit))
+            .persistent(false)
+            .fetch_all(&self.pool)
+            .await
+            .map_err(error)?;
+        let inputs = rows.iter().filter_map(|row| queued_input(row).transpose());
+        inputs.collect::<sqlx::Result<_>>().map_err(error)
+    }
+
     pub(super) async fn count_jobs(&self) -> Result<JobCounts, DriverError> {
         let error = |error| driver_error("failed to count jobs", error);
         let states = sqlx::query(self.statements.count_jobs.clone())
@@ -126,6 +140,19 @@ fn reached(rows: &[PgRow], walk: usize) -> sqlx::Result<Option<i64>> {
         return Ok(None);
     }
     row.try_get("reached")
+}
+
+fn queued_input(row: &PgRow) -> sqlx::Result<Option<QueuedInput>> {
+    let Some(state) = JobState::from_name(row.try_get("state")?) else {
+        return Ok(None);
+    };
+    let jobs: i64 = row.try_get("jobs")?;
+    Ok(Some(QueuedInput {
+        state,
+        task: row.try_get("task")?,
+        fingerprint: row.try_get("fingerprint")?,
+        jobs: jobs.unsigned_abs(),
+    }))
 }
 
 fn state_count(row: &PgRow) -> sqlx::Result<Option<(JobState, Count)>> {

@@ -171,7 +171,7 @@ impl Scheduler {
             queue: Cow::Borrowed(task.options.queue),
             priority: task.options.priority,
             max_attempts: task.options.max_attempts,
-            fingerprint: Some(task.fingerprint),
+            fingerprint: Some((task.fingerprint)()),
             start,
             inputs: vec![schedule.input.clone()],
         })

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 
-use super::{Context, Task, TaskError, TaskOptions};
+use super::{Context, Task, TaskError, TaskOptions, fingerprint};
 use crate::job::{DecodeError, EncodeError, Input, encode_value};
 use crate::schedule::{Missed, Overlap, Policy, Timing};
+use crate::shape::Shape;
 
 /// Where something is written in the source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,8 +76,9 @@ pub struct TaskDescriptor {
     pub(crate) name: &'static str,
     pub(crate) aliases: &'static [&'static str],
     pub(crate) options: &'static TaskOptions,
-    pub(crate) fingerprint: i64,
     pub(crate) secrets: &'static [&'static str],
+    pub(crate) fingerprint: fn() -> i64,
+    pub(crate) shape: fn() -> Shape,
     pub(crate) source: Source,
     pub(crate) injected: fn() -> Vec<Injected>,
     /// Reads an input, and says whether it could.
@@ -92,8 +94,9 @@ impl TaskDescriptor {
             name: T::NAME,
             aliases: T::ALIASES,
             options: const { &T::OPTIONS },
-            fingerprint: T::FINGERPRINT,
             secrets: T::SECRETS,
+            fingerprint: fingerprint::<T>,
+            shape: T::Input::shape,
             source,
             injected: T::injected,
             check_input: |bytes| T::Input::decode(bytes).map(drop),

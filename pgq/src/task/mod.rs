@@ -4,6 +4,7 @@ mod blocking;
 mod context;
 mod descriptor;
 mod error;
+mod fingerprint;
 mod invalid;
 mod limits;
 mod options;
@@ -26,6 +27,7 @@ pub(crate) use self::descriptor::RunResult;
 pub use self::descriptor::{Injected, Registration, ScheduleDescriptor, Source, TaskDescriptor};
 pub use self::error::TaskError;
 pub(crate) use self::error::Verdict;
+pub(crate) use self::fingerprint::fingerprint;
 pub use self::limits::{Concurrency, Rate};
 pub use self::options::TaskOptions;
 pub use self::outcome::{IntoOutcome, IntoTaskError};
@@ -50,7 +52,6 @@ pub use self::unique::{Conflict, Unique};
 /// impl Task for Greet {
 ///     const NAME: &'static str = "greet";
 ///     const OPTIONS: TaskOptions = TaskOptions::new().queue("mail").max_attempts(3);
-///     const FINGERPRINT: i64 = 1;
 ///     type Input = String;
 ///     type Output = ();
 ///
@@ -73,10 +74,6 @@ pub trait Task: Sized + 'static {
 
     /// How jobs of this task are run unless their enqueuer says otherwise.
     const OPTIONS: TaskOptions = TaskOptions::new();
-
-    /// Tells inputs of this build from those of another one. Two builds whose input types read
-    /// each other's bytes may share it.
-    const FINGERPRINT: i64;
 
     /// The names of the parameters whose values are not shown, in errors or in reports of tests.
     const SECRETS: &'static [&'static str] = &[];

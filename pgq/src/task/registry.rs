@@ -336,6 +336,23 @@ impl Registry {
         self.schedules.get(name)
     }
 
+    /// Checks that the tasks can be told apart, and that there are any.
+    ///
+    /// # Errors
+    ///
+    /// Returns every problem at once.
+    pub(crate) fn check_tasks(&self) -> Result<(), Problems> {
+        let mut problems = self.problems.clone();
+        if self.tasks.is_empty() {
+            problems.push(Problem::NoTasks);
+        }
+        if problems.is_empty() {
+            Ok(())
+        } else {
+            Err(Problems(problems))
+        }
+    }
+
     /// Checks everything that only start-up can see. `given` are the types of the shared values;
     /// `served` says whether a queue is served here or is known to be served by another worker;
     /// `settings` is what is wrong besides.

@@ -159,6 +159,7 @@ impl Harness {
             number: i64::try_from(claims).unwrap_or(i64::MAX),
             queue: queue.into(),
             tasks,
+            fingerprints: None,
             limit: 1,
             horizon: None,
         };
@@ -182,7 +183,7 @@ impl Harness {
         let context = Context::new(attempt, Arc::clone(&self.state), CancellationToken::new());
         let input = self.input(worker, job).await?;
         let end = run_attempt(task, &context, input).await;
-        let decision = decide(end, job, task, INPUT_MAX_DEFAULT, NO_JITTER);
+        let decision = decide(end, job, task, &[], INPUT_MAX_DEFAULT, NO_JITTER);
         let run = Run::new(job, &decision);
         match decision {
             Decision::Complete(completion) => self.storage.complete(worker, &[completion]).await?,

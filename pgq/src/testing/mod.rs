@@ -14,7 +14,6 @@
 //! # struct Greet;
 //! # impl Task for Greet {
 //! #     const NAME: &'static str = "greet";
-//! #     const FINGERPRINT: i64 = 1;
 //! #     type Input = String;
 //! #     type Output = String;
 //! #     async fn run(_: &Context, name: String) -> Result<String, TaskError> {

@@ -79,7 +79,6 @@ mod tests {
     impl Task for Act {
         const NAME: &'static str = "act";
         const OPTIONS: TaskOptions = TaskOptions::new().timeout(Duration::from_millis(1));
-        const FINGERPRINT: i64 = 1;
         type Input = String;
         type Output = i32;
 

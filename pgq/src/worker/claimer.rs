@@ -180,6 +180,7 @@ impl Claimer {
             number: self.hub.next_claim(),
             queue: Arc::clone(&demand.queue),
             tasks: Arc::clone(&self.hub.tasks),
+            fingerprints: self.hub.setup.fingerprints.clone(),
             limit: demand.limit,
             horizon: self.horizon,
         };

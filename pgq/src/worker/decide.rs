@@ -68,18 +68,20 @@ const CUT_MARK: &str = "… (cut)";
 
 /// Decides what becomes of `job`, whose attempt by `task` ended with `end`.
 ///
+/// `known` are the fingerprints of input that the task's own build can read besides its own.
 /// `result_max` is the largest result that is stored, in bytes. `random` is in `0.0..1.0`; it
 /// spreads the delay before the next attempt.
 pub(crate) fn decide(
     end: AttemptEnd,
     job: &ClaimedJob,
     task: &TaskDescriptor,
+    known: &[i64],
     result_max: usize,
     random: f64,
 ) -> Decision {
     match end {
         AttemptEnd::Completed(result) => complete(result, job, task, result_max),
-        AttemptEnd::Undecodable(error) => undecodable(&error, job, task),
+        AttemptEnd::Undecodable(error) => undecodable(&error, job, task, known),
         AttemptEnd::InputGone => ending(job, task, End::Failed, INPUT_GONE.to_owned()),
         AttemptEnd::InputUnreadable(report) => failed(
             format!("the input cannot be read: {report}"),
@@ -125,11 +127,18 @@ fn complete(
     })
 }
 
-/// Input of this very build that does not decode is corrupt. Input of another build may be known
+/// Input of a build that this one can read, and that does not decode, is corrupt. Input of another build may be known
 /// to that build.
-fn undecodable(error: &DecodeError, job: &ClaimedJob, task: &TaskDescriptor) -> Decision {
+fn undecodable(
+    error: &DecodeError,
+    job: &ClaimedJob,
+    task: &TaskDescriptor,
+    known: &[i64],
+) -> Decision {
+    let is_known =
+        |fingerprint| fingerprint == (task.fingerprint)() || known.contains(&fingerprint);
     let end = match job.fingerprint {
-        Some(other) if other != task.fingerprint => End::Release(UNKNOWN_INPUT_DELAY),
+        Some(other) if !is_known(other) => End::Release(UNKNOWN_INPUT_DELAY),
         _ => End::Failed,
     };
     ending(
@@ -193,9 +202,9 @@ mod tests {
     use crate::backoff::Backoff;
     use crate::driver::ClaimedInput;
     use crate::job::JobId;
-    use crate::task::{Context, Source, Task, TaskError, TaskOptions};
+    use crate::task::{Context, Source, Task, TaskError, TaskOptions, fingerprint};
 
-    const OWN: i64 = 7;
+    const EARLIER: i64 = 8;
     const RESULT_MAX: usize = 4;
 
     struct Tested;
@@ -206,7 +215,6 @@ mod tests {
             Duration::from_secs(10),
             Duration::from_secs(1000),
         ));
-        const FINGERPRINT: i64 = OWN;
         type Input = ();
         type Output = ();
 
@@ -226,7 +234,7 @@ mod tests {
             attempt: 2,
             max_attempts: 3,
             deliveries: 2,
-            fingerprint: Some(OWN),
+            fingerprint: Some(fingerprint::<Tested>()),
             input: ClaimedInput::Here(Vec::new()),
         }
     }
@@ -236,7 +244,7 @@ mod tests {
             file: file!(),
             line: line!(),
         });
-        decide(end, job, &task, RESULT_MAX, 0.5)
+        decide(end, job, &task, &[EARLIER], RESULT_MAX, 0.5)
     }
 
     fn ended(end: AttemptEnd, job: &ClaimedJob) -> (End, String) {
@@ -351,6 +359,7 @@ mod tests {
             failure(Verdict::Retry(None)),
             &job(),
             &task,
+            &[],
             RESULT_MAX,
             0.0,
         );
@@ -363,9 +372,10 @@ mod tests {
     fn input_that_does_not_decode_is_left_to_the_build_that_wrote_it() {
         let release = End::Release(Duration::from_secs(60));
         let cases = [
-            (Some(OWN), End::Failed),
+            (Some(fingerprint::<Tested>()), End::Failed),
+            (Some(EARLIER), End::Failed),
             (None, End::Failed),
-            (Some(OWN + 1), release),
+            (Some(EARLIER + 1), release),
         ];
 
         for (fingerprint, expected) in cases {

@@ -22,6 +22,8 @@ use crate::task::{Registry, StateMap};
 pub(crate) struct Setup {
     pub(crate) driver: Arc<dyn Driver>,
     pub(crate) registry: Arc<Registry>,
+    /// The fingerprints of the input that is claimed; `None` if any is.
+    pub(crate) fingerprints: Option<Arc<[i64]>>,
     pub(crate) state: Arc<StateMap>,
     pub(crate) config: Arc<WorkerConfig>,
     pub(crate) tally: Arc<Tally>,

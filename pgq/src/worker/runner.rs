@@ -110,6 +110,7 @@ async fn attempt(hub: &Hub, task: &TaskDescriptor, mut job: ClaimedJob) -> Optio
         end,
         &job,
         task,
+        hub.setup.fingerprints.as_deref().unwrap_or_default(),
         hub.setup.config.result_max,
         fastrand::f64(),
     );

@@ -127,6 +127,7 @@ async fn the_limit_takes_the_first_of_all_tasks(storage: &Storage) -> anyhow::Re
     let worker = storage.worker().await?;
     let claim = Claim {
         tasks: tasks(["a", "z", "unused"]),
+        fingerprints: None,
         limit: 3,
         ..worker.next_claim()
     };

@@ -1,6 +1,7 @@
 //! What every driver promises: the sentences of [`pgq::driver::Driver`], one case each.
 
 mod claim;
+mod contract;
 mod enqueue;
 mod find;
 mod finish;
@@ -114,6 +115,7 @@ impl Worker<'_> {
             number: self.claims.get(),
             queue: Arc::from(QUEUE),
             tasks: tasks([TASK]),
+            fingerprints: None,
             limit: 10_000,
             horizon: None,
         }

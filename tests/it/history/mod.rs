@@ -119,6 +119,7 @@ async fn claim(
         number,
         queue: Arc::from(QUEUE),
         tasks: Arc::from([TASK.to_owned()]),
+        fingerprints: None,
         limit: 100,
         horizon: None,
     };

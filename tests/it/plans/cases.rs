@@ -19,9 +19,10 @@ pub(super) const CASES: &[Case] = &[
     Case {
         statement: "claim_jobs",
         arguments: &[
-            "1, 1, 'mail', '{send,print}', 1, null, '{0,0,0,0,0,0,0,0,0,0}'",
+            "1, 1, 'mail', '{send,print}', 1, null, '{0,0,0,0,0,0,0,0,0,0}', null",
+            "1, 1, 'mail', '{send,print}', 1, null, '{0,0,0,0,0,0,0,0,0,0}', '{7}'",
             "1, 1, 'mail', array_fill('send'::text, '{200}'), 10000, 900000,
-             array_fill(500000::bigint, '{10}')",
+             array_fill(500000::bigint, '{10}'), array_fill(7::bigint, '{400}')",
         ],
         indexes: &[READY_LANES],
         looked_up: &["hashtextextended", "seq"],
@@ -113,6 +114,12 @@ pub(super) const CASES: &[Case] = &[
         arguments: &["1, 'pgq_jobs'", "2, 'pgq_jobs'"],
         indexes: &[RUNNING],
         looked_up: &["worker"],
+    },
+    Case {
+        statement: "unknown_input",
+        arguments: &["'mail', '{send,print}', '{7}'", "'nobody', '{send}', '{}'"],
+        indexes: &[READY_LANES],
+        looked_up: &["hashtextextended"],
     },
     Case {
         statement: "unknown_task",

@@ -32,7 +32,7 @@ async fn charge(context: &Context, _cents: u64) -> anyhow::Result<String> {
     Ok(context.task().to_owned())
 }
 
-#[pgq::task(name = "charge")]
+#[pgq::task(name = "charge", register = false)]
 async fn charge_too(_cents: u64) {}
 
 #[pgq::task(name = "bill")]
@@ -264,7 +264,6 @@ impl Task for ByHand {
         .ordered_by(&["user"])
         .rate(Rate::new(100, HOUR).burst(3))
         .tags(&["hands"]);
-    const FINGERPRINT: i64 = 1;
     type Input = String;
     type Output = usize;
 
@@ -310,7 +309,6 @@ fn options_that_are_set_by_hand_are_checked_before_the_start() {
             .ordered_by(&["user"])
             .rate(Rate::new(0, Duration::ZERO))
             .tags(&["eu", "eu", ""]);
-        const FINGERPRINT: i64 = 1;
         type Input = ();
         type Output = ();
 

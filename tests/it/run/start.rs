@@ -20,7 +20,6 @@ struct NothingToo;
 
 impl Task for NothingToo {
     const NAME: &'static str = "nothing";
-    const FINGERPRINT: i64 = 1;
     type Input = ();
     type Output = ();
 

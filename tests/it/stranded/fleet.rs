@@ -151,6 +151,7 @@ impl<'a> Member<'a> {
             number,
             queue: Arc::from(queue),
             tasks: Arc::clone(&self.tasks),
+            fingerprints: None,
             limit,
             horizon: None,
         };

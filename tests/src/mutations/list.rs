@@ -190,10 +190,24 @@ pub const MUTATIONS: &[Mutation] = &[
     Mutation {
         name: "the cursors of some tasks are taken for others",
         file: "pgq/src/postgres/cursor.rs",
-        find: "            Some(queue) if queue.tasks == claim.tasks => queue.lanes,\n            \
+        find: "            Some(queue) if queue.is_for(claim) => queue.lanes,\n            \
                _ => [0; LANES],\n        };",
         replace: "            Some(queue) => queue.lanes,\n            _ => [0; LANES],\n        };",
         tests: STEPS,
+    },
+    Mutation {
+        name: "a worker with contracts claims any input",
+        file: "pgq/src/worker/claimer.rs",
+        find: "fingerprints: self.hub.setup.fingerprints.clone(),",
+        replace: "fingerprints: None,",
+        tests: &["contract::worker::a_worker_leaves_the_jobs_of_other_contracts_alone_at_no_cost"],
+    },
+    Mutation {
+        name: "earlier contracts are not known",
+        file: "pgq/src/contract/lock.rs",
+        find: "now.chain(old).collect()",
+        replace: "{ drop(old); now.collect() }",
+        tests: &["contract::worker::a_worker_runs_the_jobs_that_its_lock_file_says_it_can_read"],
     },
     Mutation {
         name: "the cursors outlive their connection",

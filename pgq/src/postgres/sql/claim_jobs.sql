@@ -7,6 +7,7 @@
 -- $5 limit    bigint
 -- $6 horizon  bigint, or null
 -- $7 cursors  bigint[], by priority from 0: only rows above them are looked at
+-- $8 fingerprints bigint[], or null: only rows with one of them, or with none, are looked at
 --
 -- The worker's row is locked against its rescue: otherwise a rescue that does not yet see the
 -- claim would leave its jobs behind with nobody to rescue them again. Only a lease that has not
@@ -41,6 +42,8 @@ with quick as materialized (
               and ready.queue = $3
               and ready.priority = lane.priority
               and ready.task = any ($4)
+              and ($8::bigint[] is null or ready.fingerprint is null
+                   or ready.fingerprint = any ($8))
               and ready.seq > ($7::bigint[])[lane.priority + 1]
             order by ready.seq
             limit 1
@@ -62,6 +65,8 @@ with quick as materialized (
               and ready.queue = $3
               and ready.priority = lane.priority
               and ready.task = any ($4)
+              and ($8::bigint[] is null or ready.fingerprint is null
+                   or ready.fingerprint = any ($8))
               and ready.seq >= first_visible.seqs[lane.priority + 1]
               and ready.seq <= coalesce($6, 9223372036854775807)
             order by ready.seq

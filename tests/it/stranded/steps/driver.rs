@@ -43,6 +43,7 @@ impl World<'_> {
             number: self.claims,
             queue,
             tasks: Arc::clone(&self.tasks),
+            fingerprints: None,
             limit,
             horizon: None,
         }

@@ -1,6 +1,6 @@
 //! Without options, parameters and a return type.
 
-use pgq::Task;
+use pgq::{Input, Task};
 
 #[pgq::task]
 async fn tidy() {}
@@ -17,5 +17,6 @@ fn main() {
     assert_eq!(tidy::NAME, "tidy");
     assert_eq!(tidy::OPTIONS, pgq::TaskOptions::new());
     assert!(tidy::injected().is_empty());
-    assert_eq!(<tidy as Task>::FINGERPRINT.cast_unsigned(), 0xcbf2_9ce4_8422_2325);
+    assert_eq!(<tidy as Task>::Input::shape().to_string(), "{}");
+    assert_eq!(<greet as Task>::Input::shape().to_string(), "{\n  name: text\n}");
 }

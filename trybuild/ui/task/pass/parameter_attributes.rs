@@ -46,7 +46,7 @@ async fn conditional(
 }
 
 #[pgq::task]
-async fn unconditional(first: u8, third: u16, fourth: u32) {
+async fn unconditional(first: u8, #[default = 7] third: u16, fourth: u32) {
     let _ = (first, third, fourth);
 }
 
@@ -56,12 +56,18 @@ async fn nightly(#[cfg(any())] input: u8, #[cfg(all())] cache: &String) {
 }
 
 #[pgq::task]
-async fn lints(#[allow(unused_variables)] a: u8, #[expect(non_snake_case)] B: u8, #[warn(unused)] c: u8) {
+async fn lints(
+    #[allow(unused_variables)] a: u8,
+    #[expect(non_snake_case)] B: u8,
+    #[warn(unused)] c: u8,
+) {
     let _ = (B, c);
 }
 
 fn main() {
-    let input = <send as Task>::Input::decode(b"\x02{\"to\": \"me\"}").ok().unwrap();
+    let input = <send as Task>::Input::decode(b"\x02{\"to\": \"me\"}")
+        .ok()
+        .unwrap();
     let mut future = std::pin::pin!(send(
         input.to,
         input.options,
@@ -73,7 +79,14 @@ fn main() {
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
     assert!(future.as_mut().poll(&mut context).is_ready());
     assert_eq!(send::SECRETS, ["token", "type"]);
-    let _ = send::job(String::new(), Options::default(), 1, None, String::new(), None);
+    let _ = send::job(
+        String::new(),
+        Options::default(),
+        1,
+        None,
+        String::new(),
+        None,
+    );
 
     let input = <send as Task>::Input::decode(b"\x02{\"to\": \"me\", \"token\": [12345]}");
     let error = input.err().unwrap().to_string();
@@ -86,7 +99,11 @@ fn main() {
     let _ = conditional::job(1, 2, 3);
     assert_eq!(conditional::OPTIONS.queue, "mail");
     assert_eq!(conditional::injected().len(), 1);
-    assert_eq!(conditional::FINGERPRINT, unconditional::FINGERPRINT);
+    let (one, other) = (
+        <conditional as Task>::Input::shape(),
+        <unconditional as Task>::Input::shape(),
+    );
+    assert_eq!(one, other);
     let input = <conditional as Task>::Input::decode(b"\x02{\"first\": 1, \"fourth\": 2}");
     assert_eq!(input.ok().unwrap().third, 7);
     let _ = (nightly(&String::new()), nightly::job(), lints::job(1, 2, 3));

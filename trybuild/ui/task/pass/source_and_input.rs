@@ -40,7 +40,7 @@ fn main() {
 
     let enqueue = recorder.0.lock().unwrap().pop().unwrap();
     assert_eq!((&*enqueue.task, &*enqueue.queue), ("send", "mail"));
-    assert_eq!(enqueue.fingerprint, Some(send::FINGERPRINT));
+    assert_eq!(enqueue.fingerprint, Some(pgq::contract::fingerprint::<send>()));
     assert_eq!(enqueue.inputs[0], b"\x01\x82\xa2to\xa2me\xa4type\xc0");
     assert_eq!(enqueue.inputs[1], b"\x01\x82\xa2to\xa3you\xa4type\x01");
 
@@ -49,4 +49,5 @@ fn main() {
     assert_eq!(input.encode().unwrap(), b"\x01\x82\xa2to\xa4them\xa4type\xc0");
     let error = SendInput::decode(b"\x01\x80").err().unwrap();
     assert_eq!(error.to_string(), "the input has no parameter `to`");
+    assert_eq!(SendInput::shape().to_string(), "{\n  to: text\n  type?: u8?\n}");
 }

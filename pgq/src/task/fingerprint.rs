@@ -1,0 +1,32 @@
+//! What tells the input of one build of a task from that of another.
+
+use std::any::TypeId;
+use std::collections::HashMap;
+use std::sync::{PoisonError, RwLock};
+
+use super::Task;
+use crate::job::Input;
+
+/// The fingerprints that are known, by their tasks: to find one takes as long as some thousand look-ups.
+static KNOWN: RwLock<Option<HashMap<TypeId, i64>>> = RwLock::new(None);
+
+/// The fingerprint of the input of `T`, which its jobs carry.
+///
+/// It is of the shape of the input, so that a change of a field anywhere in it is one of the
+/// fingerprint, and how types are written, named and ordered is not.
+pub(crate) fn fingerprint<T: Task>() -> i64 {
+    let known = KNOWN.read().unwrap_or_else(PoisonError::into_inner);
+    let found = known
+        .as_ref()
+        .and_then(|known| known.get(&TypeId::of::<T>()));
+    if let Some(&fingerprint) = found {
+        return fingerprint;
+    }
+    drop(known);
+    let fingerprint = T::Input::shape().fingerprint(T::NAME);
+    let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
+    known
+        .get_or_insert_default()
+        .insert(TypeId::of::<T>(), fingerprint);
+    fingerprint
+}
