@@ -52,7 +52,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "testing",
         &[
-            "app", "client", "driver", "embedded", "job", "memory", "task", "worker",
+            "app", "client", "driver", "embedded", "job", "memory", "postgres", "task", "worker",
         ],
     ),
 ];

@@ -98,12 +98,12 @@ impl MemoryDriver {
     }
 
     /// The queue of the ready job of these tasks that would be claimed first.
-    pub(crate) fn next_queue(&self, tasks: &[String]) -> Option<String> {
+    pub(crate) fn first_queue(&self, tasks: &[String]) -> Option<String> {
         self.call(|store, _| store.ready().first_queue(tasks))
     }
 
     /// The tasks that have a ready job, by name.
-    pub(crate) fn ready_tasks(&self) -> Vec<String> {
+    pub(crate) fn waiting_tasks(&self) -> Vec<String> {
         self.call(|store, _| store.ready().tasks())
     }
 

@@ -1,77 +1,63 @@
-//! What a [`Harness`] says about the jobs that are enqueued.
+//! What is said of the jobs of a test that have not ended.
 
 use std::fmt::Write;
 
 use super::Harness;
 use crate::job::{Input, Job, decode_value};
-use crate::task::Task;
+use crate::task::{Registry, Task};
 
 /// The longest input that a message shows, in characters.
 const SHOWN_MAX: usize = 200;
 
-impl Harness {
-    /// The inputs of the jobs of `T` that have not ended, in the order in which they were
-    /// enqueued.
-    ///
-    /// # Panics
-    ///
-    /// If an input does not decode, as none that this build enqueued should.
-    #[must_use]
+/// The jobs that have not ended, with their inputs, in the order in which they were enqueued.
+pub(super) struct Unfinished<'a> {
+    pub(super) jobs: Vec<(Job, Vec<u8>)>,
+    /// It knows what of their inputs may be shown.
+    pub(super) registry: &'a Registry,
+}
+
+impl Unfinished<'_> {
     #[track_caller]
-    pub fn enqueued<T: Task>(&self) -> Vec<T::Input> {
-        self.storage
-            .unfinished()
-            .into_iter()
-            .filter(|(job, _)| job.task == T::NAME)
-            .map(|(job, input)| match T::Input::decode(&input) {
-                Ok(input) => input,
-                Err(error) => panic!(
-                    "the input of {} does not decode: {error}",
-                    self.shown(&job, &input)
-                ),
-            })
-            .collect()
+    pub(super) fn inputs<T: Task>(&self) -> Vec<T::Input> {
+        let own = self.jobs.iter().filter(|(job, _)| job.task == T::NAME);
+        own.map(|(job, input)| match T::Input::decode(input) {
+            Ok(input) => input,
+            Err(error) => panic!(
+                "the input of {} does not decode: {error}",
+                self.shown(job, input)
+            ),
+        })
+        .collect()
     }
 
-    /// Asserts that a job of `T` that has not ended has an input that `expected` accepts.
-    ///
-    /// # Panics
-    ///
-    /// If there is none. The message lists every job that has not ended.
     #[track_caller]
-    pub fn assert_enqueued<T: Task>(&self, expected: impl Fn(&T::Input) -> bool) {
+    pub(super) fn assert_some<T: Task>(&self, expected: impl Fn(&T::Input) -> bool) {
         assert!(
-            self.enqueued::<T>().iter().any(expected),
+            self.inputs::<T>().iter().any(expected),
             "a job of `{}` with the expected input should be enqueued, but {}",
             T::NAME,
             self.listing()
         );
     }
 
-    /// Asserts that no job of `T` that has not ended has an input that `unexpected` accepts.
-    ///
-    /// # Panics
-    ///
-    /// If there is one. The message lists every job that has not ended.
     #[track_caller]
-    pub fn assert_not_enqueued<T: Task>(&self, unexpected: impl Fn(&T::Input) -> bool) {
+    pub(super) fn assert_none<T: Task>(&self, unexpected: impl Fn(&T::Input) -> bool) {
         assert!(
-            !self.enqueued::<T>().iter().any(unexpected),
+            !self.inputs::<T>().iter().any(unexpected),
             "no job of `{}` with such an input should be enqueued, but {}",
             T::NAME,
             self.listing()
         );
     }
 
-    /// Every job that has not ended, one on a line.
+    /// Every job, one on a line.
     fn listing(&self) -> String {
-        let jobs = self.storage.unfinished();
-        if jobs.is_empty() {
+        if self.jobs.is_empty() {
             return "no job is".to_owned();
         }
         let mut listing = "these jobs are:".to_owned();
-        for (job, input) in jobs {
-            let _ = write!(listing, "\n  - {}", self.shown(&job, &input));
+        for (job, input) in &self.jobs {
+            let _ = write!(listing, "\n  - {}", self.shown(job, input));
         }
         listing
     }
@@ -86,6 +72,47 @@ impl Harness {
             "job {}, `{}` in queue `{}`, {}: {input}",
             job.id, job.task, job.queue, job.state
         )
+    }
+}
+
+impl Harness {
+    /// The inputs of the jobs of `T` that have not ended, in the order in which they were
+    /// enqueued.
+    ///
+    /// # Panics
+    ///
+    /// If an input does not decode, as none that this build enqueued should.
+    #[must_use]
+    #[track_caller]
+    pub fn enqueued<T: Task>(&self) -> Vec<T::Input> {
+        self.unfinished().inputs::<T>()
+    }
+
+    /// Asserts that a job of `T` that has not ended has an input that `expected` accepts.
+    ///
+    /// # Panics
+    ///
+    /// If there is none. The message lists every job that has not ended.
+    #[track_caller]
+    pub fn assert_enqueued<T: Task>(&self, expected: impl Fn(&T::Input) -> bool) {
+        self.unfinished().assert_some::<T>(expected);
+    }
+
+    /// Asserts that no job of `T` that has not ended has an input that `unexpected` accepts.
+    ///
+    /// # Panics
+    ///
+    /// If there is one. The message lists every job that has not ended.
+    #[track_caller]
+    pub fn assert_not_enqueued<T: Task>(&self, unexpected: impl Fn(&T::Input) -> bool) {
+        self.unfinished().assert_none::<T>(unexpected);
+    }
+
+    fn unfinished(&self) -> Unfinished<'_> {
+        Unfinished {
+            jobs: self.storage.unfinished(),
+            registry: &self.tasks.registry,
+        }
     }
 }
 

@@ -5,25 +5,15 @@ use std::panic::Location;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio_util::sync::CancellationToken;
+use async_trait::async_trait;
 
-use super::{Report, Run};
-use crate::client::{Enqueuer, INPUT_MAX_DEFAULT, Reader};
-use crate::driver::{
-    Claim, Claimed, ClaimedInput, ClaimedJob, Driver, DriverError, Enqueue, WorkerId, WorkerInfo,
-};
+use super::Report;
+use super::inline::{Inline, Storage};
+use crate::client::{Enqueuer, Reader};
+use crate::driver::{Driver, DriverError, Enqueue};
 use crate::job::JobId;
 use crate::memory::{ManualClock, MemoryDriver};
-use crate::task::{Attempt, Context, Problem, Registry, StateMap, TaskDescriptor};
-use crate::worker::attempt::run_attempt;
-use crate::worker::decide::{Decision, decide};
-
-/// The most attempts that one call of [`Harness::run_due`] runs. More than this are taken for jobs
-/// that enqueue one another without end.
-pub const RUNS_MAX: usize = 10_000;
-
-/// Delays between attempts are not spread: this is the middle of their range.
-const NO_JITTER: f64 = 0.5;
+use crate::task::Registry;
 
 /// Takes the place of the database and of the workers in tests of tasks.
 ///
@@ -33,24 +23,7 @@ const NO_JITTER: f64 = 0.5;
 pub struct Harness {
     pub(super) storage: MemoryDriver,
     clock: ManualClock,
-    pub(super) registry: Registry,
-    state: Arc<StateMap>,
-}
-
-/// Why `run_due` cannot go on.
-#[derive(Debug, thiserror::Error)]
-enum Stop {
-    #[error("{0}")]
-    Problem(Problem),
-    #[error(
-        "{RUNS_MAX} attempts ran and more are due, which looks like jobs that enqueue one another \
-         without end; the next is of {0}"
-    )]
-    Endless(String),
-    #[error("{0}")]
-    Driver(#[from] DriverError),
-    #[error("the lease of the harness ended; nothing else may rescue its jobs")]
-    LeaseLost,
+    pub(super) tasks: Inline,
 }
 
 impl Harness {
@@ -67,8 +40,7 @@ impl Harness {
         Self {
             storage: MemoryDriver::with_clock(clock.clone()),
             clock,
-            registry,
-            state: Arc::default(),
+            tasks: Inline::new(registry),
         }
     }
 
@@ -77,7 +49,7 @@ impl Harness {
     /// Only the tasks that run need their values.
     #[must_use]
     pub fn state<T: Send + Sync + 'static>(mut self, value: T) -> Self {
-        Arc::make_mut(&mut self.state).insert(value);
+        self.tasks.give(value);
         self
     }
 
@@ -107,7 +79,7 @@ impl Harness {
     /// # Panics
     ///
     /// If a task that is due has a problem that the start of a worker would report, as state that
-    /// was not given; or after [`RUNS_MAX`] attempts. Not if a task fails or panics: the
+    /// was not given; or after [`RUNS_MAX`](super::RUNS_MAX) attempts. Not if a task fails or panics: the
     /// [`Report`] tells.
     ///
     /// # Cancel safety
@@ -117,129 +89,31 @@ impl Harness {
     pub fn run_due(&self) -> impl Future<Output = Report> + Send + '_ {
         let caller = Location::caller();
         async move {
-            match self.try_run_due().await {
+            match self.tasks.run_due(&self.storage).await {
                 Ok(report) => report,
                 Err(stop) => panic!("`run_due` at {caller} cannot go on: {stop}"),
             }
         }
     }
-
-    async fn try_run_due(&self) -> Result<Report, Stop> {
-        let worker = WorkerInfo {
-            id: WorkerId::random(),
-            // The clock may be moved by the very task that runs.
-            lease: Duration::MAX,
-            host: "harness".to_owned(),
-            pid: std::process::id(),
-            queues: Vec::new(),
-        };
-        let id = worker.id;
-        self.storage.register_worker(worker).await?;
-        let mut report = Report::default();
-        while let Some(job) = self.claim(id, report.runs.len()).await? {
-            if report.runs.len() == RUNS_MAX {
-                return Err(Stop::Endless(format!("`{}`", job.task)));
-            }
-            report.runs.push(self.run(id, &job).await?);
-        }
-        self.storage.deregister_worker(id).await?;
-        report.unknown_tasks = self.unknown_tasks()?;
-        Ok(report)
-    }
-
-    /// Claims the next job that is due.
-    async fn claim(&self, worker: WorkerId, claims: usize) -> Result<Option<ClaimedJob>, Stop> {
-        self.storage.promote(usize::MAX).await?;
-        let tasks: Arc<[String]> = self.registry.names().map(str::to_owned).collect();
-        let Some(queue) = self.storage.next_queue(&tasks) else {
-            return Ok(None);
-        };
-        let claim = Claim {
-            worker,
-            number: i64::try_from(claims).unwrap_or(i64::MAX),
-            queue: queue.into(),
-            tasks,
-            fingerprints: None,
-            limit: 1,
-            horizon: None,
-        };
-        match self.storage.claim(claim).await? {
-            Claimed::Jobs(mut jobs) => Ok(jobs.pop()),
-            Claimed::Contended => Ok(None),
-            Claimed::LeaseLost => Err(Stop::LeaseLost),
-        }
-    }
-
-    async fn run(&self, worker: WorkerId, job: &ClaimedJob) -> Result<Run, Stop> {
-        let task = self.runnable(&job.task)?;
-        let attempt = Attempt {
-            job: job.id,
-            task: Arc::clone(&job.task),
-            queue: Arc::clone(&job.queue),
-            number: job.attempt,
-            max: job.max_attempts,
-            deliveries: job.deliveries,
-        };
-        let context = Context::new(attempt, Arc::clone(&self.state), CancellationToken::new());
-        let input = self.input(worker, job).await?;
-        let end = run_attempt(task, &context, input).await;
-        let decision = decide(end, job, task, &[], INPUT_MAX_DEFAULT, NO_JITTER);
-        let run = Run::new(job, &decision);
-        match decision {
-            Decision::Complete(completion) => self.storage.complete(worker, &[completion]).await?,
-            Decision::End(ending) => self.storage.end(worker, &[ending]).await?,
-        };
-        Ok(run)
-    }
-
-    /// The input of a job that was claimed.
-    async fn input(&self, worker: WorkerId, job: &ClaimedJob) -> Result<Vec<u8>, Stop> {
-        if let ClaimedInput::Here(input) = &job.input {
-            return Ok(input.clone());
-        }
-        let mut inputs = self.storage.inputs(worker, &[(job.id, job.claim)]).await?;
-        // Nobody else can take jobs from the harness.
-        let input = inputs.pop().and_then(|held| held.input);
-        Ok(input.unwrap_or_default())
-    }
-
-    /// The task of that name or alias, if nothing is wrong with it.
-    fn runnable(&self, name: &str) -> Result<&TaskDescriptor, Stop> {
-        let task = self.registry.task(name);
-        let task = task.ok_or(Stop::Problem(Problem::NoTasks))?;
-        let given = self.state.type_ids().collect();
-        let problems = self.registry.check(&given, |_| true, Vec::new());
-        let own = problems.err().and_then(|problems| {
-            let mut problems = problems.as_slice().iter();
-            problems
-                .find(|problem| concerns(problem, task.name))
-                .cloned()
-        });
-        own.map_or(Ok(task), |problem| Err(Stop::Problem(problem)))
-    }
-
-    /// The tasks that are due and not known here. To know none at all is a mistake.
-    fn unknown_tasks(&self) -> Result<Vec<String>, Stop> {
-        let mut unknown = self.storage.ready_tasks();
-        unknown.retain(|task| self.registry.task(task).is_none());
-        if !unknown.is_empty() && self.registry.tasks().next().is_none() {
-            return Err(Stop::Problem(Problem::NoTasks));
-        }
-        Ok(unknown)
-    }
 }
 
-fn concerns(problem: &Problem, name: &str) -> bool {
-    match problem {
-        Problem::DuplicateTask { task, .. }
-        | Problem::MissingState { task, .. }
-        | Problem::QueueNotServed { task, .. }
-        | Problem::InvalidTask { task, .. } => *task == name,
-        Problem::DuplicateAlias { tasks, .. } => tasks.contains(&name),
-        Problem::NoTasks
-        | Problem::DuplicateSchedule { .. }
-        | Problem::InvalidSchedule { .. }
-        | Problem::InvalidSetting { .. } => false,
+#[async_trait]
+impl Storage for MemoryDriver {
+    fn driver(&self) -> &dyn Driver {
+        self
+    }
+
+    /// For ever: the clock may be moved by the very task that runs.
+    fn lease(&self) -> Duration {
+        Duration::MAX
+    }
+
+    async fn next_queue(&self, tasks: &[String]) -> Result<Option<String>, DriverError> {
+        Ok(self.first_queue(tasks))
+    }
+
+    async fn ready_tasks(&self) -> Result<Vec<String>, DriverError> {
+        Ok(self.waiting_tasks())
     }
 }
 

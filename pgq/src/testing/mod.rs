@@ -44,6 +44,7 @@ mod assertions;
 mod database;
 mod fixture;
 mod harness;
+mod inline;
 mod report;
 
 #[cfg(all(feature = "postgres", feature = "embedded"))]
@@ -52,5 +53,6 @@ pub use self::database::shared_cluster;
 pub use self::database::{Database, DatabaseError};
 pub use self::fixture::Fixture;
 pub(crate) use self::fixture::run_test;
-pub use self::harness::{Harness, RUNS_MAX};
+pub use self::harness::Harness;
+pub use self::inline::RUNS_MAX;
 pub use self::report::{Outcome, Report, Run};

@@ -1,5 +1,6 @@
 //! [`Database`]: a database of its own for each test.
 
+mod jobs;
 mod server;
 
 use std::error::Error as StdError;
@@ -15,7 +16,10 @@ use tokio::sync::OnceCell;
 #[cfg(feature = "embedded")]
 pub use self::server::shared_cluster;
 use super::Fixture;
+use super::inline::Inline;
 use crate::app::Pgq;
+use crate::postgres::PostgresDriver;
+use crate::task::Registry;
 
 /// The connections that the pool of one test may open.
 const POOL_CONNECTIONS: u32 = 10;
@@ -37,6 +41,8 @@ pub struct Database {
     server: PgConnectOptions,
     url: String,
     pool: PgPool,
+    driver: PostgresDriver,
+    tasks: Inline,
 }
 
 /// Why there is no database for a test.
@@ -103,8 +109,12 @@ impl Database {
         let pool = PgPoolOptions::new()
             .max_connections(POOL_CONNECTIONS)
             .connect_lazy_with(server.clone().database(&name));
+        let mut tasks = Inline::new(Registry::linked());
+        tasks.give(pool.clone());
         Ok(Self {
             url: with_database(&server_url, &name),
+            driver: PostgresDriver::new(pool.clone()),
+            tasks,
             name,
             server,
             pool,
