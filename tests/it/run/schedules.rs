@@ -17,8 +17,13 @@ async fn each_second(context: &pgq::Context) -> anyhow::Result<i64> {
 }
 
 #[pgq::cron("0 0 29 2 *", tz = "Europe/Berlin", args(days = DAYS, name = "a".to_owned()))]
-async fn with_input(name: String, limit: Option<u32>, days: u8) -> anyhow::Result<()> {
-    anyhow::ensure!((name.as_str(), limit, days) == ("a", None, DAYS));
+async fn with_input(
+    name: String,
+    limit: Option<u32>,
+    days: u8,
+    #[default = 3] tries: u8,
+) -> anyhow::Result<()> {
+    anyhow::ensure!((name.as_str(), limit, days, tries) == ("a", None, DAYS, 3));
     Ok(())
 }
 
