@@ -46,8 +46,13 @@ pub(crate) fn expand(tokens: &TokenStream, item: TokenStream) -> TokenStream {
     })
 }
 
-/// Options of a task that mean nothing for a schedule.
-const REFUSED: [(&str, &str); 2] = [
+/// Options of a task that a schedule cannot have.
+const REFUSED: [(&str, &str); 3] = [
+    (
+        "aliases",
+        "a schedule that was renamed would tick twice while both builds run; give it its old name \
+         with `name` instead of `aliases`",
+    ),
     (
         "delay",
         "a job of a schedule starts at its tick; remove `delay`",

@@ -45,6 +45,8 @@ pub(crate) struct Claimer {
     failures: u32,
     /// How many jobs it has claimed.
     taken: usize,
+    /// Whether a claim has met jobs that somebody else has locked: they may come back.
+    contended: bool,
 }
 
 impl Claimer {
@@ -57,6 +59,7 @@ impl Claimer {
             horizon,
             failures: 0,
             taken: 0,
+            contended: false,
         }
     }
 
@@ -127,6 +130,7 @@ impl Claimer {
                 }
                 Ok(Claimed::Contended) => {
                     self.failures = 0;
+                    self.contended = true;
                     self.looked(&demand.queue, Found::Contended);
                 }
                 Ok(Claimed::LeaseLost) => return Err(Ended::LeaseLost),
@@ -262,9 +266,10 @@ impl Claimer {
     /// Claims once more from each queue; what it gets runs.
     async fn claims_nothing(&mut self) -> bool {
         let taken = self.taken;
+        self.contended = false;
         self.hub.board().mark_all_hungry();
         let claimed = self.claim_all(&CancellationToken::new()).await;
-        claimed.is_ok() && self.failures == 0 && self.taken == taken
+        claimed.is_ok() && self.failures == 0 && self.taken == taken && !self.contended
     }
 }
 

@@ -127,16 +127,17 @@ fn complete(
     })
 }
 
-/// Input of a build that this one can read, and that does not decode, is corrupt. Input of another build may be known
-/// to that build.
+/// Input of a build that this one can read, and that does not decode, is corrupt. Input of another
+/// build may be known to that build.
 fn undecodable(
     error: &DecodeError,
     job: &ClaimedJob,
     task: &TaskDescriptor,
     known: &[i64],
 ) -> Decision {
-    let is_known =
-        |fingerprint| fingerprint == (task.fingerprint)() || known.contains(&fingerprint);
+    // A job that carries an alias has the fingerprint of that name.
+    let own = || (task.shape)().fingerprint(&job.task);
+    let is_known = |fingerprint| fingerprint == own() || known.contains(&fingerprint);
     let end = match job.fingerprint {
         Some(other) if !is_known(other) => End::Release(UNKNOWN_INPUT_DELAY),
         _ => End::Failed,
@@ -201,7 +202,7 @@ mod tests {
     use super::*;
     use crate::backoff::Backoff;
     use crate::driver::ClaimedInput;
-    use crate::job::JobId;
+    use crate::job::{Input as _, JobId};
     use crate::task::{Context, Source, Task, TaskError, TaskOptions, fingerprint};
 
     const EARLIER: i64 = 8;
@@ -392,6 +393,19 @@ mod tests {
                 "the input does not decode: the stored value is empty"
             );
         }
+    }
+
+    #[test]
+    fn corrupt_input_of_an_alias_fails_its_job() {
+        let job = ClaimedJob {
+            task: Arc::from("its_old_name"),
+            fingerprint: Some(<Tested as Task>::Input::shape().fingerprint("its_old_name")),
+            ..job()
+        };
+
+        let (end, _) = ended(AttemptEnd::Undecodable(DecodeError::Empty), &job);
+
+        assert_eq!(end, End::Failed);
     }
 
     #[test]

@@ -99,7 +99,7 @@ async fn attempt(hub: &Hub, task: &TaskDescriptor, mut job: ClaimedJob) -> Optio
     let end = match end {
         AttemptEnd::Failed {
             report,
-            verdict: Verdict::Retry(_),
+            verdict: Verdict::Retry(None),
         } if hub.cancelled.is_cancelled() => AttemptEnd::Stopped(report),
         end => end,
     };

@@ -58,6 +58,9 @@ impl<'t> Place<'t> {
         length: usize,
         visitor: V,
     ) -> Result<V::Value, Stop> {
+        if self.trace.is_too_much(self.id) {
+            return self.give_up();
+        }
         self.trace.see(self.id, || {
             Kind::Tuple((0..length).map(|_| self.trace.add(self.id)).collect())
         });
@@ -116,6 +119,21 @@ impl<'t> Place<'t> {
     }
 }
 
+impl Place<'_> {
+    /// Whether the place is inside one of this wrapper; if not, it is one from now on.
+    fn is_inside_of(self, wrapper: &'static str) -> bool {
+        if self.trace.is_too_much(self.id) || self.trace.is_inside(self.id, wrapper) {
+            return true;
+        }
+        self.trace.with(self.id, |node| {
+            if !node.wrappers.contains(&wrapper) {
+                node.wrappers.push(wrapper);
+            }
+        });
+        false
+    }
+}
+
 macro_rules! leaves {
     ($($method:ident => $leaf:ident),* $(,)?) => {$(
         fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Stop> {
@@ -164,11 +182,17 @@ impl<'de> Deserializer<'de> for Place<'_> {
         _: &'static str,
         visitor: V,
     ) -> Result<V::Value, Stop> {
+        if self.is_inside_of(type_name::<V::Value>()) {
+            return self.give_up();
+        }
         // It is stored as what it holds.
         visitor.visit_newtype_struct(self)
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Stop> {
+        if self.trace.is_too_much(self.id) {
+            return self.give_up();
+        }
         self.trace
             .see(self.id, || Kind::Option(self.trace.add(self.id)));
         let inner = self.trace.with(self.id, |node| match node.kind {
@@ -192,6 +216,9 @@ impl<'de> Deserializer<'de> for Place<'_> {
     }
 
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Stop> {
+        if self.trace.is_too_much(self.id) {
+            return self.give_up();
+        }
         self.trace
             .see(self.id, || Kind::List(self.trace.add(self.id)));
         let element = self.trace.with(self.id, |node| match node.kind {
@@ -221,10 +248,16 @@ impl<'de> Deserializer<'de> for Place<'_> {
         length: usize,
         visitor: V,
     ) -> Result<V::Value, Stop> {
+        if self.is_inside_of(type_name::<V::Value>()) {
+            return self.give_up();
+        }
         self.tuple(length, visitor)
     }
 
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Stop> {
+        if self.trace.is_too_much(self.id) {
+            return self.give_up();
+        }
         self.trace.see(self.id, || {
             Kind::Map(self.trace.add(self.id), self.trace.add(self.id))
         });
@@ -245,8 +278,11 @@ impl<'de> Deserializer<'de> for Place<'_> {
         names: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Stop> {
-        if self.is_again(type_name::<V::Value>()) || self.trace.is_full() {
+        if self.is_again(type_name::<V::Value>()) {
             return Err(Stop::BLAMED);
+        }
+        if self.trace.is_too_much(self.id) {
+            return self.give_up();
         }
         self.fields(names, visitor)
     }
@@ -257,8 +293,11 @@ impl<'de> Deserializer<'de> for Place<'_> {
         names: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Stop> {
-        if self.is_again(type_name::<V::Value>()) || self.trace.is_full() {
+        if self.is_again(type_name::<V::Value>()) {
             return Err(Stop::BLAMED);
+        }
+        if self.trace.is_too_much(self.id) {
+            return self.give_up();
         }
         self.trace.see(self.id, || {
             let variant = |&name: &&'static str| VariantNode {

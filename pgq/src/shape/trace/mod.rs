@@ -27,6 +27,8 @@ use super::{Field, Shape, Variant};
 const RUNS_MAX: usize = 20_000;
 /// The most places of one type. What lies deeper is opaque.
 const NODES_MAX: usize = 5_000;
+/// How many places a place may be inside. What lies deeper is opaque: the stack would end as well.
+const DEPTH_MAX: usize = 64;
 
 const ROOT: NodeId = 0;
 
@@ -113,8 +115,22 @@ impl Trace {
         nodes.len() - 1
     }
 
-    fn is_full(&self) -> bool {
-        self.nodes.borrow().len() >= NODES_MAX
+    /// Whether nothing more is to be looked at below a place.
+    fn is_too_much(&self, id: NodeId) -> bool {
+        self.nodes.borrow().len() >= NODES_MAX || self.above(id).count() >= DEPTH_MAX
+    }
+
+    /// Whether a place is inside one of this wrapper. It then cannot be told how far up that is,
+    /// because a wrapper leaves nothing of itself in a shape.
+    fn is_inside(&self, id: NodeId, wrapper: &'static str) -> bool {
+        let mut above = self.above(id);
+        above.any(|ancestor| self.with(ancestor, |node| node.wrappers.contains(&wrapper)))
+    }
+
+    /// The places that a place is inside, from the nearest.
+    fn above(&self, id: NodeId) -> impl Iterator<Item = NodeId> {
+        let parent = |id: &NodeId| self.nodes.borrow()[*id].parent;
+        std::iter::successors(parent(&id), parent)
     }
 
     /// Sets what a place is when it is first seen.

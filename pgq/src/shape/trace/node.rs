@@ -10,6 +10,8 @@ pub(super) struct Node {
     pub(super) parent: Option<NodeId>,
     /// The type of the struct or enum, which tells one that contains itself.
     pub(super) identity: Option<&'static str>,
+    /// The wrappers that the place has been seen as: types that are stored as what they hold.
+    pub(super) wrappers: Vec<&'static str>,
     /// The type of the place.
     pub(super) type_name: &'static str,
     pub(super) kind: Kind,
@@ -101,6 +103,7 @@ impl Node {
         Self {
             parent,
             identity: None,
+            wrappers: Vec::new(),
             type_name: "",
             kind: Kind::Unseen,
             checked: false,

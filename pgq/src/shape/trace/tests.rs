@@ -128,6 +128,42 @@ fn types_that_contain_themselves() {
 }
 
 #[test]
+fn wrappers_that_contain_themselves() {
+    #[derive(Deserialize)]
+    #[allow(dead_code, reason = "only its shape is looked at")]
+    struct Forest(Vec<Self>);
+
+    #[derive(Deserialize)]
+    #[allow(dead_code, reason = "only its shape is looked at")]
+    struct Node(u32, Vec<Self>, Vec<Self>);
+
+    #[derive(Deserialize)]
+    #[allow(dead_code, reason = "only its shape is looked at")]
+    struct Chain(String, Option<Box<Self>>);
+
+    #[derive(Deserialize)]
+    #[allow(dead_code, reason = "only its shape is looked at")]
+    struct Names(HashMap<String, Self>);
+
+    #[derive(Deserialize)]
+    #[allow(dead_code, reason = "only its shape is looked at")]
+    #[serde(transparent)]
+    struct Hidden {
+        inner: Vec<Self>,
+    }
+
+    assert_eq!(seen::<Forest>(), "[opaque Forest]");
+    assert_eq!(seen::<Node>(), "(u32, [opaque Node], [opaque Node])");
+    assert_eq!(seen::<Chain>(), "(text, opaque Box?)");
+    assert_eq!(seen::<Names>(), "map(text, opaque Names)");
+    let hidden = seen::<Hidden>();
+    assert!(
+        hidden.starts_with("[[[[") && hidden.contains("opaque Hidden"),
+        "{hidden}"
+    );
+}
+
+#[test]
 fn types_that_refuse_some_values() {
     assert_eq!(seen::<NonZeroU32>(), "u32 as NonZero");
     assert_eq!(seen::<Address>(), "text as Address");

@@ -1,0 +1,4 @@
+#[pgq::cron("0 3 * * *", aliases = ["report"])]
+async fn nightly() {}
+
+fn main() {}
