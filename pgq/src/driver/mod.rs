@@ -264,8 +264,8 @@ pub trait Driver: fmt::Debug + Send + Sync + 'static {
     /// returns `None` if another worker was faster.
     ///
     /// While the last job that the schedule enqueued is not finished, `tick.overlap` decides. With
-    /// [`Overlap::Skip`] the last tick moves and no job is enqueued, with [`Overlap::QueueOne`]
-    /// nothing happens; both return `None`.
+    /// [`Skip`](crate::Overlap::Skip) the last tick moves and no job is enqueued, with
+    /// [`QueueOne`](crate::Overlap::QueueOne) nothing happens; both return `None`.
     ///
     /// # Errors
     ///
