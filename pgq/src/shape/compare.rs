@@ -104,11 +104,12 @@ impl Compare {
         let (new, old) = (pair.new.shape, pair.old.shape);
         let part = |new: &'a Shape, old: &'a Shape| pair.part(new, old, pair.path.clone());
         match (new, old) {
-            (Shape::Any, _) | (Shape::Option(_), Shape::Unit) => {}
+            (Shape::Option(_), Shape::Unit) => {}
+            (Shape::Any, old) if old.is_plain() => {}
             (Shape::Option(new), Shape::Option(old)) => self.shapes(&part(new, old)),
             (Shape::Option(new), _) => self.shapes(&part(new, old)),
             (Shape::Opaque(is), Shape::Opaque(was)) if is == was => {}
-            (Shape::Opaque(_), _) | (_, Shape::Opaque(_) | Shape::Any) => {
+            (Shape::Opaque(_) | Shape::Any, _) | (_, Shape::Opaque(_) | Shape::Any) => {
                 let (was, is) = (old.summary(), new.summary());
                 self.report(&pair.path, Change::Opaque { was, is });
             }

@@ -126,6 +126,43 @@ impl Shape {
         fnv1a(&format!("{task}\n{self}")).cast_signed()
     }
 
+    /// Whether a type that takes any value, such as `serde_json::Value`, takes every one of this
+    /// shape. Those know the values of JSON only: no bytes, no number of 128 bits, and no keys but
+    /// text.
+    fn is_plain(&self) -> bool {
+        match self {
+            Self::Unit
+            | Self::Bool
+            | Self::Float(_)
+            | Self::Char
+            | Self::Text
+            | Self::Any
+            | Self::Again(_) => true,
+            Self::Integer { bits, .. } => *bits <= 64,
+            Self::Bytes | Self::Opaque(_) => false,
+            Self::Option(part) | Self::List(part) | Self::Checked { shape: part, .. } => {
+                part.is_plain()
+            }
+            Self::Map(key, value) => key.is_text() && value.is_plain(),
+            Self::Tuple(parts) => parts.iter().all(Self::is_plain),
+            Self::Struct { fields, .. } => fields.iter().all(|field| field.shape.is_plain()),
+            Self::Enum { variants, .. } => variants
+                .iter()
+                .filter_map(|variant| variant.content.as_ref())
+                .all(Self::is_plain),
+        }
+    }
+
+    /// Whether values of this shape are stored as text.
+    fn is_text(&self) -> bool {
+        match self {
+            Self::Text | Self::Char => true,
+            Self::Checked { shape, .. } => shape.is_text(),
+            Self::Enum { variants, .. } => variants.iter().all(|variant| variant.content.is_none()),
+            _ => false,
+        }
+    }
+
     /// Whether values of this shape may contain one of itself.
     const fn encloses(&self) -> bool {
         matches!(self, Self::Struct { .. } | Self::Enum { .. })

@@ -170,3 +170,24 @@ edit!(a_number_becomes_anything, {
 } => {
     pub(super) struct T { a: serde_json::Value }
 }, [{ "a": 1 }], Safe);
+
+edit!(a_struct_with_many_kinds_of_values_becomes_anything, {
+    pub(super) struct T { a: Inner }
+    struct Inner { list: Vec<Option<i64>>, map: HashMap<String, (f64, bool)>, kind: BTreeMap<Kind, u8> }
+    #[derive(PartialEq, Eq, PartialOrd, Ord)]
+    enum Kind { A, B }
+} => {
+    pub(super) struct T { a: serde_json::Value }
+}, [{ "a": { "list": [1, null], "map": { "x": [1.5, true] }, "kind": { "A": 1 } } }], Safe);
+
+edit!(a_map_with_keys_that_are_numbers_becomes_anything, {
+    pub(super) struct T { a: HashMap<u32, u8> }
+} => {
+    pub(super) struct T { a: serde_json::Value }
+}, [{ "a": { "7": 1 } }], Breaks("it.a", "but is any"));
+
+edit!(a_number_of_128_bits_becomes_anything, {
+    pub(super) struct T { a: u128 }
+} => {
+    pub(super) struct T { a: serde_json::Value }
+}, [{ "a": 7 }], Breaks("it.a", "but is any"));
