@@ -260,6 +260,10 @@ fn split_json(body: &[u8]) -> Result<Parameters<'_>, DecodeError> {
     use serde_json::value::RawValue;
     use std::collections::BTreeMap;
 
+    // The error about what is not an object would quote it, and it may be secret.
+    if body.trim_ascii_start().first() != Some(&b'{') {
+        return Err(DecodeError::NotAMap);
+    }
     let map: BTreeMap<String, &RawValue> =
         serde_json::from_slice(body).map_err(|error| DecodeError::Value(error.to_string()))?;
     Ok(map

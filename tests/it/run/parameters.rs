@@ -12,6 +12,7 @@ on_both_drivers! {
     a_row_without_a_parameter_gets_its_default,
     a_value_that_is_there_is_not_replaced,
     a_secret_that_does_not_decode_is_in_no_error,
+    an_input_that_has_no_parameters_is_in_no_error,
 }
 
 #[pgq::task]
@@ -85,6 +86,19 @@ async fn a_secret_that_does_not_decode_is_in_no_error(place: &Place) -> anyhow::
             "the input does not decode: parameter `card` of the input does not decode: it is \
              secret, so the reason is not told"
         )
+    );
+    Ok(())
+}
+
+async fn an_input_that_has_no_parameters_is_in_no_error(place: &Place) -> anyhow::Result<()> {
+    let job = row::<charge_card>(place, &serde_json::json!("4929 1231 2312 3123")).await?;
+
+    drain(place.worker::<charge_card>()).await?;
+
+    let error = job.job(&place.driver).await?.error;
+    assert_eq!(
+        error.as_deref(),
+        Some("the input does not decode: the input is not a map of parameters")
     );
     Ok(())
 }
