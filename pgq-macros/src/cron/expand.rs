@@ -2,7 +2,6 @@
 
 use proc_macro2::{Literal, Span, TokenStream};
 use quote::quote;
-use syn::ext::IdentExt;
 
 use super::input::Value;
 use super::policy::Policy;
@@ -46,11 +45,10 @@ impl Schedule<'_> {
         let count = Literal::u8_suffixed(count);
         let mutability = (!self.values.is_empty()).then(|| quote!(mut));
         let writes = self.values.iter().map(|given| {
-            let (ty, expr) = (given.ty, given.value);
-            let name = given.parameter.unraw().to_string();
+            let (constant, ty, expr) = (&given.constant, given.ty, given.value);
             quote! {
                 let #value: #ty = #expr;
-                #writer.parameter(#name, &#value)?;
+                #constant.write(&mut #writer, &#value)?;
             }
         });
         quote! {

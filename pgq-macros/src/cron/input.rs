@@ -7,7 +7,7 @@ use syn::{Expr, Ident, Pat, PatType, Token, Type, parenthesized};
 
 use crate::diagnostics::Diagnostics;
 use crate::suggest;
-use crate::task::{Args as TaskArgs, Shape};
+use crate::task::{self, Args as TaskArgs, Shape};
 
 /// The values as written.
 #[derive(Default)]
@@ -19,7 +19,8 @@ pub(crate) struct Values {
 
 /// A value of a parameter.
 pub(crate) struct Value<'a> {
-    pub(crate) parameter: &'a Ident,
+    /// The constant that writes the parameter.
+    pub(crate) constant: Ident,
     pub(crate) ty: &'a Type,
     pub(crate) value: &'a Expr,
 }
@@ -68,10 +69,10 @@ impl Values {
         for problem in problems {
             diagnostics.push(problem);
         }
-        let values = shape.owned().filter_map(|(parameter, ty)| {
+        let values = task::fields(shape).filter_map(|(constant, parameter, ty)| {
             let value = self.get(parameter)?;
             Some(Value {
-                parameter,
+                constant,
                 ty,
                 value,
             })

@@ -110,7 +110,9 @@ fn constant(index: usize) -> Ident {
 }
 
 /// The constant and the name of each parameter that is input.
-fn fields<'a>(shape: &'a Shape<'_>) -> impl Iterator<Item = (Ident, &'a Ident, &'a Type)> {
+pub(crate) fn fields<'a>(
+    shape: &'a Shape<'_>,
+) -> impl Iterator<Item = (Ident, &'a Ident, &'a Type)> {
     let parameters = shape.parameters.iter().enumerate();
     parameters.filter_map(|(i, parameter)| match parameter {
         Parameter::Owned { ident, ty, .. } => Some((constant(i), *ident, *ty)),

@@ -21,7 +21,7 @@ use quote::{ToTokens, quote};
 
 pub(crate) use self::args::Args;
 pub(crate) use self::code::duration;
-pub(crate) use self::expand::{source, task as code};
+pub(crate) use self::expand::{fields, source, task as code};
 pub(crate) use self::model::{Options, Shape};
 pub(crate) use self::stub::task as stub;
 use crate::diagnostics::Diagnostics;
