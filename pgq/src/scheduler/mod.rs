@@ -7,7 +7,7 @@ mod due;
 
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use tokio_util::sync::CancellationToken;
@@ -93,17 +93,22 @@ impl Scheduler {
         }
     }
 
-    /// Enqueues the jobs of all ticks that are due, and returns how long to sleep.
+    /// Enqueues the jobs of all ticks that are due, and returns how long to sleep. A schedule that
+    /// fails does not keep the others from theirs; the first error is returned in the end.
     pub(crate) async fn fire(&self) -> Result<Duration, DriverError> {
+        let began = Instant::now();
         let state = limited(self.driver.schedules(&self.names)).await?;
         let mut next: Option<DateTime<Utc>> = None;
         let mut pause_max = SLEEP_MAX;
+        let mut problem = None;
         for (name, last) in &state.last_ticks {
             let Some(schedule) = self.registry.known_schedule(name) else {
                 continue;
             };
-            if self.catch_up(schedule, *last, state.now).await? == Pending::Held {
-                pause_max = HELD_PAUSE;
+            match self.catch_up(schedule, *last, state.now).await {
+                Ok(Pending::Held) => pause_max = HELD_PAUSE,
+                Ok(Pending::Nothing) => {}
+                Err(error) => problem = problem.or(Some(error)),
             }
             let upcoming = schedule.timetable.next_after(state.now);
             next = [next, upcoming].into_iter().flatten().min();
@@ -112,8 +117,13 @@ impl Scheduler {
             // Somebody has deleted the rows.
             self.declare().await?;
         }
+        if let Some(problem) = problem {
+            return Err(problem);
+        }
+        // To enqueue the jobs may have taken a while.
         let pause = next.and_then(|next| (next - state.now).to_std().ok());
-        Ok(pause.map_or(pause_max, |pause| (pause + MARGIN).min(pause_max)))
+        let pause = pause.map(|pause| pause.saturating_sub(began.elapsed()) + MARGIN);
+        Ok(pause.map_or(pause_max, |pause| pause.min(pause_max)))
     }
 
     /// Enqueues the jobs of the ticks of one schedule that are due.

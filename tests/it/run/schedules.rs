@@ -306,3 +306,32 @@ async fn an_input_that_the_task_cannot_read_is_said_before_the_start() -> anyhow
     assert!(text.contains("its task cannot read its input"), "{text}");
     Ok(())
 }
+
+#[tokio::test]
+async fn a_schedule_that_cannot_tick_does_not_hold_up_another() -> anyhow::Result<()> {
+    let database = TestDatabase::migrated().await?;
+    let pool = database.pool();
+    sqlx::raw_sql(
+        "create function refuse() returns trigger language plpgsql
+             as $$ begin raise 'not this one'; end $$;
+         create trigger refuse before update on pgq_jobs.schedule
+             for each row when (new.name = 'a_broken_one') execute function refuse()",
+    )
+    .execute(pool)
+    .await?;
+    let stop = CancellationToken::new();
+    let broken = descriptor(Timing::cron("* * * * * *")).name("a_broken_one");
+    let run = worker::<each_second>(&database)
+        .register(Registration::Schedule(broken))
+        .register(schedule("* * * * * *"))
+        .stop_on(stop.clone());
+    let running = tokio::spawn(run.into_future());
+
+    eventually("the other schedule ticks", async || {
+        Ok(count(pool, "finished").await? > 0)
+    })
+    .await?;
+
+    stop.cancel();
+    Ok(running.await??)
+}
