@@ -26,7 +26,9 @@ use super::MissingState;
 /// use pgq::TaskError;
 ///
 /// # struct Response { status: u16, retry_after: Duration }
-/// # async fn post(_: u64) -> std::io::Result<Response> { unimplemented!() }
+/// # async fn post(_: u64) -> std::io::Result<Response> {
+/// #     Ok(Response { status: 200, retry_after: Duration::ZERO })
+/// # }
 /// #[pgq::task]
 /// async fn deliver(webhook: u64) -> anyhow::Result<()> {
 ///     let response = post(webhook).await?;

@@ -2,8 +2,7 @@
 
 use std::process::{Command, Stdio};
 use std::sync::mpsc::{self, Receiver, SyncSender};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Barrier, Mutex, PoisonError};
 
 use pgq::{Context, JobState};
 use pgq_tests::database::TestDatabase;
@@ -171,21 +170,24 @@ impl Gauge {
     }
 }
 
+/// Ends when as many run as may.
 #[pgq::task(blocking)]
-fn crowd(gauge: &Arc<Gauge>) {
+fn crowd(gauge: &Arc<Gauge>, together: &Arc<Barrier>) {
     gauge.add(1);
-    std::thread::sleep(Duration::from_millis(2));
+    together.wait();
     gauge.add(-1);
 }
 
 async fn a_fn_that_blocks_counts_among_those_that_may_run(place: &Place) -> anyhow::Result<()> {
-    crowd::enqueue_many(&place.driver, [(); 50]).await?;
+    const LIMIT: usize = 3;
+    crowd::enqueue_many(&place.driver, [(); 17 * LIMIT]).await?;
     let gauge = Arc::new(Gauge::default());
 
     let run = place.worker::<crowd>().state(Arc::clone(&gauge));
-    drain(run.concurrency(3)).await?;
+    let run = run.state(Arc::new(Barrier::new(LIMIT)));
+    drain(run.concurrency(LIMIT)).await?;
 
-    assert_eq!(gauge.add(0), 3);
+    assert_eq!(gauge.add(0), LIMIT);
     Ok(())
 }
 

@@ -24,7 +24,6 @@ async fn a_test_may_return_a_result(harness: pgq::testing::Harness) -> Result<()
 }
 
 #[pgq::test(crate = ::pgq)]
-#[ignore = "only compiled"]
 #[should_panic(expected = "as it should")]
 async fn attributes_are_kept(mut _nothing: Nothing) {
     panic!("as it should");
