@@ -176,6 +176,15 @@ create table pgq_jobs.schedule (
     declared_at timestamptz not null default now()
 );
 
+-- What is not to be claimed: the jobs of a queue, or of a task. Workers read it once per poll interval,
+-- and when they are told to.
+create table pgq_jobs.pause (
+    kind  text        not null check (kind in ('queue', 'task')),
+    name  text        collate "C" not null,
+    since timestamptz not null default now(),
+    primary key (kind, name)
+);
+
 -- All jobs, for people. A large input is read only if the column is asked for.
 create view pgq_jobs.job as
 select id, state, task, queue, priority, attempt, max_attempts, deliveries, deaths, created_at, run_at,
@@ -238,4 +247,14 @@ create function pgq_jobs.wake(channel text, topic text) returns boolean
             end
             then false
         else pg_notify(channel, topic) is not null
+    end;
+
+-- Tells every worker to read its directives once this transaction commits; returns whether it does.
+-- Nobody relies on it, so it is left out when the queue of notifications could become full, which
+-- would make commits fail.
+create function pgq_jobs.direct(channel text) returns boolean
+    language sql volatile parallel restricted
+    return case
+        when pg_notification_queue_usage() < 0.5 then pg_notify(channel, 'directives') is not null
+        else false
     end;

@@ -3,6 +3,8 @@
 mod bounded;
 mod config;
 #[cfg(feature = "postgres")]
+mod control;
+#[cfg(feature = "postgres")]
 mod pgq;
 mod run;
 mod serve;

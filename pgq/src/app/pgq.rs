@@ -16,7 +16,7 @@ use crate::postgres::{PostgresDriver, Schema, database_url, parse_url};
 /// Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Pgq {
-    driver: PostgresDriver,
+    pub(super) driver: PostgresDriver,
     pool: PgPool,
     input_max: usize,
 }

@@ -15,6 +15,8 @@ pub enum Wake {
     Ready(String),
     /// A job was scheduled, perhaps before the one that was next.
     Scheduled,
+    /// The directives of workers may have changed. It comes to every listener, parked or not.
+    Directives,
     /// The connection was lost and is back: wake-ups may have been missed, and the storage may
     /// have lost what it had not yet made durable. Nothing is parked any more.
     Reconnected,

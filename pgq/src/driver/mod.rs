@@ -1,5 +1,6 @@
 //! The seam between the runtime and its storage.
 
+mod control;
 mod error;
 mod listener;
 mod listing;
@@ -14,6 +15,7 @@ use async_trait::async_trait;
 
 use crate::job::{Job, JobId, Retain};
 
+pub use self::control::{Directives, Pausable, Pause};
 pub use self::error::{DriverError, DriverErrorKind};
 pub use self::listener::{Listener, Parked, Topic, Wake};
 pub use self::listing::{Count, JobCounts, ListedJobs, Listing, Position, WaitingJobs};
@@ -271,6 +273,38 @@ pub trait Driver: fmt::Debug + Send + Sync + 'static {
     ///
     /// On an error the tick has its job, or its last tick has not moved.
     async fn tick(&self, tick: Tick) -> Result<Option<JobId>, DriverError>;
+
+    /// Pauses a queue or a task until [`resume`](Self::resume): workers leave its jobs where they
+    /// are. Returns `false` if it was paused already. Tells every listener, whether parked or not,
+    /// with [`Wake::Directives`].
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of the storage.
+    async fn pause(&self, what: &Pausable) -> Result<bool, DriverError>;
+
+    /// Ends a pause. Returns `false` if there was none. Tells every listener, as
+    /// [`pause`](Self::pause) does.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of the storage.
+    async fn resume(&self, what: &Pausable) -> Result<bool, DriverError>;
+
+    /// Lists what is paused: queues first, each kind by name.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of the storage.
+    async fn pauses(&self) -> Result<Vec<Pause>, DriverError>;
+
+    /// Returns what workers are to do, and to leave. A worker asks before its first claim, once per
+    /// poll interval, and when it hears [`Wake::Directives`].
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of the storage.
+    async fn directives(&self) -> Result<Directives, DriverError>;
 
     /// Starts to listen for wake-ups.
     ///

@@ -4,6 +4,7 @@
 //! is the jobs: they end with the process.
 
 mod clock;
+mod control;
 mod list;
 mod listener;
 mod ready;
@@ -24,9 +25,9 @@ use self::listener::MemoryListener;
 use self::store::Store;
 use crate::client::{Enqueuer, Reader};
 use crate::driver::{
-    Claim, Claimed, Completion, Driver, DriverError, Ending, Enqueue, HeldInput, HistoryReport,
-    JobCounts, ListedJobs, Listener, Listing, Promoted, QueuedInput, Rescued, Schedule,
-    ScheduleState, Tick, Wake, WorkerId, WorkerInfo,
+    Claim, Claimed, Completion, Directives, Driver, DriverError, Ending, Enqueue, HeldInput,
+    HistoryReport, JobCounts, ListedJobs, Listener, Listing, Pausable, Pause, Promoted,
+    QueuedInput, Rescued, Schedule, ScheduleState, Tick, Wake, WorkerId, WorkerInfo,
 };
 use crate::job::{Job, JobId, Retain};
 
@@ -255,6 +256,22 @@ impl Driver for MemoryDriver {
 
     async fn tick(&self, tick: Tick) -> Result<Option<JobId>, DriverError> {
         Ok(self.call(|store, now| store.tick(tick, now)))
+    }
+
+    async fn pause(&self, what: &Pausable) -> Result<bool, DriverError> {
+        Ok(self.call(|store, now| store.pause(what, now)))
+    }
+
+    async fn resume(&self, what: &Pausable) -> Result<bool, DriverError> {
+        Ok(self.call(|store, _| store.resume(what)))
+    }
+
+    async fn pauses(&self) -> Result<Vec<Pause>, DriverError> {
+        Ok(self.call(|store, _| store.pauses()))
+    }
+
+    async fn directives(&self) -> Result<Directives, DriverError> {
+        Ok(self.call(|store, _| store.directives()))
     }
 
     async fn listen(&self) -> Result<Box<dyn Listener>, DriverError> {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use super::clock::after;
+use super::control::Pauses;
 use super::ready::Ready;
 use super::record::{Record, Stage, StoredResult};
 use crate::driver::{
@@ -23,6 +24,7 @@ pub(super) struct Store {
     ready: Ready,
     workers: BTreeMap<WorkerId, Worker>,
     schedules: BTreeMap<String, ScheduleRow>,
+    pub(super) paused: Pauses,
     /// The last number that was given: to a job, or to its return to the ready ones.
     sequence: i64,
     /// What listeners are to be told.
@@ -384,7 +386,7 @@ impl Store {
     }
 
     /// Tells listeners once of what happened several times in one operation.
-    fn wake(&mut self, wake: Wake) {
+    pub(super) fn wake(&mut self, wake: Wake) {
         if self.wakes.last() != Some(&wake) {
             self.wakes.push(wake);
         }

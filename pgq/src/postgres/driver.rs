@@ -14,9 +14,9 @@ use super::large_input::Parted;
 use super::listener::PostgresListener;
 use super::{history, migrate, row};
 use crate::driver::{
-    Claim, Claimed, Completion, Driver, DriverError, Ending, Enqueue, HeldInput, HistoryReport,
-    JobCounts, ListedJobs, Listener, Listing, Promoted, QueuedInput, Rescued, Schedule,
-    ScheduleState, Start, Tick, WorkerId, WorkerInfo,
+    Claim, Claimed, Completion, Directives, Driver, DriverError, Ending, Enqueue, HeldInput,
+    HistoryReport, JobCounts, ListedJobs, Listener, Listing, Pausable, Pause, Promoted,
+    QueuedInput, Rescued, Schedule, ScheduleState, Start, Tick, WorkerId, WorkerInfo,
 };
 use crate::job::{Job, JobId, Retain};
 use crate::schedule::Overlap;
@@ -251,6 +251,22 @@ impl Driver for PostgresDriver {
             .await
             .map(|id: Option<i64>| id.map(JobId::from_i64))
             .map_err(|error| driver_error("failed to enqueue the job of a tick", error))
+    }
+
+    async fn pause(&self, what: &Pausable) -> Result<bool, DriverError> {
+        self.pause_jobs(what).await
+    }
+
+    async fn resume(&self, what: &Pausable) -> Result<bool, DriverError> {
+        self.resume_jobs(what).await
+    }
+
+    async fn pauses(&self) -> Result<Vec<Pause>, DriverError> {
+        self.list_pauses().await
+    }
+
+    async fn directives(&self) -> Result<Directives, DriverError> {
+        self.read_directives().await
     }
 
     async fn listen(&self) -> Result<Box<dyn Listener>, DriverError> {

@@ -176,6 +176,7 @@ fn parse(payload: &str) -> Option<Wake> {
     match payload.split_once(' ') {
         Some(("ready", queue)) => Some(Wake::Ready(queue.to_owned())),
         None if payload == "scheduled" => Some(Wake::Scheduled),
+        None if payload == "directives" => Some(Wake::Directives),
         _ => None,
     }
 }
@@ -192,6 +193,7 @@ mod tests {
             Some(Wake::Ready("my mail".to_owned()))
         );
         assert_eq!(parse(&payload(&Topic::Scheduled)), Some(Wake::Scheduled));
+        assert_eq!(parse("directives"), Some(Wake::Directives));
         assert_eq!(parse(""), None);
         assert_eq!(parse("cancelled 17"), None);
     }

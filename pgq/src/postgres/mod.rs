@@ -2,6 +2,7 @@
 
 mod claim;
 mod connect;
+mod control;
 mod cursor;
 mod driver;
 mod enqueue;

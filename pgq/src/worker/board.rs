@@ -1,5 +1,7 @@
 //! Who runs, who waits, and what the worker holds: the bookkeeping of one worker, without I/O.
 
+mod pause;
+
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
 use std::time::Instant;
@@ -7,6 +9,7 @@ use std::time::Instant;
 use rustc_hash::FxHashMap;
 use tokio::task::AbortHandle;
 
+pub(crate) use self::pause::Claimable;
 use super::config::WorkerConfig;
 use super::line::Line;
 use super::memory::Memory;
@@ -23,6 +26,7 @@ pub(crate) struct Board {
     turn: usize,
     held: FxHashMap<JobId, Held>,
     memory: Memory,
+    claimable: Claimable,
     /// The worker is being dropped: nothing starts any more.
     abandoned: bool,
 }
@@ -46,6 +50,8 @@ enum Stage {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Demand {
     pub(crate) queue: Arc<str>,
+    /// The tasks that may be claimed; `None` if all may.
+    pub(crate) tasks: Option<Arc<[String]>>,
     pub(crate) limit: usize,
 }
 
@@ -59,6 +65,7 @@ impl Board {
             turn: 0,
             held: FxHashMap::default(),
             memory: Memory::new(config.input_memory),
+            claimable: Claimable::default(),
             abandoned: false,
         }
     }
@@ -89,6 +96,7 @@ impl Board {
         self.turn = at + 1;
         Some(Demand {
             queue: Arc::clone(&self.lines[at].name),
+            tasks: self.claimable.tasks.clone(),
             limit,
         })
     }

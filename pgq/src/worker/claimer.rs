@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::board::Demand;
 use super::config::Mode;
+use super::controller::give_back;
 use super::hub::{Hub, limited, retry_pause};
 use super::pace::Pace;
 use super::parking::Found;
@@ -14,8 +15,7 @@ use super::promoter::promote_due;
 use super::reconcile::{self, reconcile};
 use super::runner::start_jobs;
 use super::unknown::UnknownTasks;
-use crate::driver::{Claim, Claimed, ClaimedJob, DriverError, Ending, Topic};
-use crate::worker::decide::Decision;
+use crate::driver::{Claim, Claimed, ClaimedJob, DriverError, Topic};
 
 /// A job that has waited in the worker for so long goes back to where others see it. Jobs wait
 /// only if slots were expected to be free, so this means that jobs have become slow.
@@ -80,6 +80,10 @@ impl Claimer {
 
     async fn work(mut self, stop: &CancellationToken) -> Ended {
         let hub = Arc::clone(&self.hub);
+        tokio::select! {
+            () = stop.cancelled() => return Ended::Stopped,
+            () = hub.directed.cancelled() => {}
+        }
         let mut poll = tokio::time::interval(hub.setup.config.poll);
         poll.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut compare_at = Instant::now() + hub.setup.config.lease * reconcile::LEASES;
@@ -123,10 +127,12 @@ impl Claimer {
             match self.claim(&demand).await {
                 Ok(Claimed::Jobs(jobs)) => {
                     self.failures = 0;
-                    if jobs.is_empty() {
+                    // Paused jobs, which it would walk past each time, are no unknown ones.
+                    if jobs.is_empty() && demand.tasks.is_none() {
                         self.unknown.look(&self.hub, &demand.queue).await;
                     }
-                    self.take_in(&demand.queue, jobs);
+                    let paused = self.take_in(&demand.queue, jobs);
+                    give_back(&self.hub, paused).await;
                 }
                 Ok(Claimed::Contended) => {
                     self.failures = 0;
@@ -144,7 +150,9 @@ impl Claimer {
 
     /// Only an empty claim says that its queue has no more: one that found a few may have missed
     /// a row that became visible late.
-    fn take_in(&mut self, queue: &Arc<str>, jobs: Vec<ClaimedJob>) {
+    ///
+    /// Returns what was paused while the claim was on its way.
+    fn take_in(&mut self, queue: &Arc<str>, jobs: Vec<ClaimedJob>) -> Vec<ClaimedJob> {
         let found = match jobs.is_empty() {
             true => Found::Nothing,
             false => Found::Jobs,
@@ -155,9 +163,11 @@ impl Claimer {
             board.mark_hungry(queue);
         }
         board.put(queue, jobs, Instant::now());
+        let paused = board.take_paused();
         drop(board);
         start_jobs(&self.hub);
         self.looked(queue, found);
+        paused
     }
 
     fn looked(&self, queue: &Arc<str>, found: Found) {
@@ -183,7 +193,7 @@ impl Claimer {
             worker: self.hub.worker,
             number: self.hub.next_claim(),
             queue: Arc::clone(&demand.queue),
-            tasks: Arc::clone(&self.hub.tasks),
+            tasks: Arc::clone(demand.tasks.as_ref().unwrap_or(&self.hub.tasks)),
             fingerprints: self.hub.setup.fingerprints.clone(),
             limit: demand.limit,
             horizon: self.horizon,
@@ -232,10 +242,7 @@ impl Claimer {
         let stale = then
             .map(|then| self.hub.board().take_waiting(then))
             .unwrap_or_default();
-        for job in stale {
-            let ending = Ending::released(job.id, job.claim, Duration::ZERO);
-            self.hub.tell(Decision::End(ending)).await;
-        }
+        give_back(&self.hub, stale).await;
         self.hub.board().mark_all_hungry();
     }
 

@@ -47,6 +47,10 @@ pub(crate) struct Hub {
     pub(crate) promote: Notify,
     /// Asks the claimer to compare what it holds with the storage.
     pub(crate) reconcile: Notify,
+    /// Wakes the controller: directives may have changed.
+    pub(crate) direct: Notify,
+    /// The directives have been read once.
+    pub(crate) directed: CancellationToken,
     /// Wakes the loop that parks: something has changed.
     pub(crate) repark: Notify,
     pub(crate) commit_time: Arc<CommitTime>,
@@ -113,6 +117,8 @@ impl Hub {
             claim: Notify::new(),
             promote: Notify::new(),
             reconcile: Notify::new(),
+            direct: Notify::new(),
+            directed: CancellationToken::new(),
             repark: Notify::new(),
             commit_time,
             wanted,

@@ -22,6 +22,8 @@ pub(super) struct Line {
     /// Whether a large input waits for memory. Until there is some, nothing is claimed: it would only
     /// wait here, in the place of another worker.
     pub(super) stuck: bool,
+    /// Whether nothing of it may start here until it is resumed.
+    pub(super) paused: bool,
 }
 
 #[derive(Debug)]
@@ -41,6 +43,7 @@ impl Line {
             hungry: true,
             full: false,
             stuck: false,
+            paused: false,
         }
     }
 
@@ -49,7 +52,7 @@ impl Line {
     pub(super) fn demand(&self, free: usize, waiting: usize, prefetch: usize) -> usize {
         let own = self.limit.saturating_sub(self.running);
         let slots = own.min(free);
-        if waiting > slots + prefetch / 2 {
+        if self.paused || waiting > slots + prefetch / 2 {
             return 0;
         }
         (slots + prefetch).saturating_sub(waiting)
@@ -63,14 +66,15 @@ impl Line {
     }
 
     /// Takes the jobs out that have waited since before `then`.
-    pub(super) fn take_waiting(
-        &mut self,
-        then: Instant,
-    ) -> impl Iterator<Item = ClaimedJob> + use<> {
+    pub(super) fn take_waiting(&mut self, then: Instant) -> Vec<ClaimedJob> {
+        self.take_those(|waiting| waiting.since <= then)
+    }
+
+    /// Takes those of the waiting jobs out.
+    pub(super) fn take_those(&mut self, goes: impl Fn(&Waiting) -> bool) -> Vec<ClaimedJob> {
         let all = std::mem::take(&mut self.waiting);
-        let (old, young): (VecDeque<_>, _) =
-            all.into_iter().partition(|waiting| waiting.since <= then);
-        self.waiting = young;
-        old.into_iter().map(|waiting| waiting.job)
+        let (going, staying): (VecDeque<_>, _) = all.into_iter().partition(goes);
+        self.waiting = staying;
+        going.into_iter().map(|waiting| waiting.job).collect()
     }
 }

@@ -4,6 +4,7 @@ pub(crate) mod attempt;
 mod board;
 mod claimer;
 pub(crate) mod config;
+mod controller;
 pub(crate) mod decide;
 mod fetcher;
 mod finisher;

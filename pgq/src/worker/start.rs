@@ -16,7 +16,7 @@ use super::hub::{Hub, Setup, limited, retry_pause};
 use super::lease::LeaseKeeper;
 use super::promoter::promote_due;
 use super::stop::{StopSignal, wind_up};
-use super::{historian, promoter, rescuer, wakeups};
+use super::{controller, historian, promoter, rescuer, wakeups};
 use crate::driver::{DriverError, DriverErrorKind, WorkerId, WorkerInfo};
 
 /// Runs a worker until it is stopped, or has nothing more to do. Errors of the storage that pass
@@ -148,6 +148,7 @@ async fn live(
     let mut loops = JoinSet::new();
     loops.spawn(fetcher::run(Arc::clone(&hub), wanted));
     loops.spawn(wakeups::run(Arc::clone(&hub)));
+    loops.spawn(controller::run(Arc::clone(&hub)));
     loops.spawn(promoter::run(Arc::clone(&hub)));
     loops.spawn(rescuer::run(Arc::clone(&hub)));
     loops.spawn(historian::run(Arc::clone(&hub)));

@@ -49,6 +49,8 @@ async fn attend(
     if *failures > 0 {
         missed_some(hub);
     }
+    // They may have changed since they were read.
+    hub.direct.notify_one();
     hub.parking().begin(Instant::now());
     let mut try_at = Instant::now();
     let mut tries = 0;
@@ -88,6 +90,7 @@ fn take_in(hub: &Hub, wake: Wake) {
     let topic = match wake {
         Wake::Ready(queue) => Topic::Ready(queue.into()),
         Wake::Scheduled => Topic::Scheduled,
+        Wake::Directives => return hub.direct.notify_one(),
         Wake::Reconnected => {
             missed_some(hub);
             return hub.parking().begin(now);
@@ -127,5 +130,6 @@ async fn answer<T>(call: impl Future<Output = Result<T, DriverError>>) -> Result
 fn missed_some(hub: &Hub) {
     hub.wake_all();
     hub.promote.notify_one();
+    hub.direct.notify_one();
     hub.reconcile.notify_one();
 }

@@ -12,6 +12,7 @@ mod lease;
 mod list;
 mod listen;
 mod overlap;
+mod pause;
 mod promote;
 mod schedule;
 mod schema;

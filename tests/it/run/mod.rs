@@ -11,6 +11,7 @@ mod options;
 mod outage;
 mod outcomes;
 mod parameters;
+mod pause;
 mod reconcile;
 mod refused;
 mod scheduled;

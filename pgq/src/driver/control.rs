@@ -1,0 +1,30 @@
+//! What a driver tells workers to do, and to leave.
+
+use chrono::{DateTime, Utc};
+
+/// Whose jobs can be paused.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Pausable {
+    /// All jobs of the queue of this name.
+    Queue(String),
+    /// All jobs of the task of this name, in whatever queue. A worker that knows the task by other
+    /// names as well leaves the jobs that carry those, too.
+    Task(String),
+}
+
+/// Something that is paused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pause {
+    /// What is paused.
+    pub what: Pausable,
+    /// When it was paused, by the clock of the storage.
+    pub since: DateTime<Utc>,
+}
+
+/// What a worker is to do, as far as it is not its own decision.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Directives {
+    /// Everything that is paused, in no order.
+    pub paused: Vec<Pausable>,
+}

@@ -1,0 +1,64 @@
+//! Reads what the worker is directed to do, and sees to it.
+//!
+//! Directives are rows: a hint makes the worker read them at once, and a lost one costs a poll
+//! interval.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::board::Claimable;
+use super::claimer::report;
+use super::decide::Decision;
+use super::hub::{Hub, limited, retry_pause};
+use crate::driver::{ClaimedJob, Directives, DriverError, Ending};
+
+/// Directs for as long as it is polled. Nothing is claimed before it has read once.
+pub(crate) async fn run(hub: Arc<Hub>) {
+    let mut failures = 0;
+    loop {
+        let pause = match read(&hub).await {
+            Ok(directives) => {
+                failures = 0;
+                restrict(&hub, &directives).await;
+                hub.directed.cancel();
+                hub.setup.config.poll
+            }
+            Err(error) => {
+                tracing::warn!(error = %report(&error), "failed to read the directives");
+                failures += 1;
+                retry_pause(failures)
+            }
+        };
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = hub.direct.notified() => {}
+        }
+    }
+}
+
+async fn read(hub: &Hub) -> Result<Directives, DriverError> {
+    limited(hub.setup.driver.directives()).await
+}
+
+/// Leaves what is paused, and takes up what is not any more.
+async fn restrict(hub: &Hub, directives: &Directives) {
+    let claimable = Claimable::of(&hub.setup.registry, &directives.paused);
+    let paused = {
+        let mut board = hub.board();
+        if !board.restrict(claimable) {
+            return;
+        }
+        board.take_paused()
+    };
+    tracing::info!(paused = ?directives.paused, "what is paused has changed");
+    hub.claim.notify_one();
+    give_back(hub, paused).await;
+}
+
+/// Gives jobs back that have not started, at no cost to them.
+pub(super) async fn give_back(hub: &Hub, jobs: Vec<ClaimedJob>) {
+    for job in jobs {
+        let ending = Ending::released(job.id, job.claim, Duration::ZERO);
+        hub.tell(Decision::End(ending)).await;
+    }
+}
