@@ -22,6 +22,10 @@ create table pgq_jobs.migration (
 -- numbers being drawn by the inserting statement.
 create sequence pgq_jobs.job_number as bigint cache 1;
 
+-- `marks` says what else there is of a job, in bits, so that others cost nothing: 1, it waits in the
+-- line of its keys in place of `ready`; 2, it holds unique keys, which end with it; 4, it has a
+-- `detail`.
+
 -- The tables that jobs pass through are large one minute and empty the next. Giving their pages back
 -- takes a lock that everybody would wait for, and they are needed again at once.
 
@@ -36,6 +40,7 @@ create table pgq_jobs.scheduled (
     attempt      smallint    not null,
     max_attempts smallint    not null check (max_attempts between 1 and 1000),
     deaths       smallint    not null,
+    marks        smallint    not null,
     queue        text        collate "C" not null check (queue <> ''),
     task         text        collate "C" not null check (task <> ''),
     input        bytea       not null,
@@ -60,6 +65,7 @@ create table pgq_jobs.ready (
     attempt      smallint    not null,
     max_attempts smallint    not null,
     deaths       smallint    not null,
+    marks        smallint    not null,
     queue        text        collate "C" not null,
     task         text        collate "C" not null,
     input        bytea       not null
@@ -95,6 +101,7 @@ create table pgq_jobs.running (
     attempt      smallint    not null,
     max_attempts smallint    not null,
     deaths       smallint    not null,
+    marks        smallint    not null,
     queue        text        collate "C" not null,
     task         text        collate "C" not null,
     input        bytea       not null,
@@ -121,6 +128,7 @@ create table pgq_jobs.finished (
     attempt         smallint    not null,
     max_attempts    smallint    not null,
     deaths          smallint    not null,
+    marks           smallint    not null,
     queue           text        collate "C" not null,
     task            text        collate "C" not null,
     input           bytea       not null,
@@ -163,6 +171,24 @@ create table pgq_jobs.large_input (
     input bytea  not null
 );
 
+-- What is known of a job beside its row, of the jobs that have such. Like `large_input` it is written
+-- with the job, and deleted when the last that is left of the job is.
+create table pgq_jobs.detail (
+    -- claim_jobs, find_job, delete_details
+    job             bigint      not null primary key,
+    -- It is not started for the first time after this.
+    expires_at      timestamptz,
+    -- Hashes of what the limits of its task go by.
+    concurrency_key bigint,
+    order_key       bigint,
+    rate_key        bigint,
+    -- The job whose attempt enqueued it, and the first one of that line.
+    parent          bigint,
+    root            bigint,
+    tags            text[]      collate "C" not null,
+    headers         jsonb       not null
+);
+
 -- Where each schedule stands. A tick moves `last_tick` and enqueues its job in one statement.
 create table pgq_jobs.schedule (
     name        text        not null primary key,
@@ -185,35 +211,38 @@ create table pgq_jobs.pause (
     primary key (kind, name)
 );
 
--- All jobs, for people. A large input is read only if the column is asked for.
+-- All jobs, for people. A large input and a detail are read only if their columns are asked for.
 create view pgq_jobs.job as
-select id, state, task, queue, priority, attempt, max_attempts, deliveries, deaths, created_at, run_at,
-       claimed_at, finished_at, worker,
+select stored.id, stored.state, stored.task, stored.queue, stored.priority, stored.attempt,
+       stored.max_attempts, stored.deliveries, stored.deaths, stored.created_at, stored.run_at,
+       stored.claimed_at, stored.finished_at, stored.worker,
        case
-           when substr(input, 1, 1) = '\xff'
-               then (select large.input from pgq_jobs.large_input as large where large.job = id)
-           else input
+           when substr(stored.input, 1, 1) = '\xff'
+               then (select large.input from pgq_jobs.large_input as large where large.job = stored.id)
+           else stored.input
        end as input,
-       result, error
+       stored.result, stored.error, detail.expires_at, detail.parent, detail.root, detail.tags,
+       detail.headers
 from (
     select id, 'scheduled' as state, task, queue, priority, attempt, max_attempts, deliveries, deaths,
-           created_at, run_at, null::timestamptz as claimed_at, null::timestamptz as finished_at,
-           null::bigint as worker, input, null::bytea as result, error
+           marks, created_at, run_at, null::timestamptz as claimed_at,
+           null::timestamptz as finished_at, null::bigint as worker, input, null::bytea as result, error
     from pgq_jobs.scheduled
     union all
-    select id, 'ready', task, queue, priority, attempt, max_attempts, deliveries, deaths,
+    select id, 'ready', task, queue, priority, attempt, max_attempts, deliveries, deaths, marks,
            created_at, null, null, null, null, input, null, null
     from pgq_jobs.ready
     union all
-    select id, 'running', task, queue, priority, attempt, max_attempts, deliveries, deaths,
+    select id, 'running', task, queue, priority, attempt, max_attempts, deliveries, deaths, marks,
            created_at, null, claimed_at, null, worker, input, null, null
     from pgq_jobs.running
     union all
     select id, (array ['completed', 'failed', 'cancelled', 'expired'])[state], task, queue, priority,
-           attempt, max_attempts, deliveries, deaths, created_at, null, claimed_at, finished_at, worker,
-           input, (select value from pgq_jobs.result where job = id), error
+           attempt, max_attempts, deliveries, deaths, marks, created_at, null, claimed_at, finished_at,
+           worker, input, (select value from pgq_jobs.result where job = id), error
     from pgq_jobs.finished
-) as stored;
+) as stored
+left join pgq_jobs.detail as detail on detail.job = stored.id and stored.marks & 4 <> 0;
 
 -- Wake-ups. A commit with a NOTIFY waits for every other such commit, so whoever adds jobs sends one
 -- only if a worker waits for it. A topic is a queue, or the delayed jobs. `worker/parking.rs` has the

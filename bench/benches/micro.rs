@@ -35,7 +35,7 @@ struct Captured(Vec<Vec<u8>>);
 
 impl Enqueuer for &mut Captured {
     async fn enqueue(self, enqueue: Enqueue) -> Result<Vec<JobId>, DriverError> {
-        self.0 = enqueue.inputs;
+        self.0 = enqueue.jobs.into_iter().map(|job| job.input).collect();
         Ok(Vec::new())
     }
 }

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use pgq::driver::{Driver as _, DriverError, DriverErrorKind, Enqueue, Start};
+use pgq::driver::{Driver as _, DriverError, DriverErrorKind, Enqueue, NewJob, Start};
 use pgq::postgres::PostgresDriver;
 use pgq::{Enqueuer, JobId};
 use sqlx::{PgConnection, Row as _};
@@ -75,7 +75,7 @@ async fn insert(
     after: Option<i64>,
 ) -> Result<Vec<JobId>, DriverError> {
     let mut query = sqlx::query(sql)
-        .bind(enqueue.inputs)
+        .bind(inputs(enqueue.jobs))
         .bind(enqueue.task.into_owned())
         .bind(enqueue.queue.into_owned())
         .bind(enqueue.priority)
@@ -93,6 +93,10 @@ async fn insert(
     .map_err(|error| DriverError::new(DriverErrorKind::Other, "cannot insert").with_source(error))
 }
 
+fn inputs(jobs: Vec<NewJob>) -> Vec<Vec<u8>> {
+    jobs.into_iter().map(|job| job.input).collect()
+}
+
 /// Keeps the inputs of jobs as they would be stored.
 #[cfg(test)]
 #[derive(Debug, Default)]
@@ -103,7 +107,7 @@ pub(crate) struct Captured {
 #[cfg(test)]
 impl Enqueuer for &mut Captured {
     async fn enqueue(self, enqueue: Enqueue) -> Result<Vec<JobId>, DriverError> {
-        self.inputs = enqueue.inputs;
+        self.inputs = inputs(enqueue.jobs);
         Ok(Vec::new())
     }
 }

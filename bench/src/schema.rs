@@ -9,8 +9,8 @@ use sqlx::{AssertSqlSafe, PgPool, Row as _};
 pub(crate) const INSERT_WITHOUT_WAKE_UP: &str = "
     insert into pgq_jobs.ready
         (id, seq, fingerprint, created_at, deliveries, priority, attempt, max_attempts, deaths,
-         queue, task, input)
-    select n, n, $6, statement_timestamp(), 0, $4, 0, $5, 0, $3, $2, input
+         marks, queue, task, input)
+    select n, n, $6, statement_timestamp(), 0, $4, 0, $5, 0, 0, $3, $2, input
     from (
         select nextval('pgq_jobs.job_number') as n, input
         from unnest($1::bytea[]) as input
@@ -26,8 +26,8 @@ pub(crate) const CREATE_BARE: &str = "create table public.bare (like pgq_jobs.re
 pub(crate) const INSERT_BARE: &str = "
     insert into public.bare
         (id, seq, fingerprint, created_at, deliveries, priority, attempt, max_attempts, deaths,
-         queue, task, input)
-    select $7 + n, $7 + n, $6, statement_timestamp(), 0, $4, 0, $5, 0, $3, $2, input
+         marks, queue, task, input)
+    select $7 + n, $7 + n, $6, statement_timestamp(), 0, $4, 0, $5, 0, 0, $3, $2, input
     from unnest($1::bytea[]) with ordinality as numbered (input, n)
     returning id";
 
@@ -36,8 +36,8 @@ pub(crate) const INSERT_BARE_AND_NOTIFY: &str = "
     with added as (
         insert into public.bare
             (id, seq, fingerprint, created_at, deliveries, priority, attempt, max_attempts, deaths,
-             queue, task, input)
-        select $7 + n, $7 + n, $6, statement_timestamp(), 0, $4, 0, $5, 0, $3, $2, input
+             marks, queue, task, input)
+        select $7 + n, $7 + n, $6, statement_timestamp(), 0, $4, 0, $5, 0, 0, $3, $2, input
         from unnest($1::bytea[]) with ordinality as numbered (input, n)
         returning id
     ), woken as materialized (

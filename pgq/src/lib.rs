@@ -48,7 +48,9 @@ pub use self::job::{
     DecodeError, EncodeError, INPUT_INLINE_MAX, INPUT_MAX, Input, Job, JobId, JobState, Retain,
     Retention,
 };
-pub use self::queue::{ATTEMPTS_MAX, DEFAULT_QUEUE, NAME_MAX, PRIORITY_MAX, TAGS_MAX};
+pub use self::queue::{
+    ATTEMPTS_MAX, DEFAULT_QUEUE, HEADER_VALUE_MAX, HEADERS_MAX, NAME_MAX, PRIORITY_MAX, TAGS_MAX,
+};
 pub use self::schedule::{Missed, Overlap, Timing};
 pub use self::task::{
     Concurrency, Conflict, Context, Injected, IntoOutcome, IntoTaskError, MissingState, Problem,

@@ -14,8 +14,14 @@ pub const PRIORITY_MAX: i16 = 9;
 /// The most attempts that a task may ask for.
 pub const ATTEMPTS_MAX: i16 = 1000;
 
-/// The most tags of a task.
+/// The most tags of a task, and of a job.
 pub const TAGS_MAX: usize = 16;
+
+/// The most headers of a job.
+pub const HEADERS_MAX: usize = 32;
+
+/// The longest value of a header, in bytes.
+pub const HEADER_VALUE_MAX: usize = 4096;
 
 /// The highest limit on how many jobs run, or start in a time.
 pub(crate) const LIMIT_MAX: u32 = 1_000_000;

@@ -84,7 +84,7 @@ impl Worker {
             max_attempts: 5,
             fingerprint: None,
             start,
-            inputs: vec![vec![1]],
+            jobs: vec![vec![1].into()],
         };
         self.driver.enqueue(enqueue).await?;
         Ok(())

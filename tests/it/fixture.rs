@@ -55,8 +55,9 @@ async fn due_jobs_of_a_database_run_when_the_test_says_so(
     let missing = "nobody/has_it";
     sqlx::query(
         "insert into pgq_jobs.ready (id, seq, created_at, deliveries, priority, attempt,
-                                     max_attempts, deaths, queue, task, input)
-         values (-1, -1, now(), 0, 0, 0, 1, 0, 'default', $1, '\\x01c0')",
+                                     max_attempts, deaths, marks, queue, task,
+                                     input)
+         values (-1, -1, now(), 0, 0, 0, 1, 0, 0, 'default', $1, '\\x01c0')",
     )
     .bind(missing)
     .execute(database.pool())

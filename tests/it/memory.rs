@@ -18,7 +18,7 @@ fn one(queue: &'static str, start: Start) -> Enqueue {
         max_attempts: 1,
         fingerprint: None,
         start,
-        inputs: vec![vec![1]],
+        jobs: vec![vec![1].into()],
     }
 }
 

@@ -192,6 +192,7 @@ fn statements_are_static_qualified_and_explained() -> anyhow::Result<()> {
         "failure",
         "large_input",
         "pause",
+        "detail",
         "worker",
         "schedule",
         "migration",

@@ -24,7 +24,7 @@ fn one(start: Start) -> Enqueue {
         max_attempts: 1,
         fingerprint: None,
         start,
-        inputs: vec![vec![1]],
+        jobs: vec![vec![1].into()],
     }
 }
 

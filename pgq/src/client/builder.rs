@@ -7,9 +7,11 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use super::{EnqueueError, Enqueuer, JobHandle};
-use crate::driver::{Enqueue, Start};
-use crate::job::{INPUT_MAX, Input};
-use crate::queue::{ATTEMPTS_MAX, DELAY_MAX, PRIORITY_MAX, name_problem};
+use crate::driver::{Enqueue, NewJob, Start};
+use crate::job::{Detail, Expires, INPUT_MAX, Input};
+use crate::queue::{
+    ATTEMPTS_MAX, DELAY_MAX, HEADER_VALUE_MAX, HEADERS_MAX, PRIORITY_MAX, TAGS_MAX, name_problem,
+};
 use crate::task::{Task, fingerprint};
 
 /// One job that is about to be enqueued.
@@ -29,6 +31,7 @@ struct JobOptions {
     priority: i16,
     max_attempts: i16,
     start: Start,
+    detail: Detail,
 }
 
 impl<T: Task> JobBuilder<T> {
@@ -72,6 +75,33 @@ impl<T: Task> JobBuilder<T> {
         self
     }
 
+    /// Lets the job end as expired if it has not been started `time` after the database's current
+    /// time, in the place of what its task says. Retries of a job that was started in time do not
+    /// expire.
+    pub fn expires_in(mut self, time: Duration) -> Self {
+        self.options.detail.expires = Some(Expires::After(time));
+        self
+    }
+
+    /// Adds a word to find the job by, beside those of its task: by the rule of names, and at most
+    /// 16 of them.
+    pub fn tag(mut self, tag: impl Into<String>) -> Self {
+        let (tag, tags) = (tag.into(), &mut self.options.detail.tags);
+        if !tags.contains(&tag) {
+            tags.push(tag);
+        }
+        self
+    }
+
+    /// Gives the job something to carry, which its task reads with
+    /// [`Context::header`](crate::Context::header): at most 32 headers, their names by the rule of
+    /// names, their values of at most 4096 bytes and without NUL.
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        let headers = &mut self.options.detail.headers;
+        headers.insert(name.into(), value.into());
+        self
+    }
+
     /// Enqueues the job.
     ///
     /// # Errors
@@ -110,6 +140,7 @@ impl JobOptions {
             priority: T::OPTIONS.priority,
             max_attempts: T::OPTIONS.max_attempts,
             start: start_after(T::OPTIONS.delay),
+            detail: T::OPTIONS.detail(),
         }
     }
 
@@ -133,9 +164,48 @@ impl JobOptions {
             Start::After(delay) if delay > DELAY_MAX => {
                 Some(format!("its delay must be at most {DELAY_MAX:?}"))
             }
-            _ => None,
+            _ => self.detail_problem(),
         }
     }
+
+    fn detail_problem(&self) -> Option<String> {
+        if let Some(Expires::After(time)) = self.detail.expires {
+            if time > DELAY_MAX {
+                return Some(format!("its time to expire must be at most {DELAY_MAX:?}"));
+            }
+            let delay = match self.start {
+                Start::After(delay) => delay,
+                Start::Now | Start::At(_) => Duration::ZERO,
+            };
+            if time <= delay {
+                return Some("it must expire after its delay, or it could not start".to_owned());
+            }
+        }
+        let Detail { tags, headers, .. } = &self.detail;
+        if tags.len() > TAGS_MAX {
+            return Some(format!("it must have at most {TAGS_MAX} tags"));
+        }
+        if headers.len() > HEADERS_MAX {
+            return Some(format!("it must have at most {HEADERS_MAX} headers"));
+        }
+        let of_tag = |tag: &String| Some(format!("its tag {tag:?} {}", name_problem(tag)?));
+        let of_header = |(name, value): (&String, &String)| {
+            let problem = name_problem(name).or_else(|| value_problem(value))?;
+            Some(format!("its header {name:?} {problem}"))
+        };
+        let of_headers = headers.iter().find_map(of_header);
+        tags.iter().find_map(of_tag).or(of_headers)
+    }
+}
+
+/// Why a header cannot have this value.
+fn value_problem(value: &str) -> Option<String> {
+    if value.contains('\0') {
+        return Some("must not contain NUL".to_owned());
+    }
+    let size = value.len();
+    (size > HEADER_VALUE_MAX)
+        .then(|| format!("must have at most {HEADER_VALUE_MAX} bytes, but has {size}"))
 }
 
 fn start_after(delay: Duration) -> Start {
@@ -178,8 +248,8 @@ async fn enqueue_all<T: Task>(
         .input_max
         .unwrap_or_else(|| enqueuer.input_max())
         .min(INPUT_MAX);
-    let inputs = encode_all::<T>(inputs, limit)?;
-    if inputs.is_empty() {
+    let jobs = encode_all::<T>(inputs, &options.detail, limit)?;
+    if jobs.is_empty() {
         return Ok(Vec::new());
     }
     let enqueue = Enqueue {
@@ -189,7 +259,7 @@ async fn enqueue_all<T: Task>(
         max_attempts: options.max_attempts,
         fingerprint: Some(fingerprint::<T>()),
         start: options.start,
-        inputs,
+        jobs,
     };
     let ids = enqueuer
         .enqueue(enqueue)
@@ -204,9 +274,11 @@ async fn enqueue_all<T: Task>(
 /// Encodes as it goes: of what is too large together no more is held than must be.
 fn encode_all<T: Task>(
     inputs: impl IntoIterator<Item = T::Input>,
+    detail: &Detail,
     limit: usize,
-) -> Result<Vec<Vec<u8>>, EnqueueError> {
-    let (mut encoded, mut size) = (Vec::new(), 0);
+) -> Result<Vec<NewJob>, EnqueueError> {
+    let (mut jobs, mut size) = (Vec::new(), 0);
+    let detail = (!detail.is_empty()).then_some(detail);
     for input in inputs {
         let bytes = encode::<T>(&input, limit)?;
         size += bytes.len();
@@ -217,9 +289,12 @@ fn encode_all<T: Task>(
                 limit: BATCH_BYTES_MAX,
             });
         }
-        encoded.push(bytes);
+        jobs.push(NewJob {
+            input: bytes,
+            detail: detail.cloned().map(Box::new),
+        });
     }
-    Ok(encoded)
+    Ok(jobs)
 }
 
 fn encode<T: Task>(input: &T::Input, limit: usize) -> Result<Vec<u8>, EnqueueError> {

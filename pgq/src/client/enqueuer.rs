@@ -15,7 +15,7 @@ use crate::job::JobId;
     note = "pass `&pool`, `&mut *connection`, `&mut *transaction` or a `&Pgq`"
 )]
 pub trait Enqueuer: Send {
-    /// Adds one job for each input, and returns their ids in the order of the inputs.
+    /// Adds the jobs, and returns their ids in their order.
     ///
     /// # Errors
     ///

@@ -21,9 +21,10 @@ pub use self::listener::{Listener, Parked, Topic, Wake};
 pub use self::listing::{Count, JobCounts, ListedJobs, Listing, Position, WaitingJobs};
 pub use self::request::{
     Claim, Claimed, ClaimedInput, ClaimedJob, Completion, End, Ending, Enqueue, HeldInput,
-    HistoryReport, Promoted, QueuedInput, Rescued, Schedule, ScheduleState, Start, Tick, WorkerId,
-    WorkerInfo,
+    HistoryReport, NewJob, Promoted, QueuedInput, Rescued, Schedule, ScheduleState, Start, Tick,
+    WorkerId, WorkerInfo,
 };
+pub use crate::job::{Detail, Expires, Marks};
 
 /// Storage of jobs, as a set of atomic operations.
 ///
@@ -75,7 +76,7 @@ pub trait Driver: fmt::Debug + Send + Sync + 'static {
     /// on with the rest.
     async fn maintain_history(&self, retains: &[Retain]) -> Result<HistoryReport, DriverError>;
 
-    /// Adds one job for each input, and returns their ids in the order of the inputs.
+    /// Adds the jobs, and returns their ids in their order.
     ///
     /// # Errors
     ///

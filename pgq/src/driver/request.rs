@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use crate::job::{JobId, JobState, Retain, Retention};
+use crate::job::{Detail, JobId, JobState, Marks, Retain, Retention};
 use crate::schedule::Overlap;
 
 /// The random number of one start of one worker. With the number of a claim it is the claim token:
@@ -54,7 +54,7 @@ pub enum Start {
     At(DateTime<Utc>),
 }
 
-/// Jobs of one task that differ in their inputs only.
+/// Jobs of one task.
 #[derive(Clone)]
 pub struct Enqueue {
     /// The name of the task.
@@ -69,8 +69,50 @@ pub struct Enqueue {
     pub fingerprint: Option<i64>,
     /// When the jobs may start.
     pub start: Start,
-    /// One job each, format byte included.
-    pub inputs: Vec<Vec<u8>>,
+    /// What they differ in.
+    pub jobs: Vec<NewJob>,
+}
+
+/// One job of an [`Enqueue`].
+#[derive(Clone)]
+pub struct NewJob {
+    /// Its input, format byte included.
+    pub input: Vec<u8>,
+    /// What there is of it beside its row; `None` for most.
+    pub detail: Option<Box<Detail>>,
+}
+
+impl NewJob {
+    /// A job with nothing but an input.
+    #[must_use]
+    pub const fn new(input: Vec<u8>) -> Self {
+        Self {
+            input,
+            detail: None,
+        }
+    }
+
+    /// The same job with a detail, unless that says nothing.
+    #[must_use]
+    pub fn detail(mut self, detail: Detail) -> Self {
+        self.detail = (!detail.is_empty()).then(|| Box::new(detail));
+        self
+    }
+
+    /// Which rows it is to have beside its own.
+    #[must_use]
+    pub const fn marks(&self) -> Marks {
+        match self.detail {
+            Some(_) => Marks::DETAIL,
+            None => Marks::NONE,
+        }
+    }
+}
+
+impl From<Vec<u8>> for NewJob {
+    fn from(input: Vec<u8>) -> Self {
+        Self::new(input)
+    }
 }
 
 /// What the fleet knows of a worker.
@@ -144,6 +186,10 @@ pub struct ClaimedJob {
     pub fingerprint: Option<i64>,
     /// Its input, or where that is.
     pub input: ClaimedInput,
+    /// Which rows it has beside its own.
+    pub marks: Marks,
+    /// What there is of it beside its row.
+    pub detail: Option<Box<Detail>>,
 }
 
 /// The input of a job that was claimed.
@@ -302,7 +348,7 @@ pub struct Tick {
     pub at: DateTime<Utc>,
     /// What becomes of it while the job of the last tick that had one is not finished.
     pub overlap: Overlap,
-    /// The job of the tick: one input, and a start of [`Start::Now`] or [`Start::At`].
+    /// The job of the tick: a single one, and a start of [`Start::Now`] or [`Start::At`].
     pub enqueue: Enqueue,
 }
 

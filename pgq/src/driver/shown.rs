@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{ClaimedInput, Enqueue, HeldInput};
+use super::{ClaimedInput, Enqueue, HeldInput, NewJob};
 
 /// Stands for bytes in a debug output.
 pub(crate) struct Size(usize);
@@ -21,7 +21,6 @@ impl fmt::Debug for Size {
 
 impl fmt::Debug for Enqueue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let inputs: Vec<Size> = self.inputs.iter().map(|input| Size::of(input)).collect();
         f.debug_struct("Enqueue")
             .field("task", &self.task)
             .field("queue", &self.queue)
@@ -29,7 +28,16 @@ impl fmt::Debug for Enqueue {
             .field("max_attempts", &self.max_attempts)
             .field("fingerprint", &self.fingerprint)
             .field("start", &self.start)
-            .field("inputs", &inputs)
+            .field("jobs", &self.jobs)
+            .finish()
+    }
+}
+
+impl fmt::Debug for NewJob {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NewJob")
+            .field("input", &Size::of(&self.input))
+            .field("detail", &self.detail)
             .finish()
     }
 }

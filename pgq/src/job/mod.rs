@@ -1,15 +1,18 @@
 //! Jobs: the data that every other module speaks of.
 
 mod codec;
+mod detail;
 mod id;
 mod input;
 mod limits;
+mod marks;
 mod record;
 mod retention;
 mod state;
 
 pub use self::codec::{DecodeError, EncodeError};
 pub(crate) use self::codec::{decode_value, encode_value};
+pub use self::detail::{Detail, Expires};
 pub use self::id::JobId;
 pub(crate) use self::input::parameter_shape;
 pub use self::input::{Input, InputReader, InputWriter};
@@ -18,6 +21,7 @@ pub(crate) use self::limits::KEPT_APART;
 #[cfg(any(feature = "postgres", feature = "testing"))]
 pub(crate) use self::limits::is_kept_apart;
 pub use self::limits::{INPUT_INLINE_MAX, INPUT_MAX};
+pub use self::marks::Marks;
 pub use self::record::Job;
 pub use self::retention::{Retain, Retention};
 pub use self::state::JobState;

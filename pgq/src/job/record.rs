@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{JobId, JobState};
+use super::{Detail, JobId, JobState};
 
 /// One job as it is stored, for looking at.
 ///
@@ -42,4 +42,6 @@ pub struct Job {
     pub result: Option<Vec<u8>>,
     /// Why the job failed, or why its last attempt did.
     pub error: Option<String>,
+    /// Its tags, headers and the like, if it has any.
+    pub detail: Option<Box<Detail>>,
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use super::clock::after;
-use crate::driver::{Claim, ClaimedInput, ClaimedJob, Enqueue, WorkerId};
-use crate::job::{Job, JobId, JobState, Retention, is_kept_apart};
+use crate::driver::{Claim, ClaimedInput, ClaimedJob, Enqueue, NewJob, WorkerId};
+use crate::job::{Detail, Expires, Job, JobId, JobState, Marks, Retention, is_kept_apart};
 
 #[derive(Debug)]
 pub(super) struct Record {
@@ -22,6 +22,8 @@ pub(super) struct Record {
     pub(super) input: Vec<u8>,
     created_at: DateTime<Utc>,
     pub(super) error: Option<String>,
+    pub(super) marks: Marks,
+    pub(super) detail: Option<Box<Detail>>,
     pub(super) stage: Stage,
 }
 
@@ -61,8 +63,10 @@ impl Record {
     }
 
     /// A job that has not been put anywhere yet.
-    pub(super) fn new(id: JobId, enqueue: &Enqueue, input: Vec<u8>, now: DateTime<Utc>) -> Self {
+    pub(super) fn new(id: JobId, enqueue: &Enqueue, job: NewJob, now: DateTime<Utc>) -> Self {
         Self {
+            marks: job.marks(),
+            detail: job.detail.map(|detail| stored(detail, now)),
             id,
             task: enqueue.task.clone().into_owned(),
             queue: enqueue.queue.clone().into_owned(),
@@ -72,7 +76,7 @@ impl Record {
             deliveries: 0,
             deaths: 0,
             fingerprint: enqueue.fingerprint,
-            input,
+            input: job.input,
             created_at: now,
             error: None,
             stage: Stage::Ready,
@@ -119,6 +123,8 @@ impl Record {
                 },
                 false => ClaimedInput::Here(self.input.clone()),
             },
+            marks: self.marks,
+            detail: self.detail.clone(),
         }
     }
 
@@ -176,6 +182,7 @@ impl Record {
             finished_at: None,
             result: None,
             error: self.error.clone(),
+            detail: self.detail.clone(),
         };
         match self.stage.clone() {
             Stage::Scheduled { run_at } => {
@@ -202,4 +209,12 @@ impl Record {
         }
         job
     }
+}
+
+/// The detail of a job that is enqueued now.
+fn stored(mut detail: Box<Detail>, now: DateTime<Utc>) -> Box<Detail> {
+    if let Some(Expires::After(time)) = detail.expires {
+        detail.expires = Some(Expires::At(after(now, time)));
+    }
+    detail
 }

@@ -10,8 +10,8 @@ use super::control::Pauses;
 use super::ready::Ready;
 use super::record::{Record, Stage, StoredResult};
 use crate::driver::{
-    Claim, Claimed, Completion, End, Ending, Enqueue, HeldInput, HistoryReport, Promoted, Rescued,
-    Schedule, Start, Tick, Wake, WorkerId, WorkerInfo,
+    Claim, Claimed, Completion, End, Ending, Enqueue, HeldInput, HistoryReport, NewJob, Promoted,
+    Rescued, Schedule, Start, Tick, Wake, WorkerId, WorkerInfo,
 };
 use crate::job::{Job, JobId, JobState, Retain};
 use crate::schedule::Overlap;
@@ -49,17 +49,16 @@ struct ScheduleRow {
 // Jobs.
 impl Store {
     pub(super) fn enqueue(&mut self, mut enqueue: Enqueue, now: DateTime<Utc>) -> Vec<JobId> {
-        let inputs = std::mem::take(&mut enqueue.inputs);
-        inputs
-            .into_iter()
-            .map(|input| self.add(&enqueue, input, now))
+        let jobs = std::mem::take(&mut enqueue.jobs);
+        jobs.into_iter()
+            .map(|job| self.add(&enqueue, job, now))
             .collect()
     }
 
-    fn add(&mut self, enqueue: &Enqueue, input: Vec<u8>, now: DateTime<Utc>) -> JobId {
+    fn add(&mut self, enqueue: &Enqueue, job: NewJob, now: DateTime<Utc>) -> JobId {
         let number = self.next_number();
         let id = JobId::from_i64(number);
-        self.jobs.insert(id, Record::new(id, enqueue, input, now));
+        self.jobs.insert(id, Record::new(id, enqueue, job, now));
         match enqueue.start {
             Start::Now => self.make_ready_as(id, number),
             Start::After(delay) => self.schedule(id, after(now, delay)),

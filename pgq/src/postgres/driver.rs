@@ -232,25 +232,28 @@ impl Driver for PostgresDriver {
             Start::At(time) => Some(time),
             Start::Now | Start::After(_) => None,
         };
-        let mut input = Parted::new(enqueue.inputs);
+        let error = |error| driver_error("failed to enqueue the job of a tick", error);
+        let mut job = Parted::new(enqueue.jobs).map_err(error)?;
         sqlx::query_scalar(self.statements.tick.clone())
             .bind(schedule)
             .bind(previous)
             .bind(at)
-            .bind(input.inline.pop().unwrap_or_default())
+            .bind(job.inline.pop().unwrap_or_default())
             .bind(enqueue.task.into_owned())
             .bind(enqueue.queue.into_owned())
             .bind(enqueue.priority)
             .bind(enqueue.max_attempts)
             .bind(enqueue.fingerprint)
             .bind(self.schema().as_str())
-            .bind(input.large.pop())
+            .bind(job.large.pop())
             .bind(run_at)
             .bind(overlap)
+            .bind(job.details.pop())
+            .bind(job.marks.pop().unwrap_or_default())
             .fetch_optional(&self.pool)
             .await
             .map(|id: Option<i64>| id.map(JobId::from_i64))
-            .map_err(|error| driver_error("failed to enqueue the job of a tick", error))
+            .map_err(error)
     }
 
     async fn pause(&self, what: &Pausable) -> Result<bool, DriverError> {

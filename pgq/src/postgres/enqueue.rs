@@ -15,25 +15,26 @@ use super::large_input::Parted;
 use super::schema::Schema;
 use super::sql::Statements;
 use crate::client::{Enqueuer, Reader};
-use crate::driver::{Driver, DriverError, Enqueue, Start};
-use crate::job::{JobId, is_kept_apart};
+use crate::driver::{Driver, DriverError, Enqueue, NewJob, Start};
+use crate::job::{JobId, Marks, is_kept_apart};
 
-/// Adds one job for each input, in the transaction that `connection` is in.
+/// Adds jobs, in the transaction that `connection` is in.
 pub(crate) async fn enqueue(
     connection: &mut PgConnection,
     statements: &Statements,
     enqueue: Enqueue,
 ) -> Result<Vec<JobId>, DriverError> {
+    let error = |error| driver_error("the database did not take the jobs", error);
     let start = enqueue.start;
-    // The hot statements know nothing of large inputs, and stay as fast as they are.
-    let large = enqueue.inputs.iter().any(|input| is_kept_apart(input));
-    let sql = match (start, large) {
+    // The hot statements know nothing of what is kept apart, and stay as fast as they are.
+    let apart = enqueue.jobs.iter().any(has_rows_apart);
+    let sql = match (start, apart) {
         (Start::Now, false) => &statements.enqueue_ready,
-        (Start::Now, true) => &statements.enqueue_large_ready,
+        (Start::Now, true) => &statements.enqueue_apart_ready,
         (_, false) => &statements.enqueue_scheduled,
-        (_, true) => &statements.enqueue_large_scheduled,
+        (_, true) => &statements.enqueue_apart_scheduled,
     };
-    let query = insert(sql.clone(), enqueue, large, statements);
+    let query = insert(sql.clone(), enqueue, apart, statements).map_err(error)?;
     let query = match start {
         Start::Now => query,
         Start::After(delay) => query.bind(None::<DateTime<Utc>>).bind(micros(delay)),
@@ -43,24 +44,21 @@ pub(crate) async fn enqueue(
         .fetch_all(connection)
         .await
         .and_then(|rows| ids(&rows))
-        .map_err(|error| driver_error("the database did not take the jobs", error))
+        .map_err(error)
 }
 
 fn insert(
     sql: SqlStr,
     enqueue: Enqueue,
-    large: bool,
+    apart: bool,
     statements: &Statements,
-) -> Query<'static, Postgres, PgArguments> {
-    let (inputs, apart) = if large {
-        let Parted {
-            inline,
-            places,
-            large,
-        } = Parted::new(enqueue.inputs);
-        (inline, Some((places, large)))
+) -> sqlx::Result<Query<'static, Postgres, PgArguments>> {
+    let (inputs, apart) = if apart {
+        let mut parted = Parted::new(enqueue.jobs)?;
+        (std::mem::take(&mut parted.inline), Some(parted))
     } else {
-        (enqueue.inputs, None)
+        let inputs = enqueue.jobs.into_iter().map(|job| job.input);
+        (inputs.collect(), None)
     };
     let query = sqlx::query(sql)
         .bind(inputs)
@@ -70,10 +68,20 @@ fn insert(
         .bind(enqueue.max_attempts)
         .bind(enqueue.fingerprint)
         .bind(statements.schema.as_str().to_owned());
-    match apart {
-        Some((places, large)) => query.bind(places).bind(large),
+    Ok(match apart {
+        Some(parted) => query
+            .bind(parted.marks)
+            .bind(parted.places)
+            .bind(parted.large)
+            .bind(parted.detailed)
+            .bind(parted.details),
         None => query,
-    }
+    })
+}
+
+/// Whether a job has rows beside its own.
+fn has_rows_apart(job: &NewJob) -> bool {
+    job.marks() != Marks::NONE || is_kept_apart(&job.input)
 }
 
 /// The ids of the inserted rows. They were drawn in the order of the inputs, but `returning`

@@ -4,12 +4,13 @@ use futures_util::TryStreamExt;
 use sqlx::Row;
 
 use super::PostgresDriver;
+use super::detail;
 use super::error::driver_error;
 use super::session::Lent;
-use crate::driver::{ClaimedInput, DriverError, HeldInput, WorkerId};
+use crate::driver::{ClaimedInput, DriverError, HeldInput, NewJob, WorkerId};
 use crate::job::{JobId, KEPT_APART, is_kept_apart};
 
-/// The inputs of one enqueue as its statement takes them.
+/// The jobs of one enqueue as its statement takes them.
 #[derive(Debug, Default)]
 pub(super) struct Parted {
     /// What goes into the rows of the jobs: inputs, and stubs of those that are kept apart.
@@ -18,21 +19,32 @@ pub(super) struct Parted {
     pub(super) places: Vec<i64>,
     /// The inputs that they stand for.
     pub(super) large: Vec<Vec<u8>>,
+    /// Which rows each job has beside its own.
+    pub(super) marks: Vec<i16>,
+    /// Where the jobs are that have a detail, from 1.
+    pub(super) detailed: Vec<i64>,
+    /// Their details.
+    pub(super) details: Vec<String>,
 }
 
 impl Parted {
-    pub(super) fn new(inputs: Vec<Vec<u8>>) -> Self {
+    pub(super) fn new(jobs: Vec<NewJob>) -> sqlx::Result<Self> {
         let mut parted = Self::default();
-        for (place, input) in (1..).zip(inputs) {
-            if is_kept_apart(&input) {
-                parted.inline.push(stub(input.len()));
+        for (place, job) in (1..).zip(jobs) {
+            parted.marks.push(job.marks().as_i16());
+            if let Some(detail) = &job.detail {
+                parted.detailed.push(place);
+                parted.details.push(detail::write(detail)?);
+            }
+            if is_kept_apart(&job.input) {
+                parted.inline.push(stub(job.input.len()));
                 parted.places.push(place);
-                parted.large.push(input);
+                parted.large.push(job.input);
             } else {
-                parted.inline.push(input);
+                parted.inline.push(job.input);
             }
         }
-        parted
+        Ok(parted)
     }
 }
 
@@ -107,12 +119,13 @@ mod tests {
         let large = vec![1; INPUT_INLINE_MAX + 1];
         let imposter = stub(7);
 
-        let parted = Parted::new(vec![
+        let inputs = [
             vec![1; INPUT_INLINE_MAX],
             large.clone(),
             Vec::new(),
             imposter.clone(),
-        ]);
+        ];
+        let parted = Parted::new(inputs.map(NewJob::new).to_vec()).unwrap();
 
         assert_eq!(parted.places, [2, 4]);
         assert_eq!(parted.large, [large, imposter]);

@@ -4,6 +4,7 @@ mod claim;
 mod connect;
 mod control;
 mod cursor;
+mod detail;
 mod driver;
 mod enqueue;
 mod error;

@@ -6,9 +6,10 @@ use sqlx::Row;
 use sqlx::postgres::PgRow;
 
 use super::cursor::LANES;
+use super::detail;
 use super::large_input::claimed_input;
 use crate::driver::{Claim, ClaimedJob};
-use crate::job::{Job, JobId, JobState};
+use crate::job::{Job, JobId, JobState, Marks};
 
 /// A row of `find_job`.
 pub(super) fn job(row: &PgRow) -> sqlx::Result<Job> {
@@ -31,6 +32,7 @@ pub(super) fn job(row: &PgRow) -> sqlx::Result<Job> {
         finished_at: row.try_get("finished_at")?,
         result: row.try_get("result")?,
         error: row.try_get("error")?,
+        detail: detail::read(row.try_get("detail")?)?,
     })
 }
 
@@ -72,6 +74,8 @@ impl<'a> ClaimedJobs<'a> {
             deliveries: row.try_get_unchecked(8)?,
             fingerprint: row.try_get_unchecked(9)?,
             input: claimed_input(row.try_get_unchecked(10)?),
+            marks: Marks::from_i16(row.try_get_unchecked(11)?),
+            detail: detail::read(row.try_get_unchecked(12)?)?,
         };
         Ok((row.try_get_unchecked(2)?, job))
     }

@@ -13,7 +13,7 @@ use chrono::{DateTime, Utc};
 use tokio_util::sync::CancellationToken;
 
 use self::due::{due_ticks, start};
-use crate::driver::{Driver, DriverError, Enqueue, Schedule, Start, Tick};
+use crate::driver::{Driver, DriverError, Enqueue, NewJob, Schedule, Start, Tick};
 use crate::schedule::Overlap;
 use crate::task::{KnownSchedule, Registry};
 use crate::worker::{limited, report, retry_pause};
@@ -183,7 +183,7 @@ impl Scheduler {
             max_attempts: task.options.max_attempts,
             fingerprint: Some((task.fingerprint)()),
             start,
-            inputs: vec![schedule.input.clone()],
+            jobs: vec![NewJob::new(schedule.input.clone()).detail(task.options.detail())],
         })
     }
 }

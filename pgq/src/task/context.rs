@@ -3,10 +3,11 @@
 use std::any::{Any, TypeId};
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::StateMap;
-use crate::job::JobId;
+use crate::job::{Detail, JobId};
 
 /// What a running attempt knows of itself. A task takes it as `&pgq::Context`.
 #[derive(Clone, Debug)]
@@ -25,6 +26,7 @@ pub(crate) struct Attempt {
     pub(crate) number: i16,
     pub(crate) max: i16,
     pub(crate) deliveries: i32,
+    pub(crate) detail: Option<Box<Detail>>,
 }
 
 /// The shared value that a task asks for was not given to `run()`.
@@ -57,6 +59,7 @@ impl Context {
             number: 1,
             max: 1,
             deliveries: 1,
+            detail: None,
         };
         Self::new(attempt, Arc::default(), CancellationToken::new())
     }
@@ -103,6 +106,48 @@ impl Context {
     #[must_use]
     pub fn deliveries(&self) -> i32 {
         self.attempt.deliveries
+    }
+
+    /// The tags of the job: those of its task, and what its enqueuer added.
+    #[must_use]
+    pub fn tags(&self) -> &[String] {
+        self.detail().map_or(&[], |detail| &detail.tags)
+    }
+
+    /// The header of that name, which the job's enqueuer has set.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.detail()?.headers.get(name).map(String::as_str)
+    }
+
+    /// The headers of the job, by name.
+    pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
+        let headers = self.detail().into_iter().flat_map(|detail| &detail.headers);
+        headers.map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// When it was too late to start the job for the first time, by the database's clock; `None` if
+    /// that was never.
+    #[must_use]
+    pub fn expires_at(&self) -> Option<DateTime<Utc>> {
+        self.detail()?.expires_at()
+    }
+
+    /// The job whose attempt has enqueued this one; `None` if no job's has.
+    #[must_use]
+    pub fn parent(&self) -> Option<JobId> {
+        self.detail()?.parent
+    }
+
+    /// The first job of the line of parents: this one if it has no parent.
+    #[must_use]
+    pub fn root(&self) -> JobId {
+        let root = self.detail().and_then(|detail| detail.root);
+        root.unwrap_or(self.attempt.job)
+    }
+
+    fn detail(&self) -> Option<&Detail> {
+        self.attempt.detail.as_deref()
     }
 
     /// Is cancelled when this attempt should end: its worker stops and its deadline has come, or

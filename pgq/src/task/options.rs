@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Concurrency, Rate, Unique};
 use crate::backoff::Backoff;
-use crate::job::Retain;
+use crate::job::{Detail, Expires, Retain};
 use crate::queue::DEFAULT_QUEUE;
 
 /// How jobs of a task are run unless their enqueuer says otherwise.
@@ -47,8 +47,7 @@ pub struct TaskOptions {
     /// How many of its jobs start in a time, in all workers together. Default: no limit. *Recorded,
     /// and not yet applied by workers.*
     pub rate: Option<Rate>,
-    /// Words to find its jobs by, at most 16, by the rule of names. Default: none. *Recorded, and not
-    /// yet stored with jobs.*
+    /// Words to find its jobs by, at most 16, by the rule of names. Default: none.
     pub tags: &'static [&'static str],
 }
 
@@ -167,11 +166,20 @@ impl TaskOptions {
         self
     }
 
-    /// Sets the words to find its jobs by. *Recorded, and not yet applied.*
+    /// Sets the words to find its jobs by.
     #[must_use]
     pub const fn tags(mut self, tags: &'static [&'static str]) -> Self {
         self.tags = tags;
         self
+    }
+
+    /// What its jobs have beside their rows.
+    pub(crate) fn detail(&self) -> Detail {
+        Detail {
+            expires: self.expires.map(Expires::After),
+            tags: self.tags.iter().map(|&tag| tag.to_owned()).collect(),
+            ..Detail::default()
+        }
     }
 
     /// The options that are set and that workers do not apply yet.
@@ -182,7 +190,6 @@ impl TaskOptions {
             ("concurrency", self.concurrency.is_some()),
             ("ordered_by", !self.ordered_by.is_empty()),
             ("rate", self.rate.is_some()),
-            ("tags", !self.tags.is_empty()),
         ]
         .into_iter()
         .filter_map(|(option, is_set)| is_set.then_some(option))
@@ -206,26 +213,19 @@ mod tests {
             .queue("mail")
             .timeout(Duration::from_secs(1))
             .delay(Duration::from_secs(1))
+            .tags(&["billing"])
             .backoff(Backoff::fixed(Duration::ZERO));
         let recorded = applied
             .expires(Duration::from_secs(2))
             .unique(Unique::new())
             .concurrency(Concurrency::new(1))
             .ordered_by(&["customer"])
-            .rate(Rate::new(1, Duration::from_secs(1)))
-            .tags(&["billing"]);
+            .rate(Rate::new(1, Duration::from_secs(1)));
 
         assert!(applied.not_applied().is_empty());
         assert_eq!(
             recorded.not_applied(),
-            [
-                "expires",
-                "unique",
-                "concurrency",
-                "ordered_by",
-                "rate",
-                "tags"
-            ]
+            ["expires", "unique", "concurrency", "ordered_by", "rate"]
         );
     }
 }

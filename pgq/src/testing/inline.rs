@@ -142,6 +142,7 @@ impl Inline {
             number: job.attempt,
             max: job.max_attempts,
             deliveries: job.deliveries,
+            detail: job.detail.clone(),
         };
         let context = Context::new(attempt, Arc::clone(&self.state), CancellationToken::new());
         let input = input(storage, worker, job).await?;

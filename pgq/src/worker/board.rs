@@ -314,6 +314,7 @@ mod tests {
     use super::super::config::{Mode, QueueConfig};
     use super::*;
     use crate::driver::ClaimedInput;
+    use crate::job::Marks;
 
     fn board() -> Board {
         board_of(&["default"])
@@ -348,6 +349,8 @@ mod tests {
             deliveries: 1,
             fingerprint: None,
             input: ClaimedInput::Here(Vec::new()),
+            marks: Marks::NONE,
+            detail: None,
         }
     }
 

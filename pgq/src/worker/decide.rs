@@ -202,7 +202,7 @@ mod tests {
     use super::*;
     use crate::backoff::Backoff;
     use crate::driver::ClaimedInput;
-    use crate::job::{Input as _, JobId};
+    use crate::job::{Input as _, JobId, Marks};
     use crate::task::{Context, Source, Task, TaskError, TaskOptions, fingerprint};
 
     const EARLIER: i64 = 8;
@@ -237,6 +237,8 @@ mod tests {
             deliveries: 2,
             fingerprint: Some(fingerprint::<Tested>()),
             input: ClaimedInput::Here(Vec::new()),
+            marks: Marks::NONE,
+            detail: None,
         }
     }
 

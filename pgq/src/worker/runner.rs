@@ -83,6 +83,7 @@ async fn attempt(hub: &Hub, task: &TaskDescriptor, mut job: ClaimedJob) -> Optio
             number: job.attempt,
             max: job.max_attempts,
             deliveries: job.deliveries,
+            detail: job.detail.take(),
         },
         Arc::clone(&hub.setup.state),
         hub.cancelled.clone(),

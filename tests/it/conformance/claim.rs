@@ -46,8 +46,8 @@ async fn a_job_is_claimed_once(storage: &Storage) -> anyhow::Result<()> {
 }
 
 async fn claims_at_the_same_time_share_the_jobs_out(storage: &Storage) -> anyhow::Result<()> {
-    let inputs = vec![vec![1]; 200];
-    let enqueued = storage.enqueue(Enqueue { inputs, ..one() }).await?;
+    let jobs = vec![vec![1].into(); 200];
+    let enqueued = storage.enqueue(Enqueue { jobs, ..one() }).await?;
 
     let mut claims = JoinSet::new();
     for _ in 0..4 {
@@ -162,7 +162,7 @@ async fn tasks_that_the_worker_does_not_know_are_left_alone(
         .enqueue(Enqueue {
             task: "unknown".into(),
             priority: 9,
-            inputs: vec![vec![1]; 50],
+            jobs: vec![vec![1].into(); 50],
             ..one()
         })
         .await?;

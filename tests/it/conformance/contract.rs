@@ -22,7 +22,7 @@ async fn put_input(
 ) -> anyhow::Result<Vec<JobId>> {
     let enqueue = Enqueue {
         fingerprint,
-        inputs: vec![vec![1]; jobs],
+        jobs: vec![vec![1].into(); jobs],
         ..one()
     };
     Ok(storage.enqueue(enqueue).await?)

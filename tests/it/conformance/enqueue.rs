@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use pgq::JobState;
-use pgq::driver::{Claim, Enqueue, Start};
+use pgq::driver::{Claim, Enqueue, NewJob, Start};
 
 use super::{LONG, SHORT, Storage, conformance, input, jobs, one, tasks};
 
@@ -68,7 +68,7 @@ async fn a_thousand_jobs_are_enqueued_at_once(storage: &Storage) -> anyhow::Resu
         .collect();
     let ids = storage
         .enqueue(Enqueue {
-            inputs: inputs.clone(),
+            jobs: inputs.iter().cloned().map(NewJob::new).collect(),
             ..one()
         })
         .await?;
@@ -92,7 +92,7 @@ async fn a_job_is_handed_out_as_it_was_enqueued(storage: &Storage) -> anyhow::Re
             max_attempts: 1000,
             fingerprint: Some(i64::MIN),
             start: Start::Now,
-            inputs: vec![b"\x02{}".to_vec()],
+            jobs: vec![b"\x02{}".to_vec().into()],
         })
         .await?;
 

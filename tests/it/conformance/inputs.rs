@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use pgq::driver::{ClaimedInput, ClaimedJob, End, Enqueue, HeldInput, Schedule, Start, Tick};
+use pgq::driver::{
+    ClaimedInput, ClaimedJob, End, Enqueue, HeldInput, NewJob, Schedule, Start, Tick,
+};
 use pgq::{INPUT_INLINE_MAX, JobId, Overlap};
 
 use super::{SHORT, Storage, Worker, conformance, jobs, one};
@@ -37,7 +39,8 @@ fn large() -> Vec<u8> {
 }
 
 fn enqueue(inputs: Vec<Vec<u8>>) -> Enqueue {
-    Enqueue { inputs, ..one() }
+    let jobs = inputs.into_iter().map(NewJob::new).collect();
+    Enqueue { jobs, ..one() }
 }
 
 /// What the storage has of the input of a job, under a claim.

@@ -2,6 +2,7 @@
 
 mod claim;
 mod contract;
+mod detail;
 mod enqueue;
 mod find;
 mod finish;
@@ -47,7 +48,7 @@ fn jobs<const N: usize>(inputs: [&[u8]; N]) -> Enqueue {
         max_attempts: 5,
         fingerprint: Some(7),
         start: Start::Now,
-        inputs: inputs.map(<[u8]>::to_vec).to_vec(),
+        jobs: inputs.map(|input| input.to_vec().into()).to_vec(),
     }
 }
 

@@ -139,7 +139,7 @@ async fn a_tick_enqueues_its_job_and_moves_the_last_tick(storage: &Storage) -> a
     let mut tick = tick("hourly", previous);
     tick.enqueue = Enqueue {
         priority: 4,
-        inputs: vec![b"tick".to_vec()],
+        jobs: vec![b"tick".to_vec().into()],
         ..one()
     };
     let at = tick.at;

@@ -215,9 +215,9 @@ const CLAIM_UNHEARD: &str = "
     )
     insert into pgq_jobs.running
         (id, worker, claim, fingerprint, created_at, claimed_at, deliveries, priority, attempt,
-         max_attempts, deaths, queue, task, input)
+         max_attempts, deaths, marks, queue, task, input)
     select id, $2, 1000000, fingerprint, created_at, now(), deliveries + 1, priority, attempt + 1,
-           max_attempts, deaths, queue, task, input
+           max_attempts, deaths, marks, queue, task, input
     from taken
 ";
 

@@ -1,6 +1,6 @@
 //! How PostgreSQL keeps what is left of jobs: partitions that are made ahead, detached and dropped.
 
-mod inputs;
+mod apart;
 mod load;
 mod readers;
 mod steps;
@@ -104,7 +104,7 @@ fn jobs(count: usize) -> Enqueue {
         max_attempts: 5,
         fingerprint: None,
         start: Start::Now,
-        inputs: vec![vec![1]; count],
+        jobs: vec![vec![1].into(); count],
     }
 }
 

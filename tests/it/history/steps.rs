@@ -27,8 +27,8 @@ async fn partitions_are_made_ahead_of_every_series_in_use() -> anyhow::Result<()
         .run(
             "insert into pgq_jobs.finished
                  (id, created_at, finished_at, deliveries, state, retention, priority, attempt,
-                  max_attempts, deaths, queue, task, input)
-             values (0, now(), now(), 1, 1, 1, 0, 1, 1, 0, 'mail', 'other', '')",
+                  max_attempts, deaths, marks, queue, task, input)
+             values (0, now(), now(), 1, 1, 1, 0, 1, 1, 0, 0, 'mail', 'other', '')",
         )
         .await?;
     history

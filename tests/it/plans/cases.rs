@@ -1,7 +1,8 @@
 //! What is expected of the plan of each statement that reads jobs.
 
 use super::tables::{
-    FINISHED, LARGE_INPUT, READY_ID, READY_LANES, RESULT, RUNNING, SCHEDULED_DUE, SCHEDULED_ID,
+    DETAIL, FINISHED, LARGE_INPUT, READY_ID, READY_LANES, RESULT, RUNNING, SCHEDULED_DUE,
+    SCHEDULED_ID,
 };
 
 /// What is expected of the plan of a statement.
@@ -24,7 +25,7 @@ pub(super) const CASES: &[Case] = &[
             "1, 1, 'mail', array_fill('send'::text, '{200}'), 10000, 900000,
              array_fill(500000::bigint, '{10}'), array_fill(7::bigint, '{400}')",
         ],
-        indexes: &[READY_LANES],
+        indexes: &[DETAIL, READY_LANES],
         looked_up: &["hashtextextended", "seq"],
     },
     Case {
@@ -83,7 +84,7 @@ pub(super) const CASES: &[Case] = &[
     Case {
         statement: "find_job",
         arguments: &["7"],
-        indexes: &[
+        indexes: &[DETAIL,
             FINISHED,
             READY_ID,
             READY_LANES,
@@ -133,7 +134,7 @@ pub(super) const CASES: &[Case] = &[
             "1::smallint, null, null, 9223372036854775807, 50",
             "1::smallint, 'mail', 'send', 30000500, 1000",
         ],
-        indexes: &[FINISHED, RESULT],
+        indexes: &[DETAIL, FINISHED, RESULT],
         looked_up: &[],
     },
     Case {
@@ -142,7 +143,7 @@ pub(super) const CASES: &[Case] = &[
             "null, null, 9223372036854775807, 50, 50",
             "'mail', 'unknown', 500, 50, 1000",
         ],
-        indexes: &[READY_LANES],
+        indexes: &[DETAIL, READY_LANES],
         looked_up: &[],
     },
     Case {
@@ -151,13 +152,13 @@ pub(super) const CASES: &[Case] = &[
             "null, null, 9223372036854775807, 50, 50",
             "'mail', 'unknown', 10000500, 50, 1000",
         ],
-        indexes: &[SCHEDULED_ID],
+        indexes: &[DETAIL, SCHEDULED_ID],
         looked_up: &["id"],
     },
     Case {
         statement: "list_running",
         arguments: &["null, null, 9223372036854775807, 50"],
-        indexes: &[RUNNING],
+        indexes: &[DETAIL, RUNNING],
         looked_up: &["worker", "id"],
     },
     Case {
@@ -165,6 +166,12 @@ pub(super) const CASES: &[Case] = &[
         arguments: &["1000"],
         indexes: &[READY_LANES],
         looked_up: &[],
+    },
+    Case {
+        statement: "delete_details",
+        arguments: &["'{20000001,2}'", "array_fill(2::bigint, '{1000}')"],
+        indexes: &[DETAIL],
+        looked_up: &["job"],
     },
     Case {
         statement: "delete_large_inputs",
@@ -182,7 +189,7 @@ pub(super) const CASES: &[Case] = &[
         statement: "tick",
         arguments: &[
             "'nightly', now() - interval '1 day', now(), '\\x01', 'send', 'mail',
-                      0::smallint, 5::smallint, 7, 'pgq_jobs', null, null, 'skip'",
+                      0::smallint, 5::smallint, 7, 'pgq_jobs', null, null, 'skip', null, 0::smallint",
         ],
         indexes: &[READY_ID, READY_LANES, RUNNING, SCHEDULED_ID],
         looked_up: &[],

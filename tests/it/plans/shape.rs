@@ -6,7 +6,7 @@ use serde_json::Value;
 use sqlx::PgPool;
 
 use super::cases::Case;
-use super::tables::JOBS;
+use super::tables::{DETAIL, JOBS};
 
 /// For each table and index that is a partition, what it is a partition of.
 pub(super) struct Partitions(HashMap<String, String>);
@@ -48,7 +48,13 @@ pub(super) fn faults(case: &Case, plan: &Value, partitions: &Partitions) -> Vec<
             if let Some(index) = node["Index Name"].as_str() {
                 indexes.insert(partitions.root(index));
                 let condition = node["Index Cond"].as_str().unwrap_or_default();
-                for column in case.looked_up {
+                // Beside the jobs that are looked for.
+                let looked_up = if index == DETAIL {
+                    &["job"]
+                } else {
+                    case.looked_up
+                };
+                for column in looked_up {
                     if !condition.contains(column) {
                         faults.push(format!("{index} by {condition}, not by {column}"));
                     }

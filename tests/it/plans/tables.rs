@@ -11,6 +11,7 @@ pub(super) const JOBS: &[&str] = &[
     "result",
     "failure",
     "large_input",
+    "detail",
 ];
 
 /// Where a claim finds its lanes.
@@ -29,13 +30,15 @@ pub(super) const FINISHED: &str = "finished_kind";
 pub(super) const RESULT: &str = "result_job";
 /// Where an input is found that is kept apart.
 pub(super) const LARGE_INPUT: &str = "large_input_pkey";
+/// Where the detail of a job is found.
+pub(super) const DETAIL: &str = "detail_pkey";
 
 /// Puts that many jobs in each state: most of them in one queue and lane and of one worker, a few
 /// elsewhere.
 pub(super) fn fill(jobs: i64) -> Vec<String> {
-    let columns = "created_at, deliveries, priority, attempt, max_attempts, deaths, queue, task,
-                   input";
-    let job = "statement_timestamp(), 1, case when n % 100 = 0 then 5 else 0 end, 0, 5, 0,
+    let columns = "created_at, deliveries, priority, attempt, max_attempts, deaths, marks, queue,
+                   task, input";
+    let job = "statement_timestamp(), 1, case when n % 100 = 0 then 5 else 0 end, 0, 5, 0, 0,
                case when n % 50 = 0 then 'other' else 'mail' end,
                case when n % 1000 = 0 then 'unknown' else 'send' end, '\\x01'";
     let numbers = format!("from generate_series(1, {jobs}) as n");
@@ -53,6 +56,10 @@ pub(super) fn fill(jobs: i64) -> Vec<String> {
         format!(
             "insert into pgq_jobs.finished (id, worker, finished_at, state, retention, {columns})
              select n + 30000000, 1, now(), 1, 24, {job} {numbers}"
+        ),
+        format!(
+            "insert into pgq_jobs.detail (job, tags, headers) select n + 30000000, '{{}}', '{{}}'
+             {numbers}"
         ),
         // Nothing on the hot path reads it.
         "insert into pgq_jobs.failure

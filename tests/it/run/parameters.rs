@@ -43,7 +43,7 @@ async fn row<T: Task>(
         max_attempts: 1,
         fingerprint: None,
         start: Start::Now,
-        inputs: vec![[b"\x02", input.to_string().as_bytes()].concat()],
+        jobs: vec![[b"\x02", input.to_string().as_bytes()].concat().into()],
     };
     let ids: Vec<JobId> = place.driver.enqueue(enqueue).await?;
     Ok(JobHandle::from_id(ids[0]))

@@ -65,13 +65,13 @@ async fn a_worker_finds_rows_that_were_changed_by_hand() -> anyhow::Result<()> {
         "with given as (
              delete from pgq_jobs.scheduled where id = $1
              returning id, fingerprint, created_at, deliveries, priority, attempt, max_attempts,
-                       deaths, queue, task, input
+                       deaths, marks, queue, task, input
          )
          insert into pgq_jobs.running
              (id, worker, claim, fingerprint, created_at, claimed_at, deliveries, priority, attempt,
-              max_attempts, deaths, queue, task, input)
+              max_attempts, deaths, marks, queue, task, input)
          select given.id, worker.id, 1000, fingerprint, created_at, now(), deliveries + 1, priority,
-                attempt + 1, max_attempts, deaths, queue, task, input
+                attempt + 1, max_attempts, deaths, marks, queue, task, input
          from given cross join pgq_jobs.worker",
     )
     .bind(later.id().as_i64())

@@ -306,14 +306,14 @@ pub(super) async fn unclaim(pool: &PgPool, jobs: &[i64]) -> anyhow::Result<Vec<i
     let unclaimed = sqlx::query_scalar(
         "with lost as (
              delete from pgq_jobs.running where id = any ($1) and deliveries = 1
-             returning id, fingerprint, created_at, priority, max_attempts, deaths, queue, task,
-                       input
+             returning id, fingerprint, created_at, priority, max_attempts, deaths, marks, queue,
+                       task, input
          )
          insert into pgq_jobs.ready
              (id, seq, fingerprint, created_at, deliveries, priority, attempt, max_attempts, deaths,
-              queue, task, input)
-         select id, id, fingerprint, created_at, 0, priority, 0, max_attempts, deaths, queue, task,
-                input
+              marks, queue, task, input)
+         select id, id, fingerprint, created_at, 0, priority, 0, max_attempts, deaths, marks, queue,
+                task, input
          from lost
          returning id",
     )

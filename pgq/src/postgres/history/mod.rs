@@ -4,10 +4,10 @@
 //! each other on the hours from 1970, each a quarter of that time wide, so that a partition whose
 //! last row has been kept for long enough holds nothing that is much older.
 //!
-//! `plan.rs` says what is to be done, `make.rs` makes partitions, and `prune.rs` drops them, after `inputs.rs` has
+//! `plan.rs` says what is to be done, `make.rs` makes partitions, and `prune.rs` drops them, after `apart.rs` has
 //! deleted what else there is of their jobs.
 
-mod inputs;
+mod apart;
 mod make;
 mod plan;
 mod prune;

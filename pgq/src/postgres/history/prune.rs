@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
-use super::inputs::delete_large_inputs;
+use super::apart::delete_apart;
 use super::make::{make_for, read_plan, series_of};
 use super::plan::Plan;
 use super::{Partition, Series};
@@ -173,13 +173,13 @@ impl Keeper<'_> {
         Ok(true)
     }
 
-    /// Drops a table that was a partition, after the large inputs of its jobs.
+    /// Drops a table that was a partition, after what is kept apart of its jobs.
     async fn drop(&mut self, partition: Partition) -> sqlx::Result<bool> {
         if Instant::now() >= self.until {
             return Ok(false);
         }
         if let Series::Finished(..) = partition.series
-            && !delete_large_inputs(self.connection, self.statements, partition, self.until).await?
+            && !delete_apart(self.connection, self.statements, partition, self.until).await?
         {
             return Ok(false);
         }

@@ -76,13 +76,13 @@ with quick as materialized (
         limit $5
     ))
     returning id, seq, fingerprint, created_at, deliveries + 1 as deliveries, priority,
-              attempt + 1::smallint as attempt, max_attempts, deaths, queue, task, input
+              attempt + 1::smallint as attempt, max_attempts, deaths, marks, queue, task, input
 ), moved as (
     insert into pgq_jobs.running
         (id, worker, claim, fingerprint, created_at, claimed_at, deliveries, priority, attempt,
-         max_attempts, deaths, queue, task, input)
+         max_attempts, deaths, marks, queue, task, input)
     select id, $1, $2, fingerprint, created_at, now(), deliveries, priority, attempt, max_attempts,
-           deaths, queue, task, input
+           deaths, marks, queue, task, input
     from taken
 )
 -- One row about the claim, then one for each job, in no order: to sort them here costs twice what
@@ -90,8 +90,19 @@ with quick as materialized (
 select exists (select from me) as alive, first_visible.seqs as first_visible,
        null::bigint as seq, null::bigint as id, null::text as task, null::smallint as priority,
        null::smallint as attempt, null::smallint as max_attempts, null::int as deliveries,
-       null::bigint as fingerprint, null::bytea as input
+       null::bigint as fingerprint, null::bytea as input, null::smallint as marks,
+       null::text as detail
 from first_visible
 union all
-select null, null, seq, id, task, priority, attempt, max_attempts, deliveries, fingerprint, input
+select null, null, seq, id, task, priority, attempt, max_attempts, deliveries, fingerprint, input,
+       marks,
+       case
+           when marks & 4 <> 0
+               then (
+                   select to_json(detail)::text
+                   from pgq_jobs.detail as detail
+                   where detail.job = taken.id
+                   limit 1
+               )
+       end
 from taken;

@@ -29,7 +29,7 @@ with ended as (
         ) as held
     ))
     returning id, claim, fingerprint, created_at, claimed_at, deliveries, priority, attempt,
-              max_attempts, deaths, queue, task, input
+              max_attempts, deaths, marks, queue, task, input
 ), stored as (
     insert into pgq_jobs.result (job, finished_at, retention, value)
     select ended.id, now(), result.retention, result.value
@@ -39,7 +39,7 @@ with ended as (
 )
 insert into pgq_jobs.finished
     (id, worker, fingerprint, created_at, claimed_at, finished_at, deliveries, state, retention,
-     priority, attempt, max_attempts, deaths, queue, task, input)
+     priority, attempt, max_attempts, deaths, marks, queue, task, input)
 select id, $1, fingerprint, created_at, claimed_at, now(), deliveries, 1, $4, priority, attempt,
-       max_attempts, deaths, queue, task, input
+       max_attempts, deaths, marks, queue, task, input
 from ended;

@@ -30,38 +30,38 @@ with ending as materialized (
         ) as held
     ))
     returning id, claim, fingerprint, created_at, claimed_at, deliveries, priority, attempt,
-              max_attempts, deaths, queue, task, input
+              max_attempts, deaths, marks, queue, task, input
 ), ended as (
     select taken.id, taken.fingerprint, taken.created_at, taken.claimed_at, taken.deliveries,
            taken.priority, taken.attempt as started,
            (taken.attempt - (ending.kind = 'release')::int)::smallint as attempt,
-           taken.max_attempts, taken.deaths, taken.queue, taken.task, taken.input, ending.kind,
-           ending.delay, ending.error, ending.retention
+           taken.max_attempts, taken.deaths, taken.marks, taken.queue, taken.task, taken.input,
+           ending.kind, ending.delay, ending.error, ending.retention
     from taken
     join ending on ending.job = taken.id and ending.claim = taken.claim
 ), over as (
     insert into pgq_jobs.finished
         (id, worker, fingerprint, created_at, claimed_at, finished_at, deliveries, state, retention,
-         priority, attempt, max_attempts, deaths, queue, task, input, error)
+         priority, attempt, max_attempts, deaths, marks, queue, task, input, error)
     select id, $1, fingerprint, created_at, claimed_at, now(), deliveries,
            case kind when 'failed' then 2 else 3 end, retention, priority, attempt, max_attempts,
-           deaths, queue, task, input, error
+           deaths, marks, queue, task, input, error
     from ended
     where kind in ('failed', 'cancelled')
 ), later as (
     insert into pgq_jobs.scheduled
         (id, fingerprint, created_at, run_at, deliveries, priority, attempt, max_attempts, deaths,
-         queue, task, input, error)
+         marks, queue, task, input, error)
     select id, fingerprint, created_at, now() + delay, deliveries, priority, attempt, max_attempts,
-           deaths, queue, task, input, error
+           deaths, marks, queue, task, input, error
     from ended
     where kind = 'retry' or (kind = 'release' and delay > interval '0')
 ), again as (
     insert into pgq_jobs.ready
         (id, seq, fingerprint, created_at, deliveries, priority, attempt, max_attempts, deaths,
-         queue, task, input)
+         marks, queue, task, input)
     select id, nextval('pgq_jobs.job_number'), fingerprint, created_at, deliveries, priority,
-           attempt, max_attempts, deaths, queue, task, input
+           attempt, max_attempts, deaths, marks, queue, task, input
     from ended
     where kind = 'release' and delay <= interval '0'
     returning queue

@@ -15,9 +15,10 @@ with woken as materialized (
     select pgq_jobs.wake($7, 'ready ' || $3)
 )
 insert into pgq_jobs.ready
-    (id, seq, fingerprint, created_at, deliveries, priority, attempt, max_attempts, deaths, queue,
-     task, input)
-select numbered.n, numbered.n, $6, statement_timestamp(), 0, $4, 0, $5, 0, $3, $2, numbered.input
+    (id, seq, fingerprint, created_at, deliveries, priority, attempt, max_attempts, deaths, marks,
+     queue, task, input)
+select numbered.n, numbered.n, $6, statement_timestamp(), 0, $4, 0, $5, 0, 0, $3, $2,
+       numbered.input
 from (
     select nextval('pgq_jobs.job_number') as n, input
     from unnest($1::bytea[]) as input

@@ -13,10 +13,10 @@
 with added as (
     insert into pgq_jobs.scheduled
         (id, fingerprint, created_at, run_at, deliveries, priority, attempt, max_attempts, deaths,
-         queue, task, input)
+         marks, queue, task, input)
     select n, $6, statement_timestamp(),
            coalesce($8, statement_timestamp() + $9::bigint * interval '1 microsecond'),
-           0, $4, 0, $5, 0, $3, $2, input
+           0, $4, 0, $5, 0, 0, $3, $2, input
     from (
         select nextval('pgq_jobs.job_number') as n, input
         from unnest($1::bytea[]) as input

@@ -34,15 +34,24 @@ select newest.id as position, newest.id,
        newest.queue, newest.priority, newest.attempt, newest.max_attempts, newest.deliveries,
        newest.deaths, newest.created_at, null::timestamptz as run_at, newest.claimed_at,
        newest.finished_at,
-       (select value from pgq_jobs.result where job = newest.id limit 1) as result, newest.error
+       (select value from pgq_jobs.result where job = newest.id limit 1) as result, newest.error,
+       case
+           when newest.marks & 4 <> 0
+               then (
+                   select to_json(detail)::text
+                   from pgq_jobs.detail as detail
+                   where detail.job = newest.id
+                   limit 1
+               )
+       end as detail
 from (
     select ended.id, ended.state, ended.task, ended.queue, ended.priority, ended.attempt,
            ended.max_attempts, ended.deliveries, ended.deaths, ended.created_at, ended.claimed_at,
-           ended.finished_at, ended.error
+           ended.finished_at, ended.error, ended.marks
     from kind
     cross join lateral (
         select id, state, task, queue, priority, attempt, max_attempts, deliveries, deaths,
-               created_at, claimed_at, finished_at, error
+               created_at, claimed_at, finished_at, error, marks
         from pgq_jobs.finished as finished
         where hashtextextended(finished.task, hashtextextended(finished.queue, 0)) = kind.hash
           and finished.state = $1

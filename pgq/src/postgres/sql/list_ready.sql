@@ -25,11 +25,11 @@ with recursive lane (hash, queue) as (
 ), walked as materialized (
     select waiting.seq, waiting.id, waiting.task, waiting.queue, waiting.priority,
            waiting.attempt, waiting.max_attempts, waiting.deliveries, waiting.deaths,
-           waiting.created_at
+           waiting.created_at, waiting.marks
     from lane
     cross join lateral (
         select seq, id, task, queue, priority, attempt, max_attempts, deliveries, deaths,
-               created_at
+               created_at, marks
         from pgq_jobs.ready as ready
         where hashtextextended(ready.queue, ready.priority) = lane.hash
           and ready.seq < $3
@@ -47,10 +47,20 @@ select walk.jobs as walked, walk.reached, found.seq as position, found.id, 'read
        found.task, found.queue, found.priority, found.attempt, found.max_attempts,
        found.deliveries, found.deaths, found.created_at, null::timestamptz as run_at,
        null::timestamptz as claimed_at, null::timestamptz as finished_at, null::bytea as result,
-       null::text as error
+       null::text as error,
+       case
+           when found.marks & 4 <> 0
+               then (
+                   select to_json(detail)::text
+                   from pgq_jobs.detail as detail
+                   where detail.job = found.id
+                   limit 1
+               )
+       end as detail
 from walk
 left join lateral (
-    select seq, id, task, queue, priority, attempt, max_attempts, deliveries, deaths, created_at
+    select seq, id, task, queue, priority, attempt, max_attempts, deliveries, deaths, created_at,
+           marks
     from walked
     where $2::text is null or task = $2
     order by seq desc

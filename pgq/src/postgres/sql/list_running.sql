@@ -7,11 +7,20 @@
 select held.id as position, held.id, 'running' as state, held.task, held.queue, held.priority,
        held.attempt, held.max_attempts, held.deliveries, held.deaths, held.created_at,
        null::timestamptz as run_at, held.claimed_at, null::timestamptz as finished_at,
-       null::bytea as result, null::text as error
+       null::bytea as result, null::text as error,
+       case
+           when held.marks & 4 <> 0
+               then (
+                   select to_json(detail)::text
+                   from pgq_jobs.detail as detail
+                   where detail.job = held.id
+                   limit 1
+               )
+       end as detail
 from pgq_jobs.worker as worker
 cross join lateral (
     select id, task, queue, priority, attempt, max_attempts, deliveries, deaths, created_at,
-           claimed_at
+           claimed_at, marks
     from pgq_jobs.running as running
     where running.worker = worker.id
       and running.id < $3

@@ -7,7 +7,7 @@
 -- $5 walk    bigint: how many jobs are looked at
 with walked as materialized (
     select id, task, queue, priority, attempt, max_attempts, deliveries, deaths, created_at,
-           run_at, error
+           run_at, error, marks
     from pgq_jobs.scheduled
     where id < $3
     order by id desc
@@ -20,11 +20,20 @@ select walk.jobs as walked, walk.reached, found.id as position, found.id, 'sched
        found.task, found.queue, found.priority, found.attempt, found.max_attempts,
        found.deliveries, found.deaths, found.created_at, found.run_at,
        null::timestamptz as claimed_at, null::timestamptz as finished_at, null::bytea as result,
-       found.error
+       found.error,
+       case
+           when found.marks & 4 <> 0
+               then (
+                   select to_json(detail)::text
+                   from pgq_jobs.detail as detail
+                   where detail.job = found.id
+                   limit 1
+               )
+       end as detail
 from walk
 left join lateral (
     select id, task, queue, priority, attempt, max_attempts, deliveries, deaths, created_at,
-           run_at, error
+           run_at, error, marks
     from walked
     where ($1::text is null or queue = $1)
       and ($2::text is null or task = $2)

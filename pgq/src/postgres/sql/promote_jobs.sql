@@ -30,16 +30,16 @@ with walk as materialized (
         for update skip locked
     ))
     returning id, fingerprint, created_at, run_at, deliveries, priority, attempt, max_attempts,
-              deaths, queue, task, input
+              deaths, marks, queue, task, input
 ), moved as (
     insert into pgq_jobs.ready
         (id, seq, fingerprint, created_at, deliveries, priority, attempt, max_attempts, deaths,
-         queue, task, input)
+         marks, queue, task, input)
     select id, nextval('pgq_jobs.job_number'), fingerprint, created_at, deliveries, priority,
-           attempt, max_attempts, deaths, queue, task, input
+           attempt, max_attempts, deaths, marks, queue, task, input
     from (
         select id, fingerprint, created_at, deliveries, priority, attempt, max_attempts, deaths,
-               queue, task, input
+               marks, queue, task, input
         from due
         order by run_at, id
     ) as ordered

@@ -15,13 +15,13 @@ with dead as (
     delete from pgq_jobs.running
     where worker = any ($1)
     returning id, worker, fingerprint, created_at, claimed_at, deliveries, priority, attempt,
-              max_attempts, (deaths + 1)::smallint as deaths, queue, task, input
+              max_attempts, (deaths + 1)::smallint as deaths, marks, queue, task, input
 ), failed as (
     insert into pgq_jobs.finished
         (id, worker, fingerprint, created_at, claimed_at, finished_at, deliveries, state, retention,
-         priority, attempt, max_attempts, deaths, queue, task, input, error)
+         priority, attempt, max_attempts, deaths, marks, queue, task, input, error)
     select id, worker, fingerprint, created_at, claimed_at, now(), deliveries, 2, $4, priority,
-           attempt, max_attempts, deaths, queue, task, input,
+           attempt, max_attempts, deaths, marks, queue, task, input,
            format('%s workers died while they held this job', deaths)
     from lost
     where deaths >= $2
@@ -29,18 +29,19 @@ with dead as (
 ), again as (
     insert into pgq_jobs.ready
         (id, seq, fingerprint, created_at, deliveries, priority, attempt, max_attempts, deaths,
-         queue, task, input)
+         marks, queue, task, input)
     select id, nextval('pgq_jobs.job_number'), fingerprint, created_at, deliveries, priority,
-           (attempt - 1)::smallint, max_attempts, deaths, queue, task, input
+           (attempt - 1)::smallint, max_attempts, deaths, marks, queue, task, input
     from lost
     where deaths < $2 and (deaths = 1 or $3 = 0)
     returning queue
 ), later as (
     insert into pgq_jobs.scheduled
         (id, fingerprint, created_at, run_at, deliveries, priority, attempt, max_attempts, deaths,
-         queue, task, input, error)
+         marks, queue, task, input, error)
     select id, fingerprint, created_at, now() + random() * $3 * interval '1 microsecond',
-           deliveries, priority, (attempt - 1)::smallint, max_attempts, deaths, queue, task, input,
+           deliveries, priority, (attempt - 1)::smallint, max_attempts, deaths, marks, queue, task,
+           input,
            'the worker died'
     from lost
     where deaths < $2 and deaths > 1 and $3 > 0

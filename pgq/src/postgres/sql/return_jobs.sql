@@ -10,13 +10,13 @@ with gone as (
     delete from pgq_jobs.running
     where worker = $1
     returning id, fingerprint, created_at, deliveries, priority, attempt, max_attempts, deaths,
-              queue, task, input
+              marks, queue, task, input
 ), again as (
     insert into pgq_jobs.ready
         (id, seq, fingerprint, created_at, deliveries, priority, attempt, max_attempts, deaths,
-         queue, task, input)
+         marks, queue, task, input)
     select id, nextval('pgq_jobs.job_number'), fingerprint, created_at, deliveries, priority,
-           (attempt - 1)::smallint, max_attempts, deaths, queue, task, input
+           (attempt - 1)::smallint, max_attempts, deaths, marks, queue, task, input
     from left_over
     returning queue
 ), woken as (

@@ -16,6 +16,8 @@
 -- $12 run_at       timestamptz, or null for now
 -- $13 overlap      text: what becomes of the tick while the job before it is unfinished. With 'skip'
 --                  it has no job, with 'queue_one' it is left for later, with 'allow' nothing
+-- $14 detail       text, the job's detail as JSON, or null
+-- $15 marks        smallint
 with recursive last (job) as (
     select last_job
     from pgq_jobs.schedule
@@ -85,16 +87,16 @@ with recursive last (job) as (
 ), added as (
     insert into pgq_jobs.ready
         (id, seq, fingerprint, created_at, deliveries, priority, attempt, max_attempts, deaths,
-         queue, task, input)
-    select job, job, $9, now(), 0, $7, 0, $8, 0, $6, $5, $4
+         marks, queue, task, input)
+    select job, job, $9, now(), 0, $7, 0, $8, 0, $15, $6, $5, $4
     from won
     where not found and $12::timestamptz is null
     returning id
 ), later as (
     insert into pgq_jobs.scheduled
         (id, fingerprint, created_at, run_at, deliveries, priority, attempt, max_attempts, deaths,
-         queue, task, input)
-    select job, $9, now(), $12, 0, $7, 0, $8, 0, $6, $5, $4
+         marks, queue, task, input)
+    select job, $9, now(), $12, 0, $7, 0, $8, 0, $15, $6, $5, $4
     from won
     where not found and $12 is not null
     returning id
@@ -109,6 +111,19 @@ with recursive last (job) as (
     select id, $11
     from enqueued
     where $11::bytea is not null
+), detailed as (
+    insert into pgq_jobs.detail
+        (job, expires_at, concurrency_key, order_key, rate_key, parent, root, tags, headers)
+    select enqueued.id,
+           coalesce(given.expires_at, now() + given.expires_in * interval '1 microsecond'),
+           given.concurrency_key, given.order_key, given.rate_key, given.parent, given.root,
+           given.tags, given.headers
+    from enqueued
+    cross join jsonb_to_record($14::jsonb) as given (
+        expires_at timestamptz, expires_in bigint, concurrency_key bigint, order_key bigint,
+        rate_key bigint, parent bigint, root bigint, tags text[], headers jsonb
+    )
+    where $14 is not null
 ), woken as materialized (
     select case
         when $12 is null or $12 < now() + interval '2 seconds' then pgq_jobs.wake($10, topic)

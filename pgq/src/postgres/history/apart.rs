@@ -1,28 +1,28 @@
-//! The end of large inputs, before the partition of their jobs is dropped: afterwards nobody knows
-//! which they were.
+//! The end of what is kept apart from the rows of jobs, before the partition of the jobs is dropped:
+//! afterwards nobody knows what was theirs.
 //!
 //! A partition may have billions of rows, and is dropped without reading one. So it is not searched
-//! for jobs that had a large input: the large inputs are searched for jobs that are in it, from its
-//! first id to its last, by the index of kinds.
+//! for jobs that had something apart: large inputs and details are searched for jobs that are in it,
+//! from its first id to its last, by the index of kinds.
 
 use std::time::Instant;
 
-use sqlx::{AssertSqlSafe, PgConnection};
+use sqlx::{AssertSqlSafe, PgConnection, SqlStr};
 
 use super::Partition;
 use crate::postgres::schema::Schema;
 use crate::postgres::sql::Statements;
 
-/// How many large inputs one statement looks at: few, so that it is short.
+/// How many rows of a table one statement looks at: few, so that it is short.
 const BATCH: i64 = 1000;
 
 /// The kinds of the jobs in a partition, and their first and last ids; nulls if it is empty.
 type Contents = (Option<Vec<i64>>, Option<i64>, Option<i64>);
 
-/// Deletes the large inputs of the jobs in a partition of `finished` that has been detached. Each
+/// Deletes what is kept apart of the jobs in a partition of `finished` that has been detached. Each
 /// batch commits by itself. Returns `false` if there was no time for all of them; the next call goes
 /// on.
-pub(super) async fn delete_large_inputs(
+pub(super) async fn delete_apart(
     connection: &mut PgConnection,
     statements: &Statements,
     partition: Partition,
@@ -32,16 +32,35 @@ pub(super) async fn delete_large_inputs(
     let contents: Contents = sqlx::query_as(AssertSqlSafe(read_contents(&table)))
         .fetch_one(&mut *connection)
         .await?;
-    let (Some(kinds), Some(mut from), Some(last)) = contents else {
+    for (apart, delete) in [
+        ("large_input", &statements.delete_large_inputs),
+        ("detail", &statements.delete_details),
+    ] {
+        let find = find(&statements.schema, apart, &table);
+        if !delete_found(connection, &contents, &find, delete, until).await? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Deletes from one table. Returns `false` if there was no time for all.
+async fn delete_found(
+    connection: &mut PgConnection,
+    contents: &Contents,
+    find: &str,
+    delete: &SqlStr,
+    until: Instant,
+) -> sqlx::Result<bool> {
+    let (Some(kinds), Some(mut from), Some(last)) = contents.clone() else {
         return Ok(true);
     };
-    let find = find_large(&statements.schema, &table);
     loop {
         if Instant::now() >= until {
             return Ok(false);
         }
         let (looked_at, jobs): (Option<i64>, Vec<i64>) =
-            sqlx::query_as(AssertSqlSafe(find.clone()))
+            sqlx::query_as(AssertSqlSafe(find.to_owned()))
                 .bind(from)
                 .bind(last)
                 .bind(&kinds)
@@ -52,7 +71,7 @@ pub(super) async fn delete_large_inputs(
             return Ok(true);
         };
         if !jobs.is_empty() {
-            sqlx::query(statements.delete_large_inputs.clone())
+            sqlx::query(delete.clone())
                 .bind(jobs)
                 .execute(&mut *connection)
                 .await?;
@@ -82,13 +101,13 @@ fn read_contents(table: &str) -> String {
     )
 }
 
-/// Of the next large inputs: the last of them, and those whose job is in the partition.
+/// Of the next rows of the table `apart`: the last of their jobs, and those that are in the partition.
 ///
 /// $1 and $2 are the first and the last job to look at, $3 the kinds, $4 how many to look at.
-fn find_large(schema: &Schema, table: &str) -> String {
+fn find(schema: &Schema, apart: &str, table: &str) -> String {
     format!(
         "with next as materialized (
-             select job from \"{schema}\".large_input where job between $1 and $2 order by job limit $4
+             select job from \"{schema}\".{apart} where job between $1 and $2 order by job limit $4
          )
          select (select max(job) from next),
                 array(

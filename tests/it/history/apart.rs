@@ -1,6 +1,6 @@
-//! Large inputs, which are deleted with the history of their jobs.
+//! What is kept apart of jobs, large inputs and details, is deleted with their history.
 
-use pgq::driver::{Driver as _, End, Ending, Enqueue};
+use pgq::driver::{Detail, Driver as _, End, Ending, Enqueue, NewJob};
 use pgq::{JobId, Retain};
 
 use super::{History, complete, jobs};
@@ -9,20 +9,28 @@ use super::{History, complete, jobs};
 const MANY: usize = 1100;
 
 fn of_bytes(bytes: usize, count: usize) -> Enqueue {
+    let job = NewJob::new(vec![1; bytes]).detail(Detail {
+        tags: vec!["billing".to_owned()],
+        ..Detail::default()
+    });
     Enqueue {
-        inputs: vec![vec![1; bytes]; count],
+        jobs: vec![job; count],
         ..jobs(0)
     }
 }
 
 impl History {
-    /// The jobs whose input is kept apart.
-    async fn large(&self) -> sqlx::Result<Vec<JobId>> {
-        let jobs: Vec<i64> =
-            sqlx::query_scalar("select job from pgq_jobs.large_input order by job")
-                .fetch_all(self.pool())
-                .await?;
-        Ok(jobs.into_iter().map(JobId::from_i64).collect())
+    /// The jobs of which something is kept apart: their inputs, and their details.
+    async fn apart(&self) -> sqlx::Result<[Vec<JobId>; 2]> {
+        let mut apart = [Vec::new(), Vec::new()];
+        for (jobs, select) in apart.iter_mut().zip([
+            "select job from pgq_jobs.large_input order by job",
+            "select job from pgq_jobs.detail order by job",
+        ]) {
+            let ids: Vec<i64> = sqlx::query_scalar(select).fetch_all(self.pool()).await?;
+            jobs.extend(ids.into_iter().map(JobId::from_i64));
+        }
+        Ok(apart)
     }
 
     /// A job with a large input that is a dead letter.
@@ -42,7 +50,7 @@ impl History {
 }
 
 #[tokio::test]
-async fn large_inputs_go_with_the_last_that_is_left_of_their_jobs() -> anyhow::Result<()> {
+async fn what_is_kept_apart_goes_with_the_last_that_is_left_of_its_job() -> anyhow::Result<()> {
     let history = History::new().await?;
     let failed = history.failed(1).await?;
     history.driver.enqueue(of_bytes(2000, MANY)).await?;
@@ -58,14 +66,13 @@ async fn large_inputs_go_with_the_last_that_is_left_of_their_jobs() -> anyhow::R
     pgq_tests::history::age(history.pool(), super::OVER_A_DAY).await?;
     let late = history.driver.enqueue(of_bytes(2000, 1)).await?;
     complete(&history.driver, history.worker, number + 1).await?;
-    assert_eq!(history.large().await?.len(), 1 + MANY + 7 + 1);
+    let all = 1 + MANY + 7 + 1;
+    assert_eq!(history.apart().await?.map(|jobs| jobs.len()), [all, all]);
 
     let report = history.maintain().await?;
 
     assert_eq!(report.postponed, 0);
-    assert_eq!(
-        history.large().await?,
-        [&[failed], &waiting[..], &late[..]].concat()
-    );
+    let left = [&[failed], &waiting[..], &late[..]].concat();
+    assert_eq!(history.apart().await?, [left.clone(), left]);
     Ok(())
 }

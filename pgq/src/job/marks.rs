@@ -1,0 +1,45 @@
+//! [`Marks`].
+
+use std::ops::BitOr;
+
+/// Which rows a job has beside its own, as bits of the column `marks`: a statement touches other
+/// tables for the jobs that say so, and costs the others nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Marks(i16);
+
+impl Marks {
+    /// None at all.
+    pub const NONE: Self = Self(0);
+    /// It waits in the line of its keys in place of the ready jobs.
+    pub const KEYED: Self = Self(1);
+    /// It holds unique keys, which are free again when it has ended.
+    pub const UNIQUE: Self = Self(2);
+    /// It has a [`Detail`](super::Detail).
+    pub const DETAIL: Self = Self(4);
+
+    /// Makes marks from the number in the column `marks`.
+    #[must_use]
+    pub const fn from_i16(bits: i16) -> Self {
+        Self(bits)
+    }
+
+    /// Returns the number in the column `marks`.
+    #[must_use]
+    pub const fn as_i16(self) -> i16 {
+        self.0
+    }
+
+    /// Returns `true` if all of `marks` are set.
+    #[must_use]
+    pub const fn has(self, marks: Self) -> bool {
+        self.0 & marks.0 == marks.0
+    }
+}
+
+impl BitOr for Marks {
+    type Output = Self;
+
+    fn bitor(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+}
