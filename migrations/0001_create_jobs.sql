@@ -149,17 +149,19 @@ create table pgq_jobs.result (
 -- find_job
 create index result_job on pgq_jobs.result (job);
 
--- Every attempt that failed or was lost with its worker.
+-- Every attempt that failed, was cancelled, or was lost with its worker.
 create table pgq_jobs.failure (
     job        bigint      not null,
     worker     bigint      not null,
     claimed_at timestamptz not null,
     failed_at  timestamptz not null,
     attempt    smallint    not null,
+    -- 2 failed, 3 cancelled, as in `finished`; 5 the worker died
+    outcome    smallint    not null default 2,
     retention  smallint    not null,
     error      text        not null
 ) partition by range (retention, failed_at);
--- find_failures
+-- find_attempts
 create index failure_job on pgq_jobs.failure (job);
 
 -- Inputs that are too large for a row that moves. The job's row has a stub in its place: the byte

@@ -1,5 +1,6 @@
 //! What an application does with jobs: enqueue them, look at them, wait for them.
 
+mod attempts;
 mod builder;
 mod enqueuer;
 mod error;

@@ -1,5 +1,6 @@
 //! The seam between the runtime and its storage.
 
+mod attempt;
 mod control;
 mod error;
 mod listener;
@@ -15,6 +16,7 @@ use async_trait::async_trait;
 
 use crate::job::{Job, JobId, Retain};
 
+pub use self::attempt::{Attempt, AttemptOutcome};
 pub use self::control::{Directives, Pausable, Pause};
 pub use self::error::{DriverError, DriverErrorKind};
 pub use self::listener::{Listener, Parked, Topic, Wake};
@@ -89,6 +91,14 @@ pub trait Driver: fmt::Debug + Send + Sync + 'static {
     ///
     /// Returns the error of the storage.
     async fn find(&self, job: JobId) -> Result<Option<Job>, DriverError>;
+
+    /// Returns the attempts of a job, oldest first: those that ended, for as long as they are kept,
+    /// and the one that runs. None if there is no such job.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of the storage.
+    async fn attempts(&self, job: JobId) -> Result<Vec<Attempt>, DriverError>;
 
     /// Lists jobs of one state, newest first. Costs the same however many jobs there are: a page
     /// may be short and still name a next one.

@@ -3,6 +3,7 @@
 //! It keeps the rules of the PostgreSQL storage, and passes the same tests. What it does not keep
 //! is the jobs: they end with the process.
 
+mod attempts;
 mod clock;
 mod control;
 mod list;
@@ -25,8 +26,8 @@ use self::listener::MemoryListener;
 use self::store::Store;
 use crate::client::{Enqueuer, Reader};
 use crate::driver::{
-    Claim, Claimed, Completion, Directives, Driver, DriverError, Ending, Enqueue, HeldInput,
-    HistoryReport, JobCounts, ListedJobs, Listener, Listing, Pausable, Pause, Promoted,
+    Attempt, Claim, Claimed, Completion, Directives, Driver, DriverError, Ending, Enqueue,
+    HeldInput, HistoryReport, JobCounts, ListedJobs, Listener, Listing, Pausable, Pause, Promoted,
     QueuedInput, Rescued, Schedule, ScheduleState, Tick, Wake, WorkerId, WorkerInfo,
 };
 use crate::job::{Job, JobId, Retain};
@@ -158,6 +159,10 @@ impl Driver for MemoryDriver {
 
     async fn find(&self, job: JobId) -> Result<Option<Job>, DriverError> {
         Ok(self.call(|store, _| store.find(job)))
+    }
+
+    async fn attempts(&self, job: JobId) -> Result<Vec<Attempt>, DriverError> {
+        Ok(self.call(|store, _| store.attempts(job)))
     }
 
     async fn list(&self, listing: &Listing) -> Result<ListedJobs, DriverError> {

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
+use super::attempts::PastAttempts;
 use super::clock::after;
-use crate::driver::{Claim, ClaimedInput, ClaimedJob, Enqueue, NewJob, WorkerId};
+use crate::driver::{AttemptOutcome, Claim, ClaimedInput, ClaimedJob, Enqueue, NewJob, WorkerId};
 use crate::job::{Detail, Expires, Job, JobId, JobState, Marks, Retention, is_kept_apart};
 
 #[derive(Debug)]
@@ -25,6 +26,7 @@ pub(super) struct Record {
     pub(super) marks: Marks,
     pub(super) detail: Option<Box<Detail>>,
     pub(super) stage: Stage,
+    pub(super) past: PastAttempts,
 }
 
 /// Where a job is in its life, with what belongs to that part of it.
@@ -80,6 +82,7 @@ impl Record {
             created_at: now,
             error: None,
             stage: Stage::Ready,
+            past: PastAttempts::default(),
         }
     }
 
@@ -128,7 +131,7 @@ impl Record {
         }
     }
 
-    /// Ends the job in `state`.
+    /// Ends the job in `state`, and with it the attempt that runs, if one does.
     pub(super) fn finish(
         &mut self,
         state: JobState,
@@ -136,6 +139,12 @@ impl Record {
         result: Option<StoredResult>,
         now: DateTime<Utc>,
     ) {
+        let outcome = match state {
+            JobState::Completed => AttemptOutcome::Completed,
+            JobState::Cancelled => AttemptOutcome::Cancelled,
+            _ => AttemptOutcome::Failed,
+        };
+        self.note(outcome, self.error.clone(), retention, now);
         let claimed_at = match self.stage {
             Stage::Running { claimed_at, .. } => Some(claimed_at),
             _ => None,
@@ -149,8 +158,9 @@ impl Record {
         };
     }
 
-    /// Forgets the result if it has been kept for long enough. Returns `true` if the job has.
+    /// Forgets the result and the attempts that have been kept for long enough. Returns `true` if the job has.
     pub(super) fn has_expired(&mut self, now: DateTime<Utc>) -> bool {
+        self.prune_attempts(now);
         let Stage::Finished {
             finished_at,
             retention,

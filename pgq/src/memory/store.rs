@@ -10,11 +10,14 @@ use super::control::Pauses;
 use super::ready::Ready;
 use super::record::{Record, Stage, StoredResult};
 use crate::driver::{
-    Claim, Claimed, Completion, End, Ending, Enqueue, HeldInput, HistoryReport, NewJob, Promoted,
-    Rescued, Schedule, Start, Tick, Wake, WorkerId, WorkerInfo,
+    AttemptOutcome, Claim, Claimed, Completion, End, Ending, Enqueue, HeldInput, HistoryReport,
+    NewJob, Promoted, Rescued, Schedule, Start, Tick, Wake, WorkerId, WorkerInfo,
 };
 use crate::job::{Job, JobId, JobState, Retain};
 use crate::schedule::Overlap;
+
+/// The error of an attempt whose worker died.
+const WORKER_DIED: &str = "the worker died";
 
 /// Every job, worker and schedule of one in-process storage.
 #[derive(Debug, Default)]
@@ -69,6 +72,10 @@ impl Store {
 
     pub(super) fn find(&self, job: JobId) -> Option<Job> {
         self.jobs.get(&job).map(Record::to_job)
+    }
+
+    pub(super) fn record(&self, job: JobId) -> Option<&Record> {
+        self.jobs.get(&job)
     }
 
     pub(super) fn records(&self) -> impl Iterator<Item = &Record> {
@@ -147,6 +154,10 @@ impl Store {
             }
             if matches!(ending.end, End::Release(_)) {
                 record.attempt -= 1;
+            }
+            if matches!(ending.end, End::Retry(_)) {
+                let error = ending.error.clone();
+                record.note(AttemptOutcome::Failed, error, ending.retention, now);
             }
             match ending.end {
                 End::Failed => record.finish(JobState::Failed, ending.retention, None, now),
@@ -277,13 +288,15 @@ impl Store {
             let Some(record) = self.jobs.get_mut(&job) else {
                 continue;
             };
+            let error = Some(WORKER_DIED.to_owned());
+            record.note(AttemptOutcome::Lost, error, Retain::DEFAULT.failed, now);
             record.attempt -= 1;
             record.deaths = record.deaths.saturating_add(1);
             if record.deaths < deaths_max && (record.deaths == 1 || spread.is_zero()) {
                 self.make_ready(job);
                 rescued.ready += 1;
             } else if record.deaths < deaths_max {
-                record.error = Some("the worker died".to_owned());
+                record.error = Some(WORKER_DIED.to_owned());
                 self.schedule(job, now + spread.mul_f64(fastrand::f64()));
                 rescued.scheduled += 1;
             } else {

@@ -14,8 +14,8 @@ use super::large_input::Parted;
 use super::listener::PostgresListener;
 use super::{history, migrate, row};
 use crate::driver::{
-    Claim, Claimed, Completion, Directives, Driver, DriverError, Ending, Enqueue, HeldInput,
-    HistoryReport, JobCounts, ListedJobs, Listener, Listing, Pausable, Pause, Promoted,
+    Attempt, Claim, Claimed, Completion, Directives, Driver, DriverError, Ending, Enqueue,
+    HeldInput, HistoryReport, JobCounts, ListedJobs, Listener, Listing, Pausable, Pause, Promoted,
     QueuedInput, Rescued, Schedule, ScheduleState, Start, Tick, WorkerId, WorkerInfo,
 };
 use crate::job::{Job, JobId, Retain};
@@ -68,6 +68,10 @@ impl Driver for PostgresDriver {
             .await
             .and_then(|found| found.as_ref().map(row::job).transpose())
             .map_err(|error| driver_error("failed to look for a job", error))
+    }
+
+    async fn attempts(&self, job: JobId) -> Result<Vec<Attempt>, DriverError> {
+        self.find_attempts(job).await
     }
 
     async fn list(&self, listing: &Listing) -> Result<ListedJobs, DriverError> {

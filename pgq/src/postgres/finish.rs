@@ -159,6 +159,7 @@ fn retain(ending: &Ending) -> Retain {
     match ending.end {
         End::Cancelled => Retain {
             completed: ending.retention,
+            failed: ending.retention,
             ..Retain::DEFAULT
         },
         End::Failed | End::Retry(_) | End::Release(_) => Retain {

@@ -1,5 +1,6 @@
 //! The PostgreSQL driver, over sqlx.
 
+mod attempts;
 mod claim;
 mod connect;
 mod control;

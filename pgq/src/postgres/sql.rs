@@ -52,6 +52,7 @@ statements! {
     enqueue_apart_scheduled,
     enqueue_ready,
     enqueue_scheduled,
+    find_attempts,
     find_job,
     heartbeat,
     held_jobs,

@@ -1,5 +1,6 @@
 //! What every driver promises: the sentences of [`pgq::driver::Driver`], one case each.
 
+mod attempts;
 mod claim;
 mod contract;
 mod detail;

@@ -1,7 +1,7 @@
 //! What is expected of the plan of each statement that reads jobs.
 
 use super::tables::{
-    DETAIL, FINISHED, LARGE_INPUT, READY_ID, READY_LANES, RESULT, RUNNING, SCHEDULED_DUE,
+    DETAIL, FAILURE, FINISHED, LARGE_INPUT, READY_ID, READY_LANES, RESULT, RUNNING, SCHEDULED_DUE,
     SCHEDULED_ID,
 };
 
@@ -93,6 +93,13 @@ pub(super) const CASES: &[Case] = &[
             SCHEDULED_ID,
         ],
         // The first lane and the first kind are looked up by nothing.
+        looked_up: &[],
+    },
+    Case {
+        statement: "find_attempts",
+        arguments: &["7", "30000007"],
+        indexes: &[FAILURE, FINISHED, RUNNING],
+        // The first kind is looked up by nothing.
         looked_up: &[],
     },
     Case {

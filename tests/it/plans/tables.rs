@@ -28,6 +28,8 @@ pub(super) const RUNNING: &str = "running_pkey";
 pub(super) const FINISHED: &str = "finished_kind";
 /// Where the result of a job is found.
 pub(super) const RESULT: &str = "result_job";
+/// Where the failed attempts of a job are found.
+pub(super) const FAILURE: &str = "failure_job";
 /// Where an input is found that is kept apart.
 pub(super) const LARGE_INPUT: &str = "large_input_pkey";
 /// Where the detail of a job is found.

@@ -66,10 +66,12 @@ with ending as materialized (
     where kind = 'release' and delay <= interval '0'
     returning queue
 ), history as (
-    insert into pgq_jobs.failure (job, worker, claimed_at, failed_at, attempt, retention, error)
-    select id, $1, claimed_at, now(), started, retention, error
+    insert into pgq_jobs.failure
+        (job, worker, claimed_at, failed_at, attempt, outcome, retention, error)
+    select id, $1, claimed_at, now(), started, case kind when 'cancelled' then 3 else 2 end,
+           retention, error
     from ended
-    where error is not null and kind in ('failed', 'retry')
+    where error is not null and kind in ('failed', 'retry', 'cancelled')
 ), woken as (
     select pgq_jobs.wake($8, 'ready ' || queue)
     from (select distinct queue from again) as queues

@@ -47,8 +47,9 @@ with dead as (
     where deaths < $2 and deaths > 1 and $3 > 0
     returning id
 ), history as (
-    insert into pgq_jobs.failure (job, worker, claimed_at, failed_at, attempt, retention, error)
-    select id, worker, claimed_at, now(), attempt, $4, 'the worker died'
+    insert into pgq_jobs.failure
+        (job, worker, claimed_at, failed_at, attempt, outcome, retention, error)
+    select id, worker, claimed_at, now(), attempt, 5, $4, 'the worker died'
     from lost
 ), woken as (
     select pgq_jobs.wake($5, 'ready ' || queue)
