@@ -20,6 +20,7 @@ mod error;
 mod job;
 #[cfg(feature = "testing")]
 pub mod memory;
+pub mod middleware;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 mod queue;

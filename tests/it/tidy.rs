@@ -30,8 +30,15 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("postgres", &["client", "driver", "job", "schedule"]),
     ("memory", &["client", "driver", "job", "schedule"]),
     // The runtime.
-    ("worker", &["backoff", "driver", "job", "task"]),
-    ("scheduler", &["driver", "schedule", "task", "worker"]),
+    ("middleware", &["job", "task"]),
+    (
+        "worker",
+        &["backoff", "driver", "job", "middleware", "task"],
+    ),
+    (
+        "scheduler",
+        &["driver", "middleware", "schedule", "task", "worker"],
+    ),
     ("error", &["client", "contract", "driver", "task"]),
     // The facade.
     (
@@ -42,6 +49,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "driver",
             "error",
             "job",
+            "middleware",
             "postgres",
             "queue",
             "scheduler",
@@ -52,7 +60,16 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "testing",
         &[
-            "app", "client", "driver", "embedded", "job", "memory", "postgres", "task", "worker",
+            "app",
+            "client",
+            "driver",
+            "embedded",
+            "job",
+            "memory",
+            "middleware",
+            "postgres",
+            "task",
+            "worker",
         ],
     ),
 ];

@@ -8,6 +8,7 @@ use crate::client::{Enqueuer, INPUT_MAX_DEFAULT, Reader};
 use crate::driver::{Driver, DriverError, Enqueue};
 use crate::error::Result;
 use crate::job::JobId;
+use crate::middleware::{HookList, Hooks};
 use crate::postgres::{PostgresDriver, Schema, database_url, parse_url};
 
 /// pgq on a database, where the defaults of a plain `&PgPool` do not do: with a schema or a limit
@@ -19,6 +20,7 @@ pub struct Pgq {
     pub(super) driver: PostgresDriver,
     pool: PgPool,
     input_max: usize,
+    hooks: HookList,
 }
 
 /// Enqueues within a transaction, by the settings of a [`Pgq`].
@@ -63,6 +65,7 @@ impl Pgq {
             driver,
             pool,
             input_max: INPUT_MAX_DEFAULT,
+            hooks: HookList::default(),
         }
     }
 
@@ -81,6 +84,14 @@ impl Pgq {
     #[must_use]
     pub fn input_max(mut self, bytes: usize) -> Self {
         self.input_max = bytes;
+        self
+    }
+
+    /// Tells these hooks what is enqueued through this handle and its clones, after those that were
+    /// set before.
+    #[must_use]
+    pub fn hooks(mut self, hooks: impl Hooks) -> Self {
+        self.hooks.add(hooks);
         self
     }
 
@@ -116,7 +127,10 @@ impl Pgq {
 
 impl Enqueuer for &Pgq {
     async fn enqueue(self, enqueue: Enqueue) -> Result<Vec<JobId>, DriverError> {
-        Driver::enqueue(&self.driver, enqueue).await
+        let (task, queue) = (enqueue.task.clone(), enqueue.queue.clone());
+        let jobs = Driver::enqueue(&self.driver, enqueue).await?;
+        self.hooks.enqueued(&task, &queue, &jobs);
+        Ok(jobs)
     }
 
     fn input_max(&self) -> usize {
@@ -132,10 +146,11 @@ impl Reader for &Pgq {
 
 impl Enqueuer for Within<'_> {
     async fn enqueue(self, enqueue: Enqueue) -> Result<Vec<JobId>, DriverError> {
-        self.pgq
-            .driver
-            .enqueue_within(self.connection, enqueue)
-            .await
+        let (task, queue) = (enqueue.task.clone(), enqueue.queue.clone());
+        let driver = &self.pgq.driver;
+        let jobs = driver.enqueue_within(self.connection, enqueue).await?;
+        self.pgq.hooks.enqueued(&task, &queue, &jobs);
+        Ok(jobs)
     }
 
     fn input_max(&self) -> usize {

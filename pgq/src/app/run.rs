@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
+use tower_layer::Layer;
+use tower_service::Service;
 
 use super::bounded::{Bounded, Report};
 use super::config::{Config, Queue};
@@ -15,7 +17,8 @@ use super::source::Source as Database;
 use crate::contract::{self, Lock};
 use crate::driver::Driver;
 use crate::error::Result;
-use crate::task::{Problem, Problems, Registration, Registry, StateMap, Task};
+use crate::middleware::{Completed, Execution, HookList, Hooks, TaskService};
+use crate::task::{IntoTaskError, Problem, Problems, Registration, Registry, StateMap, Task};
 use crate::worker::config::Mode;
 
 /// Runs every task and schedule that is linked into this binary, until SIGINT or SIGTERM.
@@ -56,6 +59,8 @@ pub struct Run {
     pub(super) registry: Registry,
     pub(super) contracts: Option<String>,
     pub(super) state: StateMap,
+    pub(super) layers: TaskService,
+    pub(super) hooks: HookList,
     pub(super) config: Config,
     pub(super) migrate: bool,
     pub(super) signals: bool,
@@ -72,6 +77,8 @@ impl Run {
             registry,
             contracts: None,
             state: StateMap::default(),
+            layers: TaskService::task(),
+            hooks: HookList::default(),
             config: Config::default(),
             migrate: true,
             signals: true,
@@ -116,6 +123,38 @@ impl Run {
     /// Shares a value with every task that takes `&T`, in the place of an earlier one of its type.
     pub fn state<T: Send + Sync + 'static>(mut self, value: T) -> Self {
         self.state.insert(value);
+        self
+    }
+
+    /// Puts a layer of `tower` around every task, and around the layers that were added before it; see
+    /// [`middleware`](crate::middleware).
+    ///
+    /// It runs within the time limit of the task, and a panic in it is one of the task. It may fail
+    /// with any error that a task may return, and what that says of the job is done.
+    ///
+    /// ```no_run
+    /// use std::time::Duration;
+    ///
+    /// # async fn example() -> pgq::Result<()> {
+    /// // Attempts that take longer fail, whatever their task.
+    /// let limit = tower::timeout::TimeoutLayer::new(Duration::from_secs(60));
+    /// pgq::run().layer(limit).await
+    /// # }
+    /// ```
+    pub fn layer<L>(mut self, layer: L) -> Self
+    where
+        L: Layer<TaskService>,
+        L::Service: Service<Execution, Response = Completed> + Clone + Send + Sync + 'static,
+        <L::Service as Service<Execution>>::Error: IntoTaskError,
+        <L::Service as Service<Execution>>::Future: Send + 'static,
+    {
+        self.layers = self.layers.layer(&layer);
+        self
+    }
+
+    /// Tells these hooks what the worker does, after those that were set before.
+    pub fn hooks(mut self, hooks: impl Hooks) -> Self {
+        self.hooks.add(hooks);
         self
     }
 

@@ -56,13 +56,19 @@ async fn work(run: &Run, mode: Mode, stop: &StopSignal) -> Result<Report> {
     let tally = Arc::new(Tally::default());
     let config = run.config.worker(&registry, mode);
     announce(&registry, &config);
-    let scheduler = Scheduler::new(Arc::clone(&driver), Arc::clone(&registry));
+    let scheduler = Scheduler::new(
+        Arc::clone(&driver),
+        Arc::clone(&registry),
+        run.hooks.clone(),
+    );
     scheduler.declare().await?;
     let setup = Setup {
         driver,
         registry,
         fingerprints,
         state: Arc::new(state),
+        layers: Arc::new(run.layers.clone()),
+        hooks: run.hooks.clone(),
         config: Arc::new(config),
         tally: Arc::clone(&tally),
     };

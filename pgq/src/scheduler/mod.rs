@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::due::{due_ticks, start};
 use crate::driver::{Driver, DriverError, Enqueue, NewJob, Schedule, Start, Tick};
+use crate::middleware::HookList;
 use crate::schedule::Overlap;
 use crate::task::{KnownSchedule, Registry};
 use crate::worker::{limited, report, retry_pause};
@@ -32,17 +33,19 @@ pub(crate) struct Scheduler {
     driver: Arc<dyn Driver>,
     registry: Arc<Registry>,
     names: Vec<String>,
+    hooks: HookList,
 }
 
 impl Scheduler {
     /// The scheduler of every schedule in `registry`.
-    pub(crate) fn new(driver: Arc<dyn Driver>, registry: Arc<Registry>) -> Self {
+    pub(crate) fn new(driver: Arc<dyn Driver>, registry: Arc<Registry>, hooks: HookList) -> Self {
         let names = registry.schedules().map(|known| known.name.to_owned());
         let names = names.collect();
         Self {
             driver,
             registry,
             names,
+            hooks,
         }
     }
 
@@ -159,6 +162,7 @@ impl Scheduler {
             return Ok(false);
         };
         let name = schedule.descriptor.name;
+        let (task, queue) = (enqueue.task.clone(), enqueue.queue.clone());
         let tick = Tick {
             schedule: name.to_owned(),
             previous,
@@ -169,6 +173,7 @@ impl Scheduler {
         let job = limited(self.driver.tick(tick)).await?;
         if let Some(job) = job {
             tracing::debug!(schedule = name, job = job.as_i64(), tick = %at, "fired a schedule");
+            self.hooks.enqueued(&task, &queue, &[job]);
         }
         Ok(job.is_some())
     }

@@ -5,6 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::MissingState;
+use crate::job::DecodeError;
 
 /// Why an attempt ended without a result, and what is to become of its job.
 ///
@@ -60,6 +61,8 @@ pub(crate) enum Verdict {
     Fail,
     /// It is cancelled.
     Cancel,
+    /// Its input is not what the task takes: it is corrupt, or for another build.
+    Undecodable,
 }
 
 /// The error with its verdict. The source of a [`TaskError`], so that it is found behind the errors
@@ -102,6 +105,11 @@ impl TaskError {
     /// and is kept for as long as a job that completed.
     pub fn cancel(reason: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Self::new(reason.into(), Verdict::Cancel)
+    }
+
+    /// The input is not what the task takes, as the layers around the task are told it.
+    pub(crate) fn undecodable(error: DecodeError) -> Self {
+        Self::new(error.into(), Verdict::Undecodable)
     }
 
     fn new(error: Box<dyn StdError + Send + Sync>, verdict: Verdict) -> Self {

@@ -12,6 +12,7 @@ use crate::client::INPUT_MAX_DEFAULT;
 use crate::driver::{
     Claim, Claimed, ClaimedInput, ClaimedJob, Driver, DriverError, WorkerId, WorkerInfo,
 };
+use crate::middleware::TaskService;
 use crate::task::{Attempt, Context, Problem, Registry, StateMap, TaskDescriptor};
 use crate::worker::attempt::run_attempt;
 use crate::worker::decide::{Decision, decide};
@@ -146,7 +147,7 @@ impl Inline {
         };
         let context = Context::new(attempt, Arc::clone(&self.state), CancellationToken::new());
         let input = input(storage, worker, job).await?;
-        let end = run_attempt(task, &context, input).await;
+        let end = run_attempt(task, &TaskService::task(), &context, input).await;
         let decision = decide(end, job, task, &[], INPUT_MAX_DEFAULT, NO_JITTER);
         let run = Run::new(job, &decision);
         match decision {

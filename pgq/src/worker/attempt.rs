@@ -1,14 +1,14 @@
 //! One attempt: runs a task within its time limit, and lets no panic out.
 
-use std::any::Any;
 use std::panic::AssertUnwindSafe;
 
 use futures_util::FutureExt;
 
 use super::decide::AttemptEnd;
-use crate::task::{Context, RunResult, TaskDescriptor};
+use crate::middleware::{TaskService, panic_message};
+use crate::task::{Context, RunResult, TaskDescriptor, Verdict};
 
-/// Runs one attempt of `task` and says how it ended.
+/// Runs one attempt of `task` within its layers, and says how it ended.
 ///
 /// Everything that belongs to the user is run and dropped in here: decoding, the task, its
 /// destructors after a timeout, and the message of its error.
@@ -19,12 +19,13 @@ use crate::task::{Context, RunResult, TaskDescriptor};
 /// is the caller's to contain.
 pub(crate) async fn run_attempt(
     task: &TaskDescriptor,
+    layers: &TaskService,
     context: &Context,
     input: Vec<u8>,
 ) -> AttemptEnd {
     // The time limit is inside, because dropping a task that timed out may panic too.
     let attempt = async {
-        let run = (task.run)(context, input);
+        let run = layers.run(task, context, input);
         match task.options.timeout {
             None => end_of(run.await),
             Some(limit) => match tokio::time::timeout(limit, run).await {
@@ -42,26 +43,14 @@ pub(crate) async fn run_attempt(
 fn end_of(result: RunResult) -> AttemptEnd {
     match result {
         RunResult::Completed(result) => AttemptEnd::Completed(result),
-        RunResult::Undecodable(error) => AttemptEnd::Undecodable(error),
+        RunResult::Undecodable(error) => AttemptEnd::Failed {
+            verdict: Verdict::Undecodable,
+            report: error.to_string(),
+        },
         RunResult::Failed(error) => AttemptEnd::Failed {
             verdict: error.verdict(),
             report: error.report(),
         },
-    }
-}
-
-fn panic_message(payload: Box<dyn Any + Send>) -> String {
-    let payload = match payload.downcast::<String>() {
-        Ok(message) => return *message,
-        Err(payload) => payload,
-    };
-    match payload.downcast::<&'static str>() {
-        Ok(message) => (*message).to_owned(),
-        Err(payload) => {
-            // Leaked, because the destructor of a value that nobody knows may panic again.
-            std::mem::forget(payload);
-            "a value that is not text".to_owned()
-        }
     }
 }
 
@@ -71,7 +60,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::task::{Source, Task, TaskError, TaskOptions, Verdict};
+    use crate::task::{Source, Task, TaskError, TaskOptions};
 
     /// Does what its input says.
     struct Act;
@@ -126,7 +115,7 @@ mod tests {
 
     async fn act(input: &str) -> AttemptEnd {
         let input = crate::job::encode_value(input).unwrap();
-        run_attempt(&ACT, &Context::for_test(), input).await
+        run_attempt(&ACT, &TaskService::task(), &Context::for_test(), input).await
     }
 
     #[tokio::test]
@@ -161,9 +150,13 @@ mod tests {
 
     #[tokio::test]
     async fn input_of_another_type_does_not_decode() {
-        let end = run_attempt(&ACT, &Context::for_test(), vec![1, 7]).await;
+        let end = run_attempt(&ACT, &TaskService::task(), &Context::for_test(), vec![1, 7]).await;
 
-        assert!(matches!(end, AttemptEnd::Undecodable(_)), "{end:?}");
+        let undecodable = Verdict::Undecodable;
+        assert!(
+            matches!(end, AttemptEnd::Failed { verdict, .. } if verdict == undecodable),
+            "{end:?}"
+        );
     }
 
     fn failed(report: &str, verdict: Verdict) -> AttemptEnd {

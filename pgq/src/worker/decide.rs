@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use crate::driver::{ClaimedJob, Completion, End, Ending};
-use crate::job::DecodeError;
 use crate::task::{TaskDescriptor, Verdict};
 
 /// How one attempt ended.
@@ -11,8 +10,6 @@ use crate::task::{TaskDescriptor, Verdict};
 pub(crate) enum AttemptEnd {
     /// The encoded result; `None` stands for `()`.
     Completed(Option<Vec<u8>>),
-    /// The input is not what this build's task takes.
-    Undecodable(DecodeError),
     /// The input was kept apart, and is not there.
     InputGone,
     /// The input was kept apart, and the storage cannot read it, for this reason.
@@ -81,7 +78,6 @@ pub(crate) fn decide(
 ) -> Decision {
     match end {
         AttemptEnd::Completed(result) => complete(result, job, task, result_max),
-        AttemptEnd::Undecodable(error) => undecodable(&error, job, task, known),
         AttemptEnd::InputGone => ending(job, task, End::Failed, INPUT_GONE.to_owned()),
         AttemptEnd::InputUnreadable(report) => failed(
             format!("the input cannot be read: {report}"),
@@ -98,6 +94,7 @@ pub(crate) fn decide(
             Verdict::Snooze(delay) => Decision::End(Ending::released(job.id, job.claim, delay)),
             Verdict::Fail => ending(job, task, End::Failed, report),
             Verdict::Cancel => ending(job, task, End::Cancelled, report),
+            Verdict::Undecodable => undecodable(&report, job, task, known),
         },
         // Its worker is to blame, so it costs no attempt.
         AttemptEnd::Stopped(report) => ending(job, task, End::Release(Duration::ZERO), report),
@@ -129,12 +126,7 @@ fn complete(
 
 /// Input of a build that this one can read, and that does not decode, is corrupt. Input of another
 /// build may be known to that build.
-fn undecodable(
-    error: &DecodeError,
-    job: &ClaimedJob,
-    task: &TaskDescriptor,
-    known: &[i64],
-) -> Decision {
+fn undecodable(error: &str, job: &ClaimedJob, task: &TaskDescriptor, known: &[i64]) -> Decision {
     // A job that carries an alias has the fingerprint of that name.
     let own = || (task.shape)().fingerprint(&job.task);
     let is_known = |fingerprint| fingerprint == own() || known.contains(&fingerprint);
@@ -267,6 +259,13 @@ mod tests {
         }
     }
 
+    fn undecodable_input() -> AttemptEnd {
+        AttemptEnd::Failed {
+            report: "the stored value is empty".to_owned(),
+            verdict: Verdict::Undecodable,
+        }
+    }
+
     #[test]
     fn a_result_up_to_the_limit_completes_the_job() {
         for result in [None, Some(vec![1, 2, 3, 4])] {
@@ -388,7 +387,7 @@ mod tests {
                 attempt: 3,
                 ..job()
             };
-            let (end, error) = ended(AttemptEnd::Undecodable(DecodeError::Empty), &job);
+            let (end, error) = ended(undecodable_input(), &job);
             assert_eq!(end, expected, "{fingerprint:?}");
             assert_eq!(
                 error,
@@ -405,7 +404,7 @@ mod tests {
             ..job()
         };
 
-        let (end, _) = ended(AttemptEnd::Undecodable(DecodeError::Empty), &job);
+        let (end, _) = ended(undecodable_input(), &job);
 
         assert_eq!(end, End::Failed);
     }

@@ -15,6 +15,7 @@ use super::fetcher::Wanted;
 use super::parking::{Found, Parking};
 use super::storm::CommitTime;
 use crate::driver::{Driver, DriverError, DriverErrorKind, Topic, WorkerId};
+use crate::middleware::{HookList, TaskService};
 use crate::task::{Registry, StateMap};
 
 /// Everything that outlives one start of a worker: what it is made of.
@@ -25,6 +26,8 @@ pub(crate) struct Setup {
     /// The fingerprints of the input that is claimed; `None` if any is.
     pub(crate) fingerprints: Option<Arc<[i64]>>,
     pub(crate) state: Arc<StateMap>,
+    pub(crate) layers: Arc<TaskService>,
+    pub(crate) hooks: HookList,
     pub(crate) config: Arc<WorkerConfig>,
     pub(crate) tally: Arc<Tally>,
 }

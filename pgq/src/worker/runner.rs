@@ -1,6 +1,7 @@
 //! Runs claimed jobs, each on a task of its own.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 use tracing::Instrument;
@@ -10,7 +11,8 @@ use super::claimer::report;
 use super::decide::{AttemptEnd, Decision, decide};
 use super::fetcher::{Fetched, Wanted};
 use super::hub::{Hub, Tally};
-use crate::driver::{ClaimedInput, ClaimedJob};
+use crate::driver::{ClaimedInput, ClaimedJob, End};
+use crate::middleware::{Failure, HookList, Success};
 use crate::task::{Attempt, Context, TaskDescriptor, Verdict};
 
 /// Starts every job that may start.
@@ -88,8 +90,14 @@ async fn attempt(hub: &Hub, task: &TaskDescriptor, mut job: ClaimedJob) -> Optio
         Arc::clone(&hub.setup.state),
         hub.cancelled.clone(),
     );
-    let end = match input(hub, &mut job).await {
-        Ok(input) => run_attempt(task, &context, input).await,
+    let hooks = &hub.setup.hooks;
+    let input = input(hub, &mut job).await;
+    let began = Instant::now();
+    let end = match input {
+        Ok(input) => {
+            hooks.tell(|hooks| hooks.on_start(&context));
+            run_attempt(task, &hub.setup.layers, &context, input).await
+        }
         Err(Unstarted::NotHeld) => {
             tracing::warn!("the job was taken from this worker before it started");
             hub.reconcile.notify_one();
@@ -115,11 +123,40 @@ async fn attempt(hub: &Hub, task: &TaskDescriptor, mut job: ClaimedJob) -> Optio
         hub.setup.config.result_max,
         fastrand::f64(),
     );
+    tell(hooks, &context, began.elapsed(), &decision);
     if let Decision::End(ending) = &decision {
         let error = ending.error.as_deref().unwrap_or_default();
         tracing::warn!(error, end = ?ending.end, "attempt ended without a result");
     }
     Some(decision)
+}
+
+/// Tells the hooks how an attempt ended.
+fn tell(hooks: &HookList, context: &Context, elapsed: Duration, decision: &Decision) {
+    if hooks.is_empty() {
+        return;
+    }
+    let (error, next_attempt_in) = match decision {
+        Decision::Complete(_) => {
+            let success = Success { context, elapsed };
+            return hooks.tell(|hooks| hooks.on_success(&success));
+        }
+        Decision::End(ending) => match ending.end {
+            End::Failed => (&ending.error, None),
+            End::Retry(delay) => (&ending.error, Some(delay)),
+            End::Cancelled | End::Release(_) => return,
+        },
+    };
+    let failure = Failure {
+        context,
+        elapsed,
+        error: error.as_deref().unwrap_or_default(),
+        next_attempt_in,
+    };
+    hooks.tell(|hooks| hooks.on_failure(&failure));
+    if next_attempt_in.is_none() {
+        hooks.tell(|hooks| hooks.on_dead_letter(&failure));
+    }
 }
 
 /// Why a task was not run.

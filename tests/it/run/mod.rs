@@ -7,6 +7,7 @@ mod failures;
 mod history;
 mod input;
 mod large;
+mod middleware;
 mod options;
 mod outage;
 mod outcomes;
