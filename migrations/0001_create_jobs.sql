@@ -173,6 +173,19 @@ create table pgq_jobs.large_input (
     input bytea  not null
 );
 
+-- Fails, for a transaction that completes an attempt which does not hold its job any more. The
+-- transaction is of no use after that.
+create function pgq_jobs.refuse_completion(job bigint) returns boolean
+    language plpgsql volatile
+    as $$
+begin
+    raise exception using
+        errcode = 'PGQ01',
+        message = format('job %s is not held by this attempt any more', job),
+        hint = 'The transaction cannot commit, since the job runs, or has ended, elsewhere.';
+end
+$$;
+
 -- What is known of a job beside its row, of the jobs that have such. Like `large_input` it is written
 -- with the job, and deleted when the last that is left of the job is.
 create table pgq_jobs.detail (

@@ -49,14 +49,17 @@ pub use self::job::{
     DecodeError, EncodeError, INPUT_INLINE_MAX, INPUT_MAX, Input, Job, JobId, JobState, Retain,
     Retention,
 };
+#[cfg(feature = "postgres")]
+pub use self::postgres::{JobConnection, JobTransaction};
 pub use self::queue::{
     ATTEMPTS_MAX, DEFAULT_QUEUE, HEADER_VALUE_MAX, HEADERS_MAX, NAME_MAX, PRIORITY_MAX, TAGS_MAX,
 };
 pub use self::schedule::{Missed, Overlap, Timing};
 pub use self::task::{
-    Concurrency, Conflict, Context, Injected, IntoOutcome, IntoTaskError, MissingState, Problem,
-    Problems, Rate, Registration, Registry, ScheduleDescriptor, Source, StateMap, Task,
-    TaskDescriptor, TaskError, TaskOptions, Unique,
+    Batch, CompleteError, CompleteIn, Concurrency, Conflict, Context, Injected, IntoBatchOutcome,
+    IntoOutcome, IntoTaskError, MissingState, Problem, Problems, Rate, Registration, Registry,
+    ScheduleDescriptor, Source, StateMap, Task, TaskDescriptor, TaskError, TaskOptions, Unique,
+    run_in_batch,
 };
 #[cfg(all(feature = "macros", feature = "testing"))]
 pub use pgq_macros::test;

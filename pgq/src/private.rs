@@ -19,9 +19,9 @@ use crate::job::{Retain, Retention, parameter_shape};
 pub use crate::schedule::{Missed, Overlap, Timing};
 pub use crate::shape::{Field, Shape};
 pub use crate::task::{
-    Concurrency, Conflict, Context, Injected, IntoOutcome, IntoTaskError, MissingState, Rate,
-    Registration, ScheduleDescriptor, Source, Task, TaskDescriptor, TaskError, TaskOptions, Unique,
-    blocking,
+    Batch, Concurrency, Conflict, Context, Injected, IntoBatchOutcome, IntoOutcome, IntoTaskError,
+    MissingState, Rate, Registration, ScheduleDescriptor, Source, Task, TaskDescriptor, TaskError,
+    TaskOptions, Unique, blocking, run_in_batch,
 };
 
 /// Enqueues one job for each input, which `make` makes of what the caller gives.
@@ -93,6 +93,24 @@ where
     R::Error: IntoTaskError,
 {
     returned.into_outcome()
+}
+
+/// Says how the attempts of a call for many jobs ended.
+///
+/// # Errors
+///
+/// Returns the error of all of them.
+pub fn batch_outcome<R: IntoBatchOutcome>(
+    returned: R,
+    jobs: usize,
+) -> Result<Vec<Result<R::Ok, TaskError>>, TaskError> {
+    returned.into_batch_outcome(jobs)
+}
+
+/// What the task is given for each job of a call.
+#[must_use]
+pub fn each<I, T>(inputs: Vec<I>, one: fn(I) -> T) -> Vec<T> {
+    inputs.into_iter().map(one).collect()
 }
 
 /// A type that the input of a task may hold.

@@ -22,12 +22,15 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // The seam.
     ("driver", &["job", "schedule"]),
     // What users write.
-    ("task", &["backoff", "job", "queue", "schedule", "shape"]),
+    (
+        "task",
+        &["backoff", "driver", "job", "queue", "schedule", "shape"],
+    ),
     // What an application does with jobs.
     ("client", &["driver", "job", "queue", "task"]),
     ("contract", &["client", "driver", "job", "shape", "task"]),
     // Drivers.
-    ("postgres", &["client", "driver", "job", "schedule"]),
+    ("postgres", &["client", "driver", "job", "schedule", "task"]),
     ("memory", &["client", "driver", "job", "schedule"]),
     // The runtime.
     ("middleware", &["job", "task"]),

@@ -47,11 +47,15 @@ pub(crate) fn expand(tokens: &TokenStream, item: TokenStream) -> TokenStream {
 }
 
 /// Options of a task that a schedule cannot have.
-const REFUSED: [(&str, &str); 3] = [
+const REFUSED: [(&str, &str); 4] = [
     (
         "aliases",
         "a schedule that was renamed would tick twice while both builds run; give it its old name \
          with `name` instead of `aliases`",
+    ),
+    (
+        "batch",
+        "a schedule has one job at each tick; remove `batch`",
     ),
     (
         "delay",

@@ -8,17 +8,22 @@ use syn::parse::{ParseStream, Parser};
 use syn::{Expr, Ident, Token, token};
 
 use super::keys::{Key, Keys};
-use super::options::{backoff, concurrency, rate, retain, unique};
+use super::options::{backoff, batch, concurrency, rate, retain, unique};
 use crate::diagnostics::Diagnostics;
 use crate::suggest;
 
 /// Every option with an example of it.
-const OPTIONS: [(&str, &str, Form); 19] = [
+const OPTIONS: [(&str, &str, Form); 20] = [
     ("aliases", "aliases = [\"old_name\"]", Form::Value),
     (
         "backoff",
         "backoff(exponential = \"1s\", max = \"1h\")",
         Form::Keys(&backoff::KEYS),
+    ),
+    (
+        "batch",
+        "batch(max = 100, wait = \"50ms\")",
+        Form::Keys(&batch::KEYS),
     ),
     ("blocking", "blocking", Form::Word),
     (

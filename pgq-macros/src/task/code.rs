@@ -32,6 +32,8 @@ pub(super) fn options(private: &TokenStream, options: &Options) -> TokenStream {
     chain.set("ordered_by", list(&options.ordered_by));
     let rate = options.rate.as_ref();
     chain.set("rate", rate.map(|rate| rate.code(private)));
+    let batch = options.batch.as_ref();
+    chain.set("batch", batch.map(|batch| batch.code(private)));
     chain.set("tags", list(&options.tags));
     chain.0
 }

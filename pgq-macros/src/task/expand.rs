@@ -173,8 +173,12 @@ fn task_impl(private: &TokenStream, options: &Options, shape: &Shape<'_>) -> Tok
     let secrets = secrets(shape);
     let output = &shape.output;
     // Its span is where an output that cannot be stored, or is private, is reported.
+    let outcome = match shape.is_batch {
+        true => quote!(#private::IntoBatchOutcome),
+        false => quote!(#private::IntoOutcome),
+    };
     let output = quote_spanned! {output.span()=>
-        type Output = <#output as #private::IntoOutcome>::Ok;
+        type Output = <#output as #outcome>::Ok;
     };
     let injected = injected(private, shape);
     let run = run(private, options, shape);
@@ -227,7 +231,46 @@ fn injected(private: &TokenStream, shape: &Shape<'_>) -> Option<TokenStream> {
     })
 }
 
+/// One attempt of a task that takes the input of many jobs.
+fn run_in_batch(private: &TokenStream, options: &Options, shape: &Shape<'_>) -> TokenStream {
+    let name = &shape.function.sig.ident;
+    let (context, input, returned) = (local("context"), local("input"), local("returned"));
+    let (inputs, jobs) = (local("inputs"), local("jobs"));
+    let arguments = shape.parameters.iter().enumerate().map(|(i, parameter)| {
+        let constant = constant(i);
+        match parameter {
+            Parameter::Injected { .. } => quote!(#constant.get(&#context)?),
+            Parameter::Owned { ident, .. } => quote! {
+                #private::each(#inputs, |#input| #input.#ident)
+            },
+        }
+    });
+    let outcome = path::located(
+        quote!(#private::batch_outcome(#returned, #jobs)),
+        shape.output.span(),
+    );
+    let sendable = options.private(name.span());
+    let call = quote_spanned!(name.span()=> #sendable::sendable(#name(#(#arguments),*)).await);
+    quote! {
+        async fn run(
+            #context: &#private::Context,
+            #input: Self::Input,
+        ) -> ::core::result::Result<Self::Output, #private::TaskError> {
+            #private::run_in_batch::<Self, _, _>(#context, #input, |#context, #inputs| async move {
+                let _ = &#context;
+                let #jobs = #inputs.len();
+                let #returned = #call;
+                #outcome
+            })
+            .await
+        }
+    }
+}
+
 fn run(private: &TokenStream, options: &Options, shape: &Shape<'_>) -> TokenStream {
+    if shape.is_batch {
+        return run_in_batch(private, options, shape);
+    }
     let name = &shape.function.sig.ident;
     let (context, input, returned) = (local("context"), local("input"), local("returned"));
     let arguments = shape.parameters.iter().enumerate().map(|(i, parameter)| {

@@ -11,12 +11,13 @@ use super::args::Args;
 use super::check::Check;
 use super::helper::Helpers;
 use super::options::backoff::Backoff;
+use super::options::batch::Batch;
 use super::options::concurrency::Concurrency;
 use super::options::rate::Rate;
 use super::options::retain::Retain;
 use super::options::unique::Unique;
 use super::parameter::Parameter;
-use super::signature;
+use super::{signature, types};
 use crate::diagnostics::Diagnostics;
 use crate::function::Function;
 use crate::{literal, path};
@@ -31,6 +32,9 @@ pub(crate) struct Options {
     krate: Option<Path>,
     /// Whether it is a plain fn; the span is of the option.
     pub(crate) blocking: Option<Span>,
+    /// Where the option `batch` is: a call is given the input of many jobs.
+    pub(crate) batch_span: Option<Span>,
+    pub(crate) batch: Option<Batch>,
     pub(crate) name: String,
     /// Where the name is written.
     pub(crate) name_span: Span,
@@ -59,6 +63,8 @@ pub(crate) struct Options {
 pub(crate) struct Shape<'a> {
     pub(crate) function: &'a Function,
     pub(crate) parameters: Vec<Parameter<'a>>,
+    /// Whether a call is given the input of many jobs. The type of the parameter is then that of one.
+    pub(crate) is_batch: bool,
     pub(crate) output: Type,
 }
 
@@ -74,6 +80,8 @@ impl Options {
         let options = Self {
             krate: check.option("crate", path::parse),
             blocking: args.span("blocking"),
+            batch_span: args.span("batch"),
+            batch: check.with("batch", Batch::new),
             name_span: args
                 .value("name")
                 .map_or_else(|| function.sig.ident.span(), Spanned::span),
@@ -112,6 +120,13 @@ impl Options {
                 check.args.value("expires"),
                 "`expires` must be longer than `delay`, or no job could start",
             );
+        }
+        if let (Some(span), Some(_)) = (self.batch_span, self.blocking) {
+            check.diagnostics.push(syn::Error::new(
+                span,
+                "`batch` and `blocking` do not go together; remove one of them, or call the code that \
+                 blocks with `tokio::task::spawn_blocking`",
+            ));
         }
         let tags = check.args.value("tags").map(literal::peel);
         if let Some(Expr::Array(tags)) = tags
@@ -193,11 +208,20 @@ impl<'a> Shape<'a> {
             diagnostics.push(error);
             valid = false;
         }
+        let is_batch = options.batch_span.is_some();
         let parameters = parameters.into_iter().collect::<Option<Vec<_>>>();
-        let output = diagnostics.ok(signature::output(&function.sig));
+        let parameters = match parameters {
+            Some(parameters) if is_batch => diagnostics.ok(of_one_job(function, parameters)),
+            parameters => parameters,
+        };
+        let output = diagnostics.ok(match is_batch {
+            true => signature::batch_output(&function.sig),
+            false => signature::output(&function.sig),
+        });
         Some(Self {
             function,
             parameters: parameters.filter(|_| valid)?,
+            is_batch,
             output: output?,
         })
     }
@@ -226,6 +250,35 @@ impl<'a> Shape<'a> {
             })
             .collect()
     }
+}
+
+/// The parameters of a task that takes the input of many jobs, as they are for one job.
+fn of_one_job<'a>(
+    function: &Function,
+    mut parameters: Vec<Parameter<'a>>,
+) -> syn::Result<Vec<Parameter<'a>>> {
+    let mut inputs = parameters
+        .iter_mut()
+        .filter_map(|parameter| match parameter {
+            Parameter::Owned { ident, ty, .. } => Some((*ident, ty)),
+            Parameter::Injected { .. } => None,
+        });
+    let Some((_, ty)) = inputs.next() else {
+        return Err(syn::Error::new_spanned(
+            &function.sig.ident,
+            "a task with the option `batch` takes the input of many jobs; give it a parameter, such \
+             as `orders: Vec<Order>`",
+        ));
+    };
+    *ty = types::item_of_vec(ty)?;
+    if let Some((another, _)) = inputs.next() {
+        return Err(syn::Error::new_spanned(
+            another,
+            "with the option `batch` one parameter is input; put what a job needs into one struct, \
+             and take a `Vec` of that",
+        ));
+    }
+    Ok(parameters)
 }
 
 /// `()`, as a type.

@@ -65,6 +65,17 @@ pub(crate) fn output(sig: &Signature) -> syn::Result<Type> {
     }
 }
 
+/// The return type of a task that takes the input of many jobs.
+pub(crate) fn batch_output(sig: &Signature) -> syn::Result<Type> {
+    match &sig.output {
+        ReturnType::Type(_, ty) if types::item_of_vec(ty).is_ok() => {
+            types::result_type(ty)?;
+            Ok((**ty).clone())
+        }
+        _ => output(sig),
+    }
+}
+
 /// Parameters of one name. `macro_rules` can write them, each in a context of its own.
 pub(crate) fn repeated(function: &Function) -> Vec<syn::Error> {
     let mut seen = BTreeSet::new();

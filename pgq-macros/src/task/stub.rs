@@ -18,7 +18,7 @@ pub(crate) fn task(options: &Options, function: &Function) -> TokenStream {
     let allowed = handle::allowed(function);
     let methods = methods(&private, function);
     let output = match signature::output(&function.sig) {
-        Ok(output) if !signature::is_generic(&function.sig) => {
+        Ok(output) if !signature::is_generic(&function.sig) && options.batch_span.is_none() => {
             quote!(<#output as #private::IntoOutcome>::Ok)
         }
         _ => quote!(()),

@@ -3,7 +3,9 @@
 use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::visit::{self, Visit};
-use syn::{Lifetime, Type, TypeFnPtr, TypeImplTrait, TypeReference};
+use syn::{
+    GenericArgument, Lifetime, PathArguments, Type, TypeFnPtr, TypeImplTrait, TypeReference,
+};
 
 /// Removes what `macro_rules` and parentheses put around a type.
 pub(crate) fn peel(ty: &Type) -> &Type {
@@ -107,11 +109,38 @@ pub(crate) fn returned(ty: &Type) -> syn::Result<()> {
             ),
         ));
     }
+    result_type(ty)
+}
+
+/// Checks that what a task returns can be stored.
+pub(crate) fn result_type(ty: &Type) -> syn::Result<()> {
     check(ty, &|borrowed| {
         format!(
             "the result of a task is stored, so it cannot hold {borrowed}; return an owned type"
         )
     })
+}
+
+/// `T` of a `Vec<T>`.
+pub(crate) fn item_of_vec(ty: &Type) -> syn::Result<&Type> {
+    let last = match peel(ty) {
+        Type::Path(path) => path.path.segments.last(),
+        _ => None,
+    };
+    if let Some(last) = last
+        && last.ident == "Vec"
+        && let PathArguments::AngleBracketed(arguments) = &last.arguments
+        && let [GenericArgument::Type(item)] = arguments.args.iter().collect::<Vec<_>>()[..]
+    {
+        return Ok(item);
+    }
+    let shown = display(ty);
+    Err(syn::Error::new_spanned(
+        ty,
+        format!(
+            "with the option `batch` the input of many jobs comes together; take `Vec<{shown}>`"
+        ),
+    ))
 }
 
 /// Returns `true` for the types that are known to be no `Result`. The compiler says so of others,

@@ -290,6 +290,10 @@ impl Run {
             given.insert(std::any::TypeId::of::<sqlx::PgPool>());
         }
         given.extend(self.state.type_ids());
+        #[cfg(feature = "postgres")]
+        if given.contains(&std::any::TypeId::of::<sqlx::PgPool>()) {
+            given.insert(std::any::TypeId::of::<crate::postgres::JobTransaction>());
+        }
         let served = |queue: &str| self.config.is_served(queue);
         let mut problems = self.config.problems();
         if let Err(error) = self.fingerprints() {

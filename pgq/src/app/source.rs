@@ -24,8 +24,24 @@ pub(super) enum Source {
 #[cfg(feature = "postgres")]
 impl Source {
     /// Makes the worker's own driver: handlers that use up the application's pool do not keep it
-    /// from completing jobs. Adds a pool for handlers to `state`, unless one is there.
+    /// from completing jobs. Adds a pool for handlers to `state`, unless one is there, and what begins
+    /// their transactions on it.
     pub(super) fn open(
+        self,
+        schema: &crate::postgres::Schema,
+        state: &mut StateMap,
+    ) -> Result<Arc<dyn Driver>, DriverError> {
+        use crate::postgres::make_transactions;
+
+        let driver = self.connect(schema, state)?;
+        if let Some(pool) = state.get::<sqlx::PgPool>() {
+            let make = make_transactions(pool);
+            state.insert(make);
+        }
+        Ok(driver)
+    }
+
+    fn connect(
         self,
         schema: &crate::postgres::Schema,
         state: &mut StateMap,

@@ -42,6 +42,8 @@ pub enum DriverErrorKind {
     Conflict,
     /// The call took longer than its limit. The same call may succeed later.
     Timeout,
+    /// The attempt does not hold its job any more, so the server refused to end it.
+    Fenced,
     /// The server refused the data, or the statement.
     Rejected,
     /// Any other error.

@@ -1,6 +1,7 @@
 //! The seam between the runtime and its storage.
 
 mod attempt;
+mod completion;
 mod control;
 mod error;
 mod listener;
@@ -17,6 +18,7 @@ use async_trait::async_trait;
 use crate::job::{Job, JobId, Retain};
 
 pub use self::attempt::{Attempt, AttemptOutcome};
+pub use self::completion::{CompletionWithin, Hold};
 pub use self::control::{Directives, Pausable, Pause};
 pub use self::error::{DriverError, DriverErrorKind};
 pub use self::listener::{Listener, Parked, Topic, Wake};
@@ -131,7 +133,8 @@ pub trait Driver: fmt::Debug + Send + Sync + 'static {
     async fn heartbeat(&self, worker: WorkerId, lease: Duration) -> Result<bool, DriverError>;
 
     /// Removes a worker that has stopped. Jobs that it still holds become ready, at no cost to
-    /// them.
+    /// them. One whose attempt is ended by an open transaction is left to
+    /// [`rescue`](Self::rescue).
     ///
     /// # Errors
     ///
@@ -192,6 +195,14 @@ pub trait Driver: fmt::Debug + Send + Sync + 'static {
     /// On an error none or all of them have ended.
     async fn end(&self, worker: WorkerId, endings: &[Ending]) -> Result<usize, DriverError>;
 
+    /// Says whether a worker still holds a job under a claim. Does not wait for a transaction that is
+    /// about to end the attempt.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of the storage.
+    async fn hold(&self, worker: WorkerId, job: JobId, claim: i64) -> Result<Hold, DriverError>;
+
     /// Returns the jobs that a worker holds, each with the number of its claim.
     ///
     /// # Errors
@@ -205,6 +216,10 @@ pub trait Driver: fmt::Debug + Send + Sync + 'static {
     ///
     /// A job that has outlived a worker before is scheduled instead, at a random time within
     /// `spread`: if one of them kills its workers, the others are no longer beside it.
+    ///
+    /// A job whose attempt is ended by an open transaction is left alone, since nobody knows yet
+    /// whether it commits; a later call takes it, and removes its worker. Until then the worker counts
+    /// as rescued: heartbeats and claims of its are refused.
     ///
     /// # Errors
     ///
@@ -323,6 +338,10 @@ pub trait Driver: fmt::Debug + Send + Sync + 'static {
     ///
     /// Returns the error of the storage.
     async fn listen(&self) -> Result<Box<dyn Listener>, DriverError>;
+
+    /// The schema that the jobs are in, for transactions of tasks that complete them; `None` if the
+    /// storage has no transactions.
+    fn schema_name(&self) -> Option<&str>;
 
     /// Returns a driver on the same storage that shares no connection with this one, for use on
     /// another runtime. It connects when it is first used.

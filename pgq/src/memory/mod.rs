@@ -27,8 +27,8 @@ use self::store::Store;
 use crate::client::{Enqueuer, Reader};
 use crate::driver::{
     Attempt, Claim, Claimed, Completion, Directives, Driver, DriverError, Ending, Enqueue,
-    HeldInput, HistoryReport, JobCounts, ListedJobs, Listener, Listing, Pausable, Pause, Promoted,
-    QueuedInput, Rescued, Schedule, ScheduleState, Tick, Wake, WorkerId, WorkerInfo,
+    HeldInput, HistoryReport, Hold, JobCounts, ListedJobs, Listener, Listing, Pausable, Pause,
+    Promoted, QueuedInput, Rescued, Schedule, ScheduleState, Tick, Wake, WorkerId, WorkerInfo,
 };
 use crate::job::{Job, JobId, Retain};
 
@@ -210,6 +210,10 @@ impl Driver for MemoryDriver {
         Ok(self.call(|store, now| store.end(worker, endings, now)))
     }
 
+    async fn hold(&self, worker: WorkerId, job: JobId, claim: i64) -> Result<Hold, DriverError> {
+        Ok(self.call(|store, _| store.hold(worker, job, claim)))
+    }
+
     async fn held(&self, worker: WorkerId) -> Result<Vec<(JobId, i64)>, DriverError> {
         Ok(self.call(|store, _| store.held(worker)))
     }
@@ -283,6 +287,10 @@ impl Driver for MemoryDriver {
         let wakes = self.shared.wakes.subscribe();
         let clock = self.shared.clock.subscribe();
         Ok(Box::new(MemoryListener::new(wakes, clock)))
+    }
+
+    fn schema_name(&self) -> Option<&str> {
+        None
     }
 
     fn detached(&self) -> Arc<dyn Driver> {

@@ -11,7 +11,7 @@ use super::ready::Ready;
 use super::record::{Record, Stage, StoredResult};
 use crate::driver::{
     AttemptOutcome, Claim, Claimed, Completion, End, Ending, Enqueue, HeldInput, HistoryReport,
-    NewJob, Promoted, Rescued, Schedule, Start, Tick, Wake, WorkerId, WorkerInfo,
+    Hold, NewJob, Promoted, Rescued, Schedule, Start, Tick, Wake, WorkerId, WorkerInfo,
 };
 use crate::job::{Job, JobId, JobState, Retain};
 use crate::schedule::Overlap;
@@ -253,6 +253,14 @@ impl Store {
                 record.attempt -= 1;
                 self.make_ready(job);
             }
+        }
+    }
+
+    pub(super) fn hold(&self, worker: WorkerId, job: JobId, claim: i64) -> Hold {
+        let record = self.jobs.get(&job);
+        match record.is_some_and(|record| record.is_held_by(worker, claim)) {
+            true => Hold::Held,
+            false => Hold::Gone,
         }
     }
 

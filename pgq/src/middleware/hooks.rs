@@ -1,13 +1,12 @@
 //! [`Hooks`]: what an application is told of its jobs.
 
-use std::any::Any;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::job::JobId;
-use crate::task::Context;
+use crate::task::{Context, panic_message};
 
 /// Is told what happens to jobs. Each method does nothing unless it is implemented.
 ///
@@ -128,21 +127,5 @@ impl fmt::Debug for HookList {
         f.debug_struct("HookList")
             .field("hooks", &self.hooks.len())
             .finish()
-    }
-}
-
-/// What a panic says.
-pub(crate) fn panic_message(payload: Box<dyn Any + Send>) -> String {
-    let payload = match payload.downcast::<String>() {
-        Ok(message) => return *message,
-        Err(payload) => payload,
-    };
-    match payload.downcast::<&'static str>() {
-        Ok(message) => (*message).to_owned(),
-        Err(payload) => {
-            // Leaked, because the destructor of a value that nobody knows may panic again.
-            std::mem::forget(payload);
-            "a value that is not text".to_owned()
-        }
     }
 }

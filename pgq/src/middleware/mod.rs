@@ -35,6 +35,6 @@ mod hooks;
 mod service;
 
 pub use self::execution::{Completed, Execution};
+pub(crate) use self::hooks::HookList;
 pub use self::hooks::{Enqueued, Failure, Hooks, Success};
-pub(crate) use self::hooks::{HookList, panic_message};
 pub use self::service::TaskService;

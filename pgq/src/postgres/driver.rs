@@ -15,8 +15,8 @@ use super::listener::PostgresListener;
 use super::{history, migrate, row};
 use crate::driver::{
     Attempt, Claim, Claimed, Completion, Directives, Driver, DriverError, Ending, Enqueue,
-    HeldInput, HistoryReport, JobCounts, ListedJobs, Listener, Listing, Pausable, Pause, Promoted,
-    QueuedInput, Rescued, Schedule, ScheduleState, Start, Tick, WorkerId, WorkerInfo,
+    HeldInput, HistoryReport, Hold, JobCounts, ListedJobs, Listener, Listing, Pausable, Pause,
+    Promoted, QueuedInput, Rescued, Schedule, ScheduleState, Start, Tick, WorkerId, WorkerInfo,
 };
 use crate::job::{Job, JobId, Retain};
 use crate::schedule::Overlap;
@@ -122,6 +122,10 @@ impl Driver for PostgresDriver {
 
     async fn end(&self, worker: WorkerId, endings: &[Ending]) -> Result<usize, DriverError> {
         self.end_jobs(worker, endings).await
+    }
+
+    async fn hold(&self, worker: WorkerId, job: JobId, claim: i64) -> Result<Hold, DriverError> {
+        self.read_hold(worker, job, claim).await
     }
 
     async fn held(&self, worker: WorkerId) -> Result<Vec<(JobId, i64)>, DriverError> {
@@ -279,6 +283,10 @@ impl Driver for PostgresDriver {
     async fn listen(&self) -> Result<Box<dyn Listener>, DriverError> {
         let listener = PostgresListener::connect(&self.options, &self.statements).await?;
         Ok(Box::new(listener))
+    }
+
+    fn schema_name(&self) -> Option<&str> {
+        Some(self.schema().as_str())
     }
 
     fn detached(&self) -> Arc<dyn Driver> {

@@ -60,6 +60,8 @@ fn of_sqlstate(code: &str) -> DriverErrorKind {
         "42703" | "42883" => DriverErrorKind::SchemaOlder,
         "40001" | "40P01" | "55P03" => DriverErrorKind::Conflict,
         "57014" => DriverErrorKind::Timeout,
+        // Raised by `refuse_completion`.
+        "PGQ01" => DriverErrorKind::Fenced,
         // Shutdown, crash, start-up; too many connections; out of disk or memory. A server that
         // only reads is one that is not yet, or no more, the primary.
         "57P01" | "57P02" | "57P03" | "57P04" | "25006" => DriverErrorKind::Unavailable,

@@ -9,8 +9,8 @@ use super::driver::count;
 use super::enqueue::micros;
 use super::error::{driver_error, lacks_partition};
 use super::session::Lent;
-use crate::driver::{Completion, DriverError, End, Ending, WorkerId};
-use crate::job::{Retain, Retention};
+use crate::driver::{Completion, DriverError, End, Ending, Hold, WorkerId};
+use crate::job::{JobId, Retain, Retention};
 
 impl PostgresDriver {
     /// Lends a session that is free; waits for the first one if none is.
@@ -118,6 +118,26 @@ impl PostgresDriver {
         let retains: Vec<Retain> = endings.iter().map(retain).collect();
         self.make_partitions(&retains).await?;
         self.try_end(worker, endings).await
+    }
+
+    pub(super) async fn read_hold(
+        &self,
+        worker: WorkerId,
+        job: JobId,
+        claim: i64,
+    ) -> Result<Hold, DriverError> {
+        sqlx::query_scalar(self.statements.hold.clone())
+            .bind(worker.as_i64())
+            .bind(job.as_i64())
+            .bind(claim)
+            .fetch_one(&self.pool)
+            .await
+            .map(|hold: String| match hold.as_str() {
+                "held" => Hold::Held,
+                "gone" => Hold::Gone,
+                _ => Hold::InDoubt,
+            })
+            .map_err(|error| driver_error("failed to look whether the job is held", error))
     }
 
     async fn try_end(&self, worker: WorkerId, endings: &[Ending]) -> Result<usize, DriverError> {

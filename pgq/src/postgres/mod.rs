@@ -20,6 +20,7 @@ mod row;
 mod schema;
 mod session;
 mod sql;
+mod transaction;
 mod worker;
 
 use std::fmt;
@@ -44,6 +45,8 @@ pub(crate) use self::connect::{database_url, parse_url};
 pub use self::schema::{DEFAULT_SCHEMA, Schema};
 #[doc(hidden)]
 pub use self::sql::STATEMENTS;
+pub(crate) use self::transaction::make_transactions;
+pub use self::transaction::{JobConnection, JobTransaction};
 
 /// How many batches of endings may be on their way at once.
 const FINISH_SESSIONS: usize = 2;

@@ -55,7 +55,7 @@ impl PostgresDriver {
             .map_err(error)?;
         transaction.commit().await.map_err(error)?;
         Ok(Rescued {
-            workers: dead.len(),
+            workers: count(row.try_get("workers").map_err(error)?),
             ready: count(row.try_get("ready").map_err(error)?),
             scheduled: count(row.try_get("scheduled").map_err(error)?),
             failed: count(row.try_get("failed").map_err(error)?),

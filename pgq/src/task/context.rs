@@ -1,12 +1,17 @@
 //! [`Context`].
 
 use std::any::{Any, TypeId};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use chrono::{DateTime, Utc};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::StateMap;
+use super::complete::Completing;
+use super::descriptor::TaskDescriptor;
+use super::host::Host;
+use super::transaction::{AttemptTransaction, MakeTransaction};
+use crate::driver::ClaimedJob;
 use crate::job::{Detail, JobId};
 
 /// What a running attempt knows of itself. A task takes it as `&pgq::Context`.
@@ -27,6 +32,51 @@ pub(crate) struct Attempt {
     pub(crate) max: i16,
     pub(crate) deliveries: i32,
     pub(crate) detail: Option<Box<Detail>>,
+    /// The number of the claim under which the job is held.
+    pub(crate) claim: i64,
+    /// What is run; `None` in a unit test, as the host.
+    pub(crate) descriptor: Option<TaskDescriptor>,
+    pub(crate) host: Option<Arc<dyn Host>>,
+    pub(crate) completing: Completing,
+    transaction: OnceLock<Box<dyn AttemptTransaction>>,
+}
+
+impl Attempt {
+    /// An attempt of a job that `host` has claimed.
+    pub(crate) fn new(job: &ClaimedJob, task: &TaskDescriptor, host: Arc<dyn Host>) -> Self {
+        Self {
+            job: job.id,
+            task: Arc::clone(&job.task),
+            queue: Arc::clone(&job.queue),
+            number: job.attempt,
+            max: job.max_attempts,
+            deliveries: job.deliveries,
+            detail: job.detail.clone(),
+            claim: job.claim,
+            descriptor: Some(*task),
+            host: Some(host),
+            completing: Completing::default(),
+            transaction: OnceLock::new(),
+        }
+    }
+
+    /// An attempt that nobody runs: it can write nothing.
+    fn of_nobody() -> Self {
+        Self {
+            job: JobId::from_i64(0),
+            task: Arc::from("test"),
+            queue: Arc::from(crate::queue::DEFAULT_QUEUE),
+            number: 1,
+            max: 1,
+            deliveries: 1,
+            detail: None,
+            claim: 0,
+            descriptor: None,
+            host: None,
+            completing: Completing::default(),
+            transaction: OnceLock::new(),
+        }
+    }
 }
 
 /// The shared value that a task asks for was not given to `run()`.
@@ -52,22 +102,41 @@ impl Context {
     /// A context for calling a task as a plain fn in a unit test: job 0, first attempt, no state.
     #[must_use]
     pub fn for_test() -> Self {
+        Self::new(
+            Attempt::of_nobody(),
+            Arc::default(),
+            CancellationToken::new(),
+        )
+    }
+
+    /// The context of a call for many jobs, of which this is one: it is of no single job.
+    pub(super) fn of_batch(&self) -> Self {
+        let own = self.own();
         let attempt = Attempt {
-            job: JobId::from_i64(0),
-            task: Arc::from("test"),
-            queue: Arc::from(crate::queue::DEFAULT_QUEUE),
-            number: 1,
-            max: 1,
-            deliveries: 1,
-            detail: None,
+            job: own.job,
+            task: Arc::clone(&own.task),
+            queue: Arc::clone(&own.queue),
+            number: own.number,
+            max: own.max,
+            deliveries: own.deliveries,
+            ..Attempt::of_nobody()
         };
-        Self::new(attempt, Arc::default(), CancellationToken::new())
+        Self::new(attempt, Arc::clone(&self.state), self.cancelled.clone())
     }
 
     /// Lets this clone be cancelled when the guard is dropped, and the others not.
     pub(super) fn until_dropped(&mut self) -> DropGuard {
         self.cancelled = self.cancelled.child_token();
         self.cancelled.clone().drop_guard()
+    }
+
+    pub(crate) fn own(&self) -> &Attempt {
+        &self.attempt
+    }
+
+    /// The transaction of the attempt, if its task has asked for it.
+    pub(crate) fn transaction(&self) -> Option<&dyn AttemptTransaction> {
+        self.attempt.transaction.get().map(|made| &**made)
     }
 
     /// The number of the job.
@@ -168,6 +237,12 @@ impl Context {
     pub fn state<T: Send + Sync + 'static>(&self) -> Result<&T, MissingState> {
         let own = if TypeId::of::<T>() == TypeId::of::<Self>() {
             (self as &dyn Any).downcast_ref()
+        } else if let Some(make) = self.state.get::<MakeTransaction>()
+            && make.type_id() == TypeId::of::<T>()
+            && self.attempt.host.is_some()
+        {
+            let made = self.attempt.transaction.get_or_init(|| make.make());
+            (&**made as &dyn Any).downcast_ref()
         } else {
             self.state.get()
         };

@@ -81,6 +81,8 @@ pub struct TaskDescriptor {
     pub(crate) shape: fn() -> Shape,
     pub(crate) source: Source,
     pub(crate) injected: fn() -> Vec<Injected>,
+    /// The type of the result, and its name.
+    pub(crate) output: fn() -> (TypeId, &'static str),
     /// Reads an input, and says whether it could.
     pub(crate) check_input: fn(&[u8]) -> Result<(), DecodeError>,
     pub(crate) run: RunFn,
@@ -99,6 +101,12 @@ impl TaskDescriptor {
             shape: T::Input::shape,
             source,
             injected: T::injected,
+            output: || {
+                (
+                    TypeId::of::<T::Output>(),
+                    std::any::type_name::<T::Output>(),
+                )
+            },
             check_input: |bytes| T::Input::decode(bytes).map(drop),
             run: run::<T>,
         }

@@ -131,6 +131,11 @@ impl TaskError {
         Self::new(error, verdict.unwrap_or(Verdict::Retry(None)))
     }
 
+    /// The same for another job: what it says, and its verdict.
+    pub(super) fn again(&self) -> Self {
+        Self::new(self.report().into(), self.verdict())
+    }
+
     pub(crate) const fn verdict(&self) -> Verdict {
         self.cause.verdict
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{TaskDescriptor, TaskOptions};
+use super::{BATCH_MAX, TaskDescriptor, TaskOptions};
 use crate::job::INPUT_MAX;
 use crate::queue::{ATTEMPTS_MAX, DELAY_MAX, LIMIT_MAX, PRIORITY_MAX, TAGS_MAX, name_problem};
 
@@ -33,6 +33,10 @@ fn of_enqueues(options: &TaskOptions) -> Vec<String> {
     }
     if options.input_max.is_some_and(|bytes| bytes > INPUT_MAX) {
         problems.push(format!("its input_max must be at most {INPUT_MAX} bytes"));
+    }
+    let batch = options.batch.map_or(1, |batch| batch.max);
+    if !(1..=BATCH_MAX).contains(&batch) {
+        problems.push(format!("its batch.max must be 1 to {BATCH_MAX}"));
     }
     problems.extend(names("tag", options.tags));
     if options.tags.len() > TAGS_MAX {

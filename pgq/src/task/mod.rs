@@ -1,16 +1,21 @@
 //! Tasks: code that can be run as a job.
 
+mod batch;
 mod blocking;
+mod complete;
 mod context;
 mod descriptor;
 mod error;
 mod fingerprint;
+mod host;
 mod invalid;
 mod limits;
 mod options;
 mod outcome;
+mod panic;
 mod registry;
 mod state;
+mod transaction;
 mod unique;
 
 use std::future::Future;
@@ -20,7 +25,10 @@ use serde::de::DeserializeOwned;
 
 use crate::job::Input;
 
+pub(crate) use self::batch::{BATCH_MAX, Batches};
+pub use self::batch::{Batch, IntoBatchOutcome, run_in_batch};
 pub use self::blocking::blocking;
+pub use self::complete::{CompleteError, CompleteIn};
 pub(crate) use self::context::Attempt;
 pub use self::context::{Context, MissingState};
 pub(crate) use self::descriptor::RunResult;
@@ -28,12 +36,17 @@ pub use self::descriptor::{Injected, Registration, ScheduleDescriptor, Source, T
 pub use self::error::TaskError;
 pub(crate) use self::error::Verdict;
 pub(crate) use self::fingerprint::fingerprint;
+pub(crate) use self::host::Host;
 pub use self::limits::{Concurrency, Rate};
 pub use self::options::TaskOptions;
 pub use self::outcome::{IntoOutcome, IntoTaskError};
+pub(crate) use self::panic::panic_message;
 pub(crate) use self::registry::KnownSchedule;
 pub use self::registry::{Problem, Problems, Registry};
 pub use self::state::StateMap;
+#[cfg(feature = "postgres")]
+pub(crate) use self::transaction::MakeTransaction;
+pub(crate) use self::transaction::{AttemptTransaction, Committed};
 pub use self::unique::{Conflict, Unique};
 
 /// Code that can be run as a job.

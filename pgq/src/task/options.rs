@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Concurrency, Rate, Unique};
+use super::{Batch, Concurrency, Rate, Unique};
 use crate::backoff::Backoff;
 use crate::job::{Detail, Expires, Retain};
 use crate::queue::DEFAULT_QUEUE;
@@ -47,6 +47,9 @@ pub struct TaskOptions {
     /// How many of its jobs start in a time, in all workers together. Default: no limit. *Recorded,
     /// and not yet applied by workers.*
     pub rate: Option<Rate>,
+    /// How many jobs one call is given; read by [`run_in_batch`](crate::run_in_batch). Default: one. Of a
+    /// call for many jobs, [`timeout`](Self::timeout) is the limit of the call.
+    pub batch: Option<Batch>,
     /// Words to find its jobs by, at most 16, by the rule of names. Default: none.
     pub tags: &'static [&'static str],
 }
@@ -69,6 +72,7 @@ impl TaskOptions {
             concurrency: None,
             ordered_by: &[],
             rate: None,
+            batch: None,
             tags: &[],
         }
     }
@@ -163,6 +167,13 @@ impl TaskOptions {
     #[must_use]
     pub const fn rate(mut self, rate: Rate) -> Self {
         self.rate = Some(rate);
+        self
+    }
+
+    /// Sets how many jobs one call is given.
+    #[must_use]
+    pub const fn batch(mut self, batch: Batch) -> Self {
+        self.batch = Some(batch);
         self
     }
 

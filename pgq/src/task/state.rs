@@ -5,6 +5,8 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
+use super::transaction::MakeTransaction;
+
 /// Shared values by their type: what `&T` parameters of a task are given.
 #[derive(Clone, Default)]
 pub struct StateMap {
@@ -26,9 +28,10 @@ impl StateMap {
         self.values.get(&TypeId::of::<T>())?.1.downcast_ref()
     }
 
-    /// The types of the values.
+    /// The types that a task may take: those of the values, and that of its transaction.
     pub(crate) fn type_ids(&self) -> impl Iterator<Item = TypeId> + '_ {
-        self.values.keys().copied()
+        let made = self.get::<MakeTransaction>().map(MakeTransaction::type_id);
+        self.values.keys().copied().chain(made)
     }
 
     #[cfg(feature = "postgres")]

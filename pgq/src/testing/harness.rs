@@ -99,8 +99,8 @@ impl Harness {
 
 #[async_trait]
 impl Storage for MemoryDriver {
-    fn driver(&self) -> &dyn Driver {
-        self
+    fn driver(&self) -> Arc<dyn Driver> {
+        Arc::new(self.clone())
     }
 
     /// For ever: the clock may be moved by the very task that runs.

@@ -12,9 +12,11 @@ use crate::client::INPUT_MAX_DEFAULT;
 use crate::driver::{
     Claim, Claimed, ClaimedInput, ClaimedJob, Driver, DriverError, WorkerId, WorkerInfo,
 };
+use crate::job::JobId;
 use crate::middleware::TaskService;
-use crate::task::{Attempt, Context, Problem, Registry, StateMap, TaskDescriptor};
+use crate::task::{Attempt, Batches, Context, Host, Problem, Registry, StateMap, TaskDescriptor};
 use crate::worker::attempt::run_attempt;
+use crate::worker::conclude::{Conclusion, conclude};
 use crate::worker::decide::{Decision, decide};
 
 /// The most attempts that one call of [`Harness::run_due`](super::Harness::run_due) runs. More than
@@ -31,7 +33,7 @@ const NO_JITTER: f64 = 0.5;
 #[async_trait]
 pub(super) trait Storage: fmt::Debug + Sync {
     /// Does what workers do.
-    fn driver(&self) -> &dyn Driver;
+    fn driver(&self) -> Arc<dyn Driver>;
 
     /// How long one call may take, by the clock of the storage.
     fn lease(&self) -> Duration;
@@ -136,18 +138,19 @@ impl Inline {
         job: &ClaimedJob,
     ) -> Result<Run, Stop> {
         let task = self.runnable(&job.task)?;
-        let attempt = Attempt {
-            job: job.id,
-            task: Arc::clone(&job.task),
-            queue: Arc::clone(&job.queue),
-            number: job.attempt,
-            max: job.max_attempts,
-            deliveries: job.deliveries,
-            detail: job.detail.clone(),
-        };
+        let host = Arc::new(Caller {
+            driver: storage.driver(),
+            worker,
+        });
+        let attempt = Attempt::new(job, task, host);
         let context = Context::new(attempt, Arc::clone(&self.state), CancellationToken::new());
         let input = input(storage, worker, job).await?;
         let end = run_attempt(task, &TaskService::task(), &context, input).await;
+        let end = match conclude(&context, end).await {
+            Conclusion::Decide(end) => end,
+            Conclusion::Completed => return Ok(Run::completed(job)),
+            Conclusion::Fenced => return Err(Stop::LeaseLost),
+        };
         let decision = decide(end, job, task, &[], INPUT_MAX_DEFAULT, NO_JITTER);
         let run = Run::new(job, &decision);
         match decision {
@@ -183,6 +186,35 @@ impl Inline {
         }
         Ok(unknown)
     }
+}
+
+/// Who runs an attempt: the caller of `run_due`.
+#[derive(Debug)]
+struct Caller {
+    driver: Arc<dyn Driver>,
+    worker: WorkerId,
+}
+
+impl Host for Caller {
+    fn driver(&self) -> &Arc<dyn Driver> {
+        &self.driver
+    }
+
+    fn worker(&self) -> WorkerId {
+        self.worker
+    }
+
+    fn result_max(&self) -> usize {
+        INPUT_MAX_DEFAULT
+    }
+
+    /// One job runs at a time.
+    fn batches(&self) -> Option<&Batches> {
+        None
+    }
+
+    /// Nobody compares what is held here.
+    fn completing(&self, _: JobId, _: i64) {}
 }
 
 /// The input of a job that was claimed.

@@ -161,11 +161,20 @@ impl fmt::Display for Outcome {
 }
 
 impl Run {
+    /// The attempt of a job that a transaction of its task completed.
+    pub(super) fn completed(job: &ClaimedJob) -> Self {
+        Self::of(job, Outcome::Completed)
+    }
+
     pub(super) fn new(job: &ClaimedJob, decision: &Decision) -> Self {
         let outcome = match decision {
             Decision::Complete(_) => Outcome::Completed,
             Decision::End(ending) => Outcome::of(ending),
         };
+        Self::of(job, outcome)
+    }
+
+    fn of(job: &ClaimedJob, outcome: Outcome) -> Self {
         Self {
             job: job.id,
             task: job.task.to_string(),

@@ -5,8 +5,8 @@ use std::panic::AssertUnwindSafe;
 use futures_util::FutureExt;
 
 use super::decide::AttemptEnd;
-use crate::middleware::{TaskService, panic_message};
-use crate::task::{Context, RunResult, TaskDescriptor, Verdict};
+use crate::middleware::TaskService;
+use crate::task::{Context, RunResult, TaskDescriptor, Verdict, panic_message};
 
 /// Runs one attempt of `task` within its layers, and says how it ended.
 ///
@@ -26,7 +26,12 @@ pub(crate) async fn run_attempt(
     // The time limit is inside, because dropping a task that timed out may panic too.
     let attempt = async {
         let run = layers.run(task, context, input);
-        match task.options.timeout {
+        // A call for many jobs has the limit, and its jobs may have waited for each other.
+        let limit = task
+            .options
+            .timeout
+            .filter(|_| task.options.batch.is_none());
+        match limit {
             None => end_of(run.await),
             Some(limit) => match tokio::time::timeout(limit, run).await {
                 Ok(result) => end_of(result),

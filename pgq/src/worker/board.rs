@@ -42,6 +42,8 @@ enum Stage {
     Waiting,
     /// The handle is there as soon as the attempt's task is.
     Running(Option<AbortHandle>),
+    /// A transaction of the running attempt completes the job, so that its row may go while it runs.
+    Completing(Option<AbortHandle>),
     /// The attempt has ended; the storage is being told.
     Ending,
 }
@@ -179,11 +181,20 @@ impl Board {
             handle.abort();
         }
         if let Some(Held {
-            stage: Stage::Running(slot),
+            stage: Stage::Running(slot) | Stage::Completing(slot),
             ..
         }) = self.held(job, claim)
         {
             *slot = Some(handle);
+        }
+    }
+
+    /// The attempt is about to complete its job itself, in a transaction.
+    pub(crate) fn completing(&mut self, job: JobId, claim: i64) {
+        if let Some(held) = self.held(job, claim)
+            && let Stage::Running(handle) = &mut held.stage
+        {
+            held.stage = Stage::Completing(handle.take());
         }
     }
 
@@ -244,13 +255,14 @@ impl Board {
         self.held.is_empty()
     }
 
-    /// Drops a job that the storage says this worker does not hold, unless its end is on its way:
+    /// Drops a job that the storage says this worker does not hold, unless its end is on its way, or
+    /// was brought about by the attempt itself:
     /// one that waits does not start, one that runs is aborted. Returns whether it was dropped.
     pub(crate) fn drop_lost(&mut self, job: JobId) -> bool {
         let Entry::Occupied(held) = self.held.entry(job) else {
             return false;
         };
-        if let Stage::Running(None) | Stage::Ending = held.get().stage {
+        if let Stage::Running(None) | Stage::Completing(_) | Stage::Ending = held.get().stage {
             return false;
         }
         let lost = held.remove();
@@ -267,14 +279,14 @@ impl Board {
                 }
             }
             Stage::Running(Some(handle)) => handle.abort(),
-            Stage::Running(None) | Stage::Ending => {}
+            Stage::Running(None) | Stage::Completing(_) | Stage::Ending => {}
         }
     }
 
     /// Aborts every running attempt.
     pub(crate) fn abort_all(&self) {
         for held in self.held.values() {
-            if let Stage::Running(Some(handle)) = &held.stage {
+            if let Stage::Running(Some(handle)) | Stage::Completing(Some(handle)) = &held.stage {
                 handle.abort();
             }
         }

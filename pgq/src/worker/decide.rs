@@ -29,6 +29,9 @@ pub(crate) enum AttemptEnd {
     TimedOut(Duration),
     /// The task panicked with this message.
     Panicked(String),
+    /// The task returned, but the transaction that was to complete the job did not commit; why, if
+    /// that is known.
+    Uncommitted(Option<String>),
 }
 
 /// What the storage is to be told of an attempt.
@@ -59,6 +62,9 @@ const ERROR_MAX: usize = 16 * 1024;
 
 /// The error of a job whose input somebody has deleted.
 const INPUT_GONE: &str = "the input is gone: `large_input` has no row of this job";
+
+/// The error of an attempt that has completed its job in a transaction without effect.
+const UNCOMMITTED: &str = "the completing transaction did not commit";
 
 /// What stands at the end of an error text that was cut.
 const CUT_MARK: &str = "… (cut)";
@@ -102,6 +108,10 @@ pub(crate) fn decide(
             failed(format!("timed out after {limit:?}"), job, task, random)
         }
         AttemptEnd::Panicked(message) => failed(format!("panicked: {message}"), job, task, random),
+        AttemptEnd::Uncommitted(None) => failed(UNCOMMITTED.to_owned(), job, task, random),
+        AttemptEnd::Uncommitted(Some(why)) => {
+            failed(format!("{UNCOMMITTED}: {why}"), job, task, random)
+        }
     }
 }
 

@@ -15,8 +15,9 @@ use super::fetcher::Wanted;
 use super::parking::{Found, Parking};
 use super::storm::CommitTime;
 use crate::driver::{Driver, DriverError, DriverErrorKind, Topic, WorkerId};
+use crate::job::JobId;
 use crate::middleware::{HookList, TaskService};
-use crate::task::{Registry, StateMap};
+use crate::task::{Batches, Host, Registry, StateMap};
 
 /// Everything that outlives one start of a worker: what it is made of.
 #[derive(Clone, Debug)]
@@ -64,6 +65,7 @@ pub(crate) struct Hub {
     /// For the results that are on their way to the storage, in KiB.
     room: Arc<Semaphore>,
     board: Mutex<Board>,
+    batches: Batches,
     parking: Mutex<Parking>,
     claims: AtomicI64,
 }
@@ -112,6 +114,7 @@ impl Hub {
         Self {
             parking: Mutex::new(Parking::new(topics, Arc::clone(&commit_time))),
             board: Mutex::new(Board::new(&setup.config)),
+            batches: Batches::default(),
             worker,
             tasks,
             attempts: TaskTracker::new(),
@@ -193,6 +196,28 @@ impl Hub {
     pub(crate) fn wake_all(&self) {
         self.board().mark_all_hungry();
         self.claim.notify_one();
+    }
+}
+
+impl Host for Hub {
+    fn driver(&self) -> &Arc<dyn Driver> {
+        &self.setup.driver
+    }
+
+    fn worker(&self) -> WorkerId {
+        self.worker
+    }
+
+    fn result_max(&self) -> usize {
+        self.setup.config.result_max
+    }
+
+    fn batches(&self) -> Option<&Batches> {
+        Some(&self.batches)
+    }
+
+    fn completing(&self, job: JobId, claim: i64) {
+        self.board().completing(job, claim);
     }
 }
 

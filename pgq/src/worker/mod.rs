@@ -3,6 +3,7 @@
 pub(crate) mod attempt;
 mod board;
 mod claimer;
+pub(crate) mod conclude;
 pub(crate) mod config;
 mod controller;
 pub(crate) mod decide;

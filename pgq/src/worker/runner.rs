@@ -8,12 +8,13 @@ use tracing::Instrument;
 
 use super::attempt::run_attempt;
 use super::claimer::report;
+use super::conclude::{Conclusion, conclude};
 use super::decide::{AttemptEnd, Decision, decide};
 use super::fetcher::{Fetched, Wanted};
 use super::hub::{Hub, Tally};
 use crate::driver::{ClaimedInput, ClaimedJob, End};
 use crate::middleware::{Failure, HookList, Success};
-use crate::task::{Attempt, Context, TaskDescriptor, Verdict};
+use crate::task::{Attempt, Context, Host, TaskDescriptor, Verdict};
 
 /// Starts every job that may start.
 pub(crate) fn start_jobs(hub: &Arc<Hub>) {
@@ -65,28 +66,38 @@ async fn run_job(slot: Slot, job: ClaimedJob) {
         attempt = job.attempt,
     );
 
-    if let Some(decision) = attempt(&hub, task, job).instrument(span).await {
-        hub.board().ending(id, claim);
-        hub.tell(decision).await;
-    } else {
-        hub.board().forget([(id, claim)]);
-        Tally::add(&hub.setup.tally.fenced, 1);
+    match attempt(&hub, task, job).instrument(span).await {
+        Ended::Decided(decision) => {
+            hub.board().ending(id, claim);
+            hub.tell(decision).await;
+        }
+        Ended::Completed => {
+            hub.board().forget([(id, claim)]);
+            Tally::add(&hub.setup.tally.completed, 1);
+        }
+        Ended::Fenced => {
+            hub.board().forget([(id, claim)]);
+            Tally::add(&hub.setup.tally.fenced, 1);
+        }
     }
     drop(slot);
 }
 
+/// How an attempt ended.
+enum Ended {
+    /// The storage is to be told.
+    Decided(Decision),
+    /// The storage knows, because a transaction of the task has completed the job.
+    Completed,
+    /// The job is not this worker's any more.
+    Fenced,
+}
+
 /// Runs an attempt, if the worker still holds its job.
-async fn attempt(hub: &Hub, task: &TaskDescriptor, mut job: ClaimedJob) -> Option<Decision> {
+async fn attempt(hub: &Arc<Hub>, task: &TaskDescriptor, mut job: ClaimedJob) -> Ended {
+    let host: Arc<dyn Host> = Arc::<Hub>::clone(hub);
     let context = Context::new(
-        Attempt {
-            job: job.id,
-            task: Arc::clone(&job.task),
-            queue: Arc::clone(&job.queue),
-            number: job.attempt,
-            max: job.max_attempts,
-            deliveries: job.deliveries,
-            detail: job.detail.take(),
-        },
+        Attempt::new(&job, task, host),
         Arc::clone(&hub.setup.state),
         hub.cancelled.clone(),
     );
@@ -101,9 +112,23 @@ async fn attempt(hub: &Hub, task: &TaskDescriptor, mut job: ClaimedJob) -> Optio
         Err(Unstarted::NotHeld) => {
             tracing::warn!("the job was taken from this worker before it started");
             hub.reconcile.notify_one();
-            return None;
+            return Ended::Fenced;
         }
         Err(Unstarted::Ended(end)) => end,
+    };
+    let end = match conclude(&context, end).await {
+        Conclusion::Decide(end) => end,
+        Conclusion::Completed => {
+            tracing::debug!("a transaction of the task completed the job");
+            succeeded(hooks, &context, began.elapsed());
+            return Ended::Completed;
+        }
+        Conclusion::Fenced => {
+            tracing::warn!(
+                "the job was taken from this worker; nothing of the attempt is recorded"
+            );
+            return Ended::Fenced;
+        }
     };
     let end = match end {
         AttemptEnd::Failed {
@@ -128,7 +153,7 @@ async fn attempt(hub: &Hub, task: &TaskDescriptor, mut job: ClaimedJob) -> Optio
         let error = ending.error.as_deref().unwrap_or_default();
         tracing::warn!(error, end = ?ending.end, "attempt ended without a result");
     }
-    Some(decision)
+    Ended::Decided(decision)
 }
 
 /// Tells the hooks how an attempt ended.
@@ -137,10 +162,7 @@ fn tell(hooks: &HookList, context: &Context, elapsed: Duration, decision: &Decis
         return;
     }
     let (error, next_attempt_in) = match decision {
-        Decision::Complete(_) => {
-            let success = Success { context, elapsed };
-            return hooks.tell(|hooks| hooks.on_success(&success));
-        }
+        Decision::Complete(_) => return succeeded(hooks, context, elapsed),
         Decision::End(ending) => match ending.end {
             End::Failed => (&ending.error, None),
             End::Retry(delay) => (&ending.error, Some(delay)),
@@ -157,6 +179,12 @@ fn tell(hooks: &HookList, context: &Context, elapsed: Duration, decision: &Decis
     if next_attempt_in.is_none() {
         hooks.tell(|hooks| hooks.on_dead_letter(&failure));
     }
+}
+
+/// Tells the hooks that an attempt ended with a result.
+fn succeeded(hooks: &HookList, context: &Context, elapsed: Duration) {
+    let success = Success { context, elapsed };
+    hooks.tell(|hooks| hooks.on_success(&success));
 }
 
 /// Why a task was not run.

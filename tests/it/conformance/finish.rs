@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pgq::driver::{Completion, End, Ending};
+use pgq::driver::{Completion, End, Ending, Hold};
 use pgq::{JobId, JobState, Retain};
 
 use super::{LONG, SHORT, Storage, completion, conformance, ending, ids, jobs, one};
@@ -11,6 +11,7 @@ conformance! {
     a_completed_job_keeps_its_result,
     a_result_may_be_the_unit,
     a_completion_counts_once,
+    a_worker_is_told_whether_it_holds_a_job_under_a_claim,
     another_worker_cannot_complete,
     another_worker_cannot_end,
     an_earlier_claim_of_the_same_worker_cannot_write,
@@ -81,6 +82,22 @@ async fn a_completion_counts_once(storage: &Storage) -> anyhow::Result<()> {
 
     assert_eq!(counts, [1, 0, 0]);
     assert_eq!(storage.job(claimed.id).await?.state, JobState::Completed);
+    Ok(())
+}
+
+async fn a_worker_is_told_whether_it_holds_a_job_under_a_claim(
+    storage: &Storage,
+) -> anyhow::Result<()> {
+    storage.put(one()).await?;
+    let (worker, other) = (storage.worker().await?, storage.worker().await?);
+    let claimed = worker.claim_one().await?;
+    let (id, claim) = (claimed.id, claimed.claim);
+
+    assert_eq!(storage.hold(worker.id, id, claim).await?, Hold::Held);
+    assert_eq!(storage.hold(other.id, id, claim).await?, Hold::Gone);
+    assert_eq!(storage.hold(worker.id, id, claim + 1).await?, Hold::Gone);
+    worker.complete(&claimed).await?;
+    assert_eq!(storage.hold(worker.id, id, claim).await?, Hold::Gone);
     Ok(())
 }
 

@@ -41,6 +41,18 @@ pub(super) const CASES: &[Case] = &[
         looked_up: &["worker", "id"],
     },
     Case {
+        statement: "complete_within",
+        arguments: &[r"1, 20000001, 1, 24::smallint, '\x01', 24::smallint"],
+        indexes: &[RUNNING],
+        looked_up: &["worker", "id"],
+    },
+    Case {
+        statement: "hold",
+        arguments: &["1, 20000001, 1"],
+        indexes: &[RUNNING],
+        looked_up: &["worker", "id"],
+    },
+    Case {
         statement: "end_jobs",
         arguments: &[
             "1, '{20000001,2}', '{1,1}', '{failed,retry}', '{0,1000}', '{oops,oops}',

@@ -1,5 +1,6 @@
 //! Jobs from their enqueue to their end, through the public API.
 
+mod batch;
 mod blocking;
 mod both;
 mod enqueue;
@@ -18,6 +19,7 @@ mod refused;
 mod scheduled;
 mod schedules;
 mod start;
+mod transaction;
 mod wake;
 
 use std::time::Duration;

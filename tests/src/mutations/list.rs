@@ -36,6 +36,40 @@ pub const MUTATIONS: &[Mutation] = &[
         tests: &["conformance::finish::postgres::another_worker_cannot_end"],
     },
     Mutation {
+        name: "a completion in a transaction of the task does not name its worker",
+        file: "pgq/src/postgres/sql/complete_within.sql",
+        find: "where worker = $1 and id = $2",
+        replace: "where id = $2",
+        tests: &[
+            "run::transaction::an_attempt_whose_job_was_taken_cannot_commit_whatever_it_does_about_it",
+        ],
+    },
+    Mutation {
+        name: "a completion in a transaction of the task that is fenced does not fail",
+        file: "pgq/src/postgres/sql/complete_within.sql",
+        find: "else pgq_jobs.refuse_completion($2)",
+        replace: "else false",
+        tests: &[
+            "run::transaction::an_attempt_whose_job_was_taken_cannot_commit_whatever_it_does_about_it",
+        ],
+    },
+    Mutation {
+        name: "a rescue waits for a transaction that completes a job",
+        file: "pgq/src/postgres/sql/rescue_jobs.sql",
+        find: "        for update skip locked\n",
+        replace: "",
+        tests: &[
+            "run::transaction::a_job_that_is_being_completed_is_not_rescued_and_holds_up_no_other",
+        ],
+    },
+    Mutation {
+        name: "a completion whose commit is unknown is taken for one that failed",
+        file: "pgq/src/worker/conclude.rs",
+        find: "Hold::Gone => return Ok(false)",
+        replace: "Hold::Gone => return Ok(true)",
+        tests: &["run::transaction::lost::a_commit_that_nobody_heard_of_counts"],
+    },
+    Mutation {
         name: "a claim token is used twice",
         file: "pgq/src/worker/hub.rs",
         find: "self.claims.fetch_add(1, Ordering::Relaxed) + 1",

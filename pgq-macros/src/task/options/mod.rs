@@ -3,6 +3,7 @@
 use std::ops::RangeInclusive;
 
 pub(super) mod backoff;
+pub(super) mod batch;
 pub(super) mod concurrency;
 pub(super) mod rate;
 pub(super) mod retain;

@@ -1,7 +1,8 @@
--- Renews the lease of a worker; finds no row if the worker has been rescued.
+-- Renews the lease of a worker; finds no row if the worker has been rescued, or is
+-- about to be: then its lease is that of `rescue_jobs`.
 --
 -- $1 worker  bigint
 -- $2 lease   bigint, in microseconds
 update pgq_jobs.worker
 set lease_until = now() + $2::bigint * interval '1 microsecond'
-where id = $1;
+where id = $1 and lease_until > 'epoch';

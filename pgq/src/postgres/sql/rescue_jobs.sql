@@ -8,14 +8,37 @@
 --
 -- A job that has outlived a worker before comes back at a random time within the spread: a job that
 -- kills its workers takes all with it that are held beside it, and so it meets fewer of them again.
-with dead as (
-    delete from pgq_jobs.worker
-    where id = any ($1)
+--
+-- A job that is locked is left: a transaction of its task completes it, and only its commit can tell
+-- whether it does. So is its worker's row then, for a later rescue, with a lease that no heartbeat
+-- renews. A job that went meanwhile counts as left as well.
+with held as materialized (
+    select worker, count(*) as jobs
+    from pgq_jobs.running
+    where worker = any ($1)
+    group by worker
 ), lost as (
     delete from pgq_jobs.running
-    where worker = any ($1)
+    where ctid = any (array(
+        select ctid
+        from pgq_jobs.running
+        where worker = any ($1)
+        for update skip locked
+    ))
     returning id, worker, fingerprint, created_at, claimed_at, deliveries, priority, attempt,
               max_attempts, (deaths + 1)::smallint as deaths, marks, queue, task, input
+), left_over as materialized (
+    select worker
+    from held
+    where jobs > (select count(*) from lost where lost.worker = held.worker)
+), dead as (
+    delete from pgq_jobs.worker
+    where id = any ($1) and id not in (select worker from left_over)
+    returning id
+), dying as (
+    update pgq_jobs.worker
+    set lease_until = 'epoch'
+    where id in (select worker from left_over) and lease_until > 'epoch'
 ), failed as (
     insert into pgq_jobs.finished
         (id, worker, fingerprint, created_at, claimed_at, finished_at, deliveries, state, retention,
@@ -55,7 +78,8 @@ with dead as (
     select pgq_jobs.wake($5, 'ready ' || queue)
     from (select distinct queue from again) as queues
 )
-select (select count(*) from again) as ready,
+select (select count(*) from dead) as workers,
+       (select count(*) from again) as ready,
        (select count(*) from later) as scheduled,
        (select count(*) from failed) as failed,
        (select count(*) from woken) as woken;

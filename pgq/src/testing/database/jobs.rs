@@ -132,8 +132,8 @@ impl Database {
 
 #[async_trait]
 impl Storage for Database {
-    fn driver(&self) -> &dyn Driver {
-        &self.driver
+    fn driver(&self) -> Arc<dyn Driver> {
+        Arc::new(self.driver.clone())
     }
 
     fn lease(&self) -> Duration {

@@ -18,7 +18,7 @@ pub use self::server::shared_cluster;
 use super::Fixture;
 use super::inline::Inline;
 use crate::app::Pgq;
-use crate::postgres::PostgresDriver;
+use crate::postgres::{PostgresDriver, make_transactions};
 use crate::task::Registry;
 
 /// The connections that the pool of one test may open.
@@ -111,6 +111,7 @@ impl Database {
             .connect_lazy_with(server.clone().database(&name));
         let mut tasks = Inline::new(Registry::linked());
         tasks.give(pool.clone());
+        tasks.give(make_transactions(&pool));
         Ok(Self {
             url: with_database(&server_url, &name),
             driver: PostgresDriver::new(pool.clone()),

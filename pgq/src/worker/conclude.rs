@@ -1,0 +1,115 @@
+//! Ends attempts that complete their job inside a transaction of their task.
+
+use std::time::Duration;
+
+use super::config::CALL_TIMEOUT;
+use super::decide::AttemptEnd;
+use super::persist::persist;
+use crate::driver::{DriverError, Hold};
+use crate::task::{
+    Attempt, AttemptTransaction, Committed, CompleteError, Context, Host, TaskError,
+};
+
+/// The first pause between two looks at a transaction that has not ended.
+const PAUSE_MIN: Duration = Duration::from_millis(5);
+
+/// The longest one.
+const PAUSE_MAX: Duration = Duration::from_secs(1);
+
+/// What is left to do after a task has returned.
+#[derive(Debug)]
+pub(crate) enum Conclusion {
+    /// To tell the storage, which knows of no end yet.
+    Decide(AttemptEnd),
+    /// Nothing: the job was completed by a transaction.
+    Completed,
+    /// Nothing: the job is not held any more.
+    Fenced,
+}
+
+/// Commits or rolls back the transaction that the task has taken, and finds out what became of the
+/// transaction that it completed its job in. Waits for as long as that is not decided.
+///
+/// # Cancel safety
+///
+/// A dropped call leaves the job to whoever rescues it.
+pub(crate) async fn conclude(context: &Context, end: AttemptEnd) -> Conclusion {
+    let end = match context.transaction() {
+        Some(transaction) => commit(transaction, context, end).await,
+        None => end,
+    };
+    let attempt = context.own();
+    let Some(host) = &attempt.host else {
+        return Conclusion::Decide(end);
+    };
+    if !attempt.completing.was_tried() {
+        return Conclusion::Decide(end);
+    }
+    match settled(&**host, attempt).await {
+        Ok(true) => Conclusion::Decide(match end {
+            AttemptEnd::Completed(_) => AttemptEnd::Uncommitted(None),
+            end => end,
+        }),
+        Ok(false) if attempt.completing.was_sent() => Conclusion::Completed,
+        Ok(false) => Conclusion::Fenced,
+        // Whatever is told to the storage is fenced.
+        Err(_) => Conclusion::Decide(AttemptEnd::Uncommitted(None)),
+    }
+}
+
+/// Whether the job is held still, once that is certain.
+async fn settled(host: &dyn Host, attempt: &Attempt) -> Result<bool, DriverError> {
+    let mut pause = PAUSE_MIN;
+    loop {
+        let look = || {
+            let driver = host.driver();
+            driver.hold(host.worker(), attempt.job, attempt.claim)
+        };
+        match persist("look whether a transaction has completed a job", 0, look).await? {
+            Hold::Held => return Ok(true),
+            Hold::Gone => return Ok(false),
+            Hold::InDoubt => tokio::time::sleep(pause).await,
+        }
+        pause = (pause * 2).min(PAUSE_MAX);
+    }
+}
+
+/// Ends the transaction that the task has taken as its task has ended.
+async fn commit(
+    transaction: &dyn AttemptTransaction,
+    context: &Context,
+    end: AttemptEnd,
+) -> AttemptEnd {
+    let result = match end {
+        AttemptEnd::Completed(result) => result,
+        end => {
+            // One that is not done in time is done when its connection is closed.
+            let _ = tokio::time::timeout(CALL_TIMEOUT, transaction.roll_back()).await;
+            return end;
+        }
+    };
+    let commit = transaction.commit(context, result);
+    match tokio::time::timeout(CALL_TIMEOUT, commit).await {
+        Ok(Committed::Unused(result)) => AttemptEnd::Completed(result),
+        Ok(Committed::Sent(error)) => AttemptEnd::Uncommitted(error),
+        Ok(Committed::Refused(error)) => refused(error),
+        Ok(Committed::InUse) => failed(TaskError::permanent(
+            "the task has returned, but something that it left behind uses the transaction of its job",
+        )),
+        Err(_) => AttemptEnd::Uncommitted(Some("the database did not answer in time".to_owned())),
+    }
+}
+
+fn refused(error: CompleteError) -> AttemptEnd {
+    failed(match error {
+        CompleteError::TooLarge { .. } => TaskError::permanent(error),
+        error => TaskError::retryable(error),
+    })
+}
+
+fn failed(error: TaskError) -> AttemptEnd {
+    AttemptEnd::Failed {
+        verdict: error.verdict(),
+        report: error.report(),
+    }
+}

@@ -1,0 +1,119 @@
+//! Transactions that tasks are given.
+
+use std::time::Duration;
+
+use pgq::{CancellationToken, Context, JobState, JobTransaction};
+use pgq_tests::database::TestDatabase;
+use sqlx::PgPool;
+
+use super::super::{DEADLINE, drain, worker};
+use super::{Stops, cut_off, entries, ledger, rescue, write};
+
+/// Fails as often as it is told, with a transaction that its job is given.
+#[pgq::task(name = "transaction/given", backoff(fixed = "1ms"))]
+async fn given(ctx: &Context, tx: &JobTransaction, fails: i16) -> anyhow::Result<u32> {
+    let mut connection = tx.connection().await?;
+    write(&mut connection, ctx.job_id()).await?;
+    anyhow::ensure!(ctx.attempt() > fails, "no luck");
+    Ok(7)
+}
+
+#[tokio::test]
+async fn a_task_is_given_a_transaction_that_commits_with_its_job() -> anyhow::Result<()> {
+    let database = TestDatabase::migrated().await?;
+    ledger(database.pool()).await?;
+    let job = given::job(2).enqueue(database.pool()).await?;
+
+    while !job.status(database.pool()).await?.is_finished() {
+        drain(worker::<given>(&database)).await?;
+    }
+
+    assert_eq!(job.wait(database.pool()).await?, 7);
+    assert_eq!(job.job(database.pool()).await?.attempt, 3);
+    assert_eq!(entries(database.pool()).await?, 1);
+    Ok(())
+}
+
+/// Does not need its transaction.
+#[pgq::task(name = "transaction/unneeded")]
+async fn unneeded(_tx: &JobTransaction) {}
+
+#[tokio::test]
+async fn a_transaction_that_is_not_used_is_not_begun() -> anyhow::Result<()> {
+    let database = TestDatabase::migrated().await?;
+    let pool = PgPool::connect_lazy("postgres://nobody@127.0.0.1:1/nowhere")?;
+    let job = unneeded::enqueue(database.pool()).await?;
+
+    let run = worker::<unneeded>(&database).state(pool);
+    drain(run).await?;
+
+    job.wait(database.pool()).await?;
+    Ok(())
+}
+
+/// Has its transaction taken away, or its worker.
+#[pgq::task(name = "transaction/given_and_lost", backoff(fixed = "1ms"))]
+async fn given_and_lost(ctx: &Context, tx: &JobTransaction, stops: &Stops) -> anyhow::Result<()> {
+    write(&mut *tx.connection().await?, ctx.job_id()).await?;
+    stops.stop().await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_given_transaction_commits_only_if_its_attempt_holds_the_job() -> anyhow::Result<()> {
+    let database = TestDatabase::migrated().await?;
+    ledger(database.pool()).await?;
+    let (stops, stop) = (Stops::new(), CancellationToken::new());
+    let job = given_and_lost::enqueue(database.pool()).await?;
+    let run = worker::<given_and_lost>(&database)
+        .state(stops.clone())
+        .lease(Duration::from_secs(3600))
+        .stop_on(stop.clone());
+    let running = tokio::spawn(run.into_future());
+    stops.reached().await?;
+
+    assert_eq!(rescue(database.pool()).await?.ready, 1);
+    stop.cancel();
+    stops.pass();
+    running.await??;
+
+    assert_eq!(entries(database.pool()).await?, 0);
+    assert_eq!(job.status(database.pool()).await?, JobState::Ready);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_given_transaction_that_is_cut_off_costs_an_attempt() -> anyhow::Result<()> {
+    let database = TestDatabase::migrated().await?;
+    ledger(database.pool()).await?;
+    let (stops, stop) = (Stops::new(), CancellationToken::new());
+    let job = given_and_lost::enqueue(database.pool()).await?;
+    let run = worker::<given_and_lost>(&database)
+        .state(stops.clone())
+        .stop_on(stop.clone());
+    let running = tokio::spawn(run.into_future());
+    stops.reached().await?;
+
+    cut_off(database.pool()).await?;
+    stops.passed.add_permits(10);
+
+    job.wait_for(database.pool(), DEADLINE).await?;
+    assert_eq!(entries(database.pool()).await?, 1);
+    assert_eq!(job.job(database.pool()).await?.attempt, 2);
+    stop.cancel();
+    Ok(running.await??)
+}
+
+#[pgq::test]
+async fn a_test_runs_tasks_that_take_a_transaction(
+    database: pgq::testing::Database,
+) -> anyhow::Result<()> {
+    ledger(database.pool()).await?;
+    let job = given::job(0).enqueue(&database).await?;
+
+    database.run_due().await.assert_completed();
+
+    assert_eq!(job.wait(&database).await?, 7);
+    assert_eq!(entries(database.pool()).await?, 1);
+    Ok(())
+}

@@ -1,0 +1,4 @@
+#[pgq::task(batch)]
+async fn sum(numbers: Vec<i32>) {}
+
+fn main() {}

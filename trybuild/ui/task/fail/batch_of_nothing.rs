@@ -1,0 +1,4 @@
+#[pgq::task(batch(max = 10))]
+async fn sum() {}
+
+fn main() {}
