@@ -204,6 +204,9 @@ create table pgq_jobs.detail (
     headers         jsonb       not null
 );
 
+-- tagged_jobs
+create index detail_tags on pgq_jobs.detail using gin (tags) where tags <> '{}';
+
 -- Where each schedule stands. A tick moves `last_tick` and enqueues its job in one statement.
 create table pgq_jobs.schedule (
     name        text        not null primary key,

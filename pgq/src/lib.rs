@@ -41,9 +41,10 @@ pub use self::app::{Bounded, Queue, Report, Run, run};
 pub use self::app::{Pgq, Within};
 pub use self::backoff::Backoff;
 pub use self::client::{
-    EnqueueError, Enqueuer, INPUT_MAX_DEFAULT, JobBuilder, JobError, JobHandle, Jobs, Reader,
-    count_jobs, enqueue_many,
+    ChangeError, Changes, EnqueueError, Enqueuer, INPUT_MAX_DEFAULT, JobBuilder, JobError,
+    JobHandle, Jobs, Reader, count_jobs, enqueue_many,
 };
+pub use self::driver::{Attempt, AttemptOutcome, Start};
 pub use self::error::{Error, Result};
 pub use self::job::{
     DecodeError, EncodeError, INPUT_INLINE_MAX, INPUT_MAX, Input, Job, JobId, JobState, Retain,

@@ -1,7 +1,7 @@
 //! Why a job was not enqueued, or has no result.
 
 use crate::driver::DriverError;
-use crate::job::{DecodeError, EncodeError, INPUT_MAX, JobId};
+use crate::job::{DecodeError, EncodeError, INPUT_MAX, JobId, JobState};
 
 /// Why jobs were not enqueued. None of them was.
 #[derive(Debug, thiserror::Error)]
@@ -130,11 +130,57 @@ pub enum JobError {
         /// What the decoder says.
         source: DecodeError,
     },
+    /// A job of this state cannot be changed like that.
+    #[error("job {job} is {state} and cannot be {change}; it must be {admitted}")]
+    State {
+        /// The job.
+        job: JobId,
+        /// The state that it is in.
+        state: JobState,
+        /// What was to become of it.
+        change: &'static str,
+        /// What it would have to be.
+        admitted: &'static str,
+    },
+    /// The storage failed to change the job. It may or may not have changed it.
+    #[error("job {job} could not be {change}")]
+    Change {
+        /// The job.
+        job: JobId,
+        /// What was to become of it.
+        change: &'static str,
+        /// The error of the storage.
+        source: DriverError,
+    },
     /// The storage failed.
     #[error("failed to look at job {job}")]
     Driver {
         /// The job.
         job: JobId,
+        /// The error of the storage.
+        source: DriverError,
+    },
+}
+
+/// Why jobs were not changed, or not all of them.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ChangeError {
+    /// Jobs of this state cannot be changed like that. None was.
+    #[error("{state} jobs cannot be {change}; a job must be {admitted}")]
+    State {
+        /// The state of the jobs.
+        state: JobState,
+        /// What was to become of them.
+        change: &'static str,
+        /// What a job would have to be.
+        admitted: &'static str,
+    },
+    /// The storage failed. Whole batches may have been changed; call it again for the others.
+    #[error("not all of the jobs could be {change}")]
+    Driver {
+        /// What was to become of them.
+        change: &'static str,
         /// The error of the storage.
         source: DriverError,
     },

@@ -146,7 +146,7 @@ impl<T: DeserializeOwned> JobHandle<T> {
     }
 }
 
-async fn find(driver: &dyn Driver, job: JobId) -> Result<Job, JobError> {
+pub(super) async fn find(driver: &dyn Driver, job: JobId) -> Result<Job, JobError> {
     driver
         .find(job)
         .await

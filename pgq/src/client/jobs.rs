@@ -2,9 +2,11 @@
 
 use std::fmt;
 
+use chrono::{DateTime, Utc};
+
 use super::Reader;
 use crate::driver::{DriverError, JobCounts, ListedJobs, Listing, Position};
-use crate::job::JobState;
+use crate::job::{JobId, JobState};
 
 /// The most jobs of one page.
 const PAGE_MAX: usize = 1000;
@@ -33,12 +35,16 @@ const PAGE_DEFAULT: usize = 50;
 /// were enqueued. A page is a look at one moment: a job that changes its state between two pages
 /// may be on neither or, in two listings, on both.
 ///
-/// A page costs the same however many jobs there are. To hold that, a listing of scheduled or ready
-/// jobs that asks for one queue or task looks at a limited number of jobs: a page of it may be
-/// short, or empty, and still name a next one.
+/// Ready jobs that are asked for by a tag or by their ids come in the order of these.
+///
+/// A page costs the same however many jobs there are. To hold that, a listing that asks for what
+/// there is no index by looks at 1000 jobs at most: a page of it may be short, or empty, and still
+/// name a next one. So it is with the time of the enqueue, and with the queue or the task of
+/// scheduled or ready jobs.
 #[derive(Clone, Debug)]
 pub struct Jobs {
     listing: Listing,
+    limit: Option<usize>,
 }
 
 impl Jobs {
@@ -46,13 +52,8 @@ impl Jobs {
     #[must_use]
     pub const fn in_state(state: JobState) -> Self {
         Self {
-            listing: Listing {
-                state,
-                queue: None,
-                task: None,
-                after: None,
-                limit: PAGE_DEFAULT,
-            },
+            listing: Listing::of(state, PAGE_DEFAULT),
+            limit: None,
         }
     }
 
@@ -70,10 +71,44 @@ impl Jobs {
         self
     }
 
-    /// How many jobs a page has, 1 to 1000; other numbers are taken as the nearest of these.
+    /// Only those that have this tag. A page of them looks at the 200 newest jobs that have it, in
+    /// whatever state; it costs more the more jobs have the tag, by about a microsecond for each.
+    #[must_use]
+    pub fn tag(mut self, tag: impl Into<String>) -> Self {
+        self.listing.tag = Some(tag.into());
+        self
+    }
+
+    /// Only those that were enqueued at this time or later, by the database's clock.
+    #[must_use]
+    pub fn created_from(mut self, time: DateTime<Utc>) -> Self {
+        self.listing.created_from = Some(time);
+        self
+    }
+
+    /// Only those that were enqueued before this time, by the database's clock.
+    #[must_use]
+    pub fn created_before(mut self, time: DateTime<Utc>) -> Self {
+        self.listing.created_before = Some(time);
+        self
+    }
+
+    /// Only these jobs, those of them that are in the state. A page of them looks at 200 at most, so
+    /// it may be short, or empty, and still name a next one.
+    #[must_use]
+    pub fn ids(mut self, jobs: impl IntoIterator<Item = JobId>) -> Self {
+        self.listing.jobs = Some(jobs.into_iter().collect());
+        self
+    }
+
+    /// How many jobs a page has, 1 to 1000; other numbers are taken as the nearest of these. By
+    /// default it is 50.
+    ///
+    /// Of a call that changes jobs it is how many are changed at most, and any number above 0; by
+    /// default all are.
     #[must_use]
     pub fn limit(mut self, limit: usize) -> Self {
-        self.listing.limit = limit.clamp(1, PAGE_MAX);
+        self.limit = Some(limit.max(1));
         self
     }
 
@@ -95,7 +130,20 @@ impl Jobs {
     ///
     /// Cancel safe: the call only looks.
     pub async fn list(&self, reader: impl Reader) -> Result<ListedJobs, DriverError> {
-        reader.driver().list(&self.listing).await
+        let page = self.limit.unwrap_or(PAGE_DEFAULT).min(PAGE_MAX);
+        reader.driver().list(&self.listing(page)).await
+    }
+
+    /// The most jobs that a call changes.
+    pub(super) const fn limit_of_changes(&self) -> Option<usize> {
+        self.limit
+    }
+
+    pub(super) fn listing(&self, limit: usize) -> Listing {
+        Listing {
+            limit,
+            ..self.listing.clone()
+        }
     }
 }
 

@@ -2,14 +2,16 @@
 
 mod attempts;
 mod builder;
+mod change;
 mod enqueuer;
 mod error;
 mod handle;
 mod jobs;
 
 pub use self::builder::{JobBuilder, enqueue_many};
+pub use self::change::Changes;
 pub use self::enqueuer::{Enqueuer, Reader};
-pub use self::error::{EnqueueError, JobError};
+pub use self::error::{ChangeError, EnqueueError, JobError};
 pub use self::handle::JobHandle;
 pub use self::jobs::{Jobs, count_jobs};
 

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use crate::job::{Job, JobState};
+use chrono::{DateTime, Utc};
+
+use crate::job::{Job, JobId, JobState};
 
 /// Asks for a page of jobs.
 #[derive(Clone, Debug)]
@@ -13,10 +15,69 @@ pub struct Listing {
     pub queue: Option<String>,
     /// Only those of this task.
     pub task: Option<String>,
+    /// Only those that have this tag.
+    pub tag: Option<String>,
+    /// Only these jobs.
+    pub jobs: Option<Vec<JobId>>,
+    /// Only those that were enqueued at this time or later.
+    pub created_from: Option<DateTime<Utc>>,
+    /// Only those that were enqueued before this time.
+    pub created_before: Option<DateTime<Utc>>,
+    /// Whether to read the results of those that completed.
+    pub results: bool,
     /// Only those behind this place.
     pub after: Option<Position>,
     /// The most jobs to return.
     pub limit: usize,
+}
+
+impl Listing {
+    /// Asks for the newest jobs of `state`, of all queues and tasks, at most `limit`.
+    #[must_use]
+    pub const fn of(state: JobState, limit: usize) -> Self {
+        Self {
+            state,
+            queue: None,
+            task: None,
+            tag: None,
+            jobs: None,
+            created_from: None,
+            created_before: None,
+            results: true,
+            after: None,
+            limit,
+        }
+    }
+
+    /// Whether the job is one that is asked for, wherever the page begins.
+    #[cfg(any(feature = "postgres", feature = "testing"))]
+    pub(crate) fn matches(&self, job: &Job) -> bool {
+        let Self {
+            state,
+            queue,
+            task,
+            tag,
+            jobs,
+            created_from,
+            created_before,
+            results: _,
+            after: _,
+            limit: _,
+        } = self;
+        *state == job.state
+            && queue.as_ref().is_none_or(|queue| *queue == job.queue)
+            && task.as_ref().is_none_or(|task| *task == job.task)
+            && tag.as_ref().is_none_or(|tag| has_tag(job, tag))
+            && jobs.as_ref().is_none_or(|jobs| jobs.contains(&job.id))
+            && created_from.is_none_or(|from| from <= job.created_at)
+            && created_before.is_none_or(|before| job.created_at < before)
+    }
+}
+
+#[cfg(any(feature = "postgres", feature = "testing"))]
+fn has_tag(job: &Job, tag: &str) -> bool {
+    let tags = job.detail.as_ref().map(|detail| &detail.tags);
+    tags.is_some_and(|tags| tags.iter().any(|own| own == tag))
 }
 
 /// A place in a listing.

@@ -117,6 +117,33 @@ pub trait Driver: fmt::Debug + Send + Sync + 'static {
     /// Returns the error of the storage.
     async fn count(&self) -> Result<JobCounts, DriverError>;
 
+    /// Makes jobs ready again that have ended, at the end of their line, with all of their attempts
+    /// and no deaths; their deliveries go on, and the history of their attempts stays. Returns those
+    /// that are ready now. A job that has changed since it was looked at is left alone, and so is
+    /// one that has not ended, or that completed.
+    ///
+    /// # Errors
+    ///
+    /// On an error none or all of them are ready.
+    async fn requeue(&self, jobs: &[Job]) -> Result<Vec<JobId>, DriverError>;
+
+    /// Deletes jobs, with their inputs, results and history. Returns those that are gone. A job that
+    /// has changed its state since it was looked at is left alone, and so is one that runs.
+    ///
+    /// # Errors
+    ///
+    /// On an error none or all of them are gone.
+    async fn delete(&self, jobs: &[Job]) -> Result<Vec<JobId>, DriverError>;
+
+    /// Lets scheduled and ready jobs be due at another time, which is no earlier than now. Returns
+    /// those that are scheduled for it. A job that has changed its state since it was looked at is
+    /// left alone, and so is one in any other state.
+    ///
+    /// # Errors
+    ///
+    /// On an error none or all of them are scheduled for that time.
+    async fn reschedule(&self, jobs: &[Job], start: Start) -> Result<Vec<JobId>, DriverError>;
+
     /// Adds a worker, whose lease begins now. Returns `false` if its id is taken.
     ///
     /// # Errors

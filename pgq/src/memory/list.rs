@@ -11,7 +11,10 @@ use crate::job::{Job, JobState};
 
 impl Store {
     pub(super) fn list(&self, listing: &Listing) -> ListedJobs {
-        let mut found: Vec<(i64, Job)> = if listing.state == JobState::Ready {
+        // Jobs that are looked up are listed by their ids.
+        let is_looked_up = listing.jobs.is_some() || listing.tag.is_some();
+        let by_line = listing.state == JobState::Ready && !is_looked_up;
+        let mut found: Vec<(i64, Job)> = if by_line {
             self.ready()
                 .jobs()
                 .filter_map(|(sequence, id)| Some((sequence, self.find(id)?)))
@@ -22,15 +25,7 @@ impl Store {
                 .collect()
         };
         let before = listing.after.map_or(i64::MAX, Position::as_i64);
-        found.retain(|(position, job)| {
-            *position < before
-                && job.state == listing.state
-                && listing
-                    .queue
-                    .as_ref()
-                    .is_none_or(|queue| *queue == job.queue)
-                && listing.task.as_ref().is_none_or(|task| *task == job.task)
-        });
+        found.retain(|(position, job)| *position < before && listing.matches(job));
         found.sort_by_key(|(position, _)| Reverse(*position));
         found.truncate(listing.limit);
         let full = found.len() == listing.limit;

@@ -4,6 +4,7 @@
 //! is the jobs: they end with the process.
 
 mod attempts;
+mod change;
 mod clock;
 mod control;
 mod list;
@@ -28,7 +29,8 @@ use crate::client::{Enqueuer, Reader};
 use crate::driver::{
     Attempt, Claim, Claimed, Completion, Directives, Driver, DriverError, Ending, Enqueue,
     HeldInput, HistoryReport, Hold, JobCounts, ListedJobs, Listener, Listing, Pausable, Pause,
-    Promoted, QueuedInput, Rescued, Schedule, ScheduleState, Tick, Wake, WorkerId, WorkerInfo,
+    Promoted, QueuedInput, Rescued, Schedule, ScheduleState, Start, Tick, Wake, WorkerId,
+    WorkerInfo,
 };
 use crate::job::{Job, JobId, Retain};
 
@@ -171,6 +173,18 @@ impl Driver for MemoryDriver {
 
     async fn count(&self) -> Result<JobCounts, DriverError> {
         Ok(self.call(|store, now| store.count(now)))
+    }
+
+    async fn requeue(&self, jobs: &[Job]) -> Result<Vec<JobId>, DriverError> {
+        Ok(self.call(|store, _| store.requeue(jobs)))
+    }
+
+    async fn delete(&self, jobs: &[Job]) -> Result<Vec<JobId>, DriverError> {
+        Ok(self.call(|store, _| store.delete(jobs)))
+    }
+
+    async fn reschedule(&self, jobs: &[Job], start: Start) -> Result<Vec<JobId>, DriverError> {
+        Ok(self.call(|store, now| store.reschedule(jobs, start, now)))
     }
 
     async fn register_worker(&self, worker: WorkerInfo) -> Result<bool, DriverError> {

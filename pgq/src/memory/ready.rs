@@ -33,6 +33,18 @@ impl Ready {
             .insert((Reverse(record.priority), sequence, record.id));
     }
 
+    /// Removes a job, whichever its number is.
+    pub(super) fn remove(&mut self, record: &Record) {
+        let Some(lines) = self.queues.get_mut(&record.queue) else {
+            return;
+        };
+        let kind = (record.task.clone(), record.fingerprint());
+        if let Some(line) = lines.get_mut(&kind) {
+            line.retain(|(.., id)| *id != record.id);
+        }
+        lines.retain(|_, line| !line.is_empty());
+    }
+
     /// Removes the jobs that a claim takes, and returns them in their order.
     pub(super) fn take(&mut self, claim: &Claim) -> Vec<JobId> {
         let Some(lines) = self.queues.get_mut(&*claim.queue) else {

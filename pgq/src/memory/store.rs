@@ -78,6 +78,14 @@ impl Store {
         self.jobs.get(&job)
     }
 
+    pub(super) fn record_mut(&mut self, job: JobId) -> Option<&mut Record> {
+        self.jobs.get_mut(&job)
+    }
+
+    pub(super) fn forget(&mut self, job: JobId) {
+        self.jobs.remove(&job);
+    }
+
     pub(super) fn records(&self) -> impl Iterator<Item = &Record> {
         self.jobs.values()
     }
@@ -383,7 +391,7 @@ impl Store {
     }
 
     /// Puts a job at the end of its line, under a number of its own.
-    fn make_ready(&mut self, job: JobId) {
+    pub(super) fn make_ready(&mut self, job: JobId) {
         let number = self.next_number();
         self.make_ready_as(job, number);
     }
@@ -397,7 +405,17 @@ impl Store {
         }
     }
 
-    fn schedule(&mut self, job: JobId, run_at: DateTime<Utc>) {
+    pub(super) fn unschedule(&mut self, job: JobId, run_at: DateTime<Utc>) {
+        self.scheduled.remove(&(run_at, job));
+    }
+
+    pub(super) fn unready(&mut self, job: JobId) {
+        if let Some(record) = self.jobs.get(&job) {
+            self.ready.remove(record);
+        }
+    }
+
+    pub(super) fn schedule(&mut self, job: JobId, run_at: DateTime<Utc>) {
         if let Some(record) = self.jobs.get_mut(&job) {
             record.stage = Stage::Scheduled { run_at };
             self.scheduled.insert((run_at, job));

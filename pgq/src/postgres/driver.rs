@@ -82,6 +82,18 @@ impl Driver for PostgresDriver {
         self.count_jobs().await
     }
 
+    async fn requeue(&self, jobs: &[Job]) -> Result<Vec<JobId>, DriverError> {
+        self.requeue_jobs(jobs).await
+    }
+
+    async fn delete(&self, jobs: &[Job]) -> Result<Vec<JobId>, DriverError> {
+        self.delete_jobs(jobs).await
+    }
+
+    async fn reschedule(&self, jobs: &[Job], start: Start) -> Result<Vec<JobId>, DriverError> {
+        self.reschedule_jobs(jobs, start).await
+    }
+
     async fn register_worker(&self, worker: WorkerInfo) -> Result<bool, DriverError> {
         self.insert_worker(worker).await
     }

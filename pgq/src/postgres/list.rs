@@ -1,20 +1,25 @@
 //! The statements that look at many jobs.
 
+use std::cmp::Reverse;
 use std::time::Duration;
 
 use sqlx::Row;
 use sqlx::postgres::PgRow;
 
+use super::change::table;
 use super::error::driver_error;
 use super::{PostgresDriver, row};
 use crate::driver::{
     Count, DriverError, JobCounts, ListedJobs, Listing, Position, QueuedInput, WaitingJobs,
 };
-use crate::job::JobState;
+use crate::job::{JobId, JobState};
 
-/// How many scheduled or ready jobs one page looks at, if it asks for a queue or a task: they have
-/// no index by task, which would cost each of them more than all listings together.
+/// How many jobs one page looks at, if it asks for something that they have no index by, which would
+/// cost each of them more than all listings together.
 const WALK_MAX: usize = 1000;
+
+/// How many of the jobs that are named one page looks at: each is asked for in every lane or kind.
+const NAMED_MAX: usize = 200;
 
 /// Up to how many jobs of a lane or a state are counted.
 const COUNT_MAX: i64 = 1000;
@@ -27,6 +32,15 @@ impl PostgresDriver {
     }
 
     async fn page(&self, listing: &Listing) -> sqlx::Result<ListedJobs> {
+        match (&listing.jobs, &listing.tag) {
+            (Some(names), _) => self.named(listing, names).await,
+            (None, Some(tag)) => self.tagged(listing, tag).await,
+            (None, None) => self.walked(listing).await,
+        }
+    }
+
+    /// A page of the jobs of a state, of which so many are looked at.
+    async fn walked(&self, listing: &Listing) -> sqlx::Result<ListedJobs> {
         let statement = match listing.state {
             JobState::Scheduled => &self.statements.list_scheduled,
             JobState::Ready => &self.statements.list_ready,
@@ -35,11 +49,9 @@ impl PostgresDriver {
                 &self.statements.list_finished
             }
         };
-        let walks = matches!(listing.state, JobState::Scheduled | JobState::Ready);
-        let walk = if listing.queue.is_none() && listing.task.is_none() {
-            listing.limit
-        } else {
-            listing.limit.max(WALK_MAX)
+        let walk = match is_found_by_index(listing) {
+            true => listing.limit,
+            false => listing.limit.max(WALK_MAX),
         };
 
         // The pool may be the application's, without the settings that make a kept plan safe.
@@ -50,10 +62,16 @@ impl PostgresDriver {
         query = query
             .bind(listing.queue.as_deref())
             .bind(listing.task.as_deref())
-            .bind(listing.after.map_or(i64::MAX, Position::as_i64))
+            .bind(before(listing))
             .bind(number(listing.limit));
-        if walks {
+        if listing.state != JobState::Running {
             query = query.bind(number(walk));
+        }
+        query = query
+            .bind(listing.created_from)
+            .bind(listing.created_before);
+        if listing.state.is_finished() {
+            query = query.bind(listing.results);
         }
         let rows = query.fetch_all(&self.pool).await?;
 
@@ -67,10 +85,69 @@ impl PostgresDriver {
         }
         let next = if jobs.len() == listing.limit {
             last
-        } else if walks {
+        } else if listing.state != JobState::Running {
             reached(&rows, walk)?
         } else {
             None
+        };
+        Ok(ListedJobs {
+            jobs,
+            next: next.map(Position::from_i64),
+        })
+    }
+
+    /// A page of the jobs that have a tag, of which so many are looked at.
+    async fn tagged(&self, listing: &Listing, tag: &str) -> sqlx::Result<ListedJobs> {
+        let tagged: Vec<i64> = sqlx::query_scalar(self.statements.tagged_jobs.clone())
+            .bind(tag)
+            .bind(before(listing))
+            .bind(number(NAMED_MAX))
+            .persistent(false)
+            .fetch_all(&self.pool)
+            .await?;
+        let is_last = tagged.len() < NAMED_MAX;
+        self.looked_up(listing, tagged, is_last).await
+    }
+
+    /// A page of the jobs that are named, of which so many are looked at.
+    async fn named(&self, listing: &Listing, names: &[JobId]) -> sqlx::Result<ListedJobs> {
+        let before = before(listing);
+        let names = names.iter().map(|job| job.as_i64());
+        let mut wanted: Vec<i64> = names.filter(|job| *job < before).collect();
+        wanted.sort_unstable_by_key(|job| Reverse(*job));
+        wanted.dedup();
+        let is_last = wanted.len() <= NAMED_MAX;
+        wanted.truncate(NAMED_MAX);
+        self.looked_up(listing, wanted, is_last).await
+    }
+
+    /// Those of the jobs of these ids, newest first, that are asked for.
+    async fn looked_up(
+        &self,
+        listing: &Listing,
+        ids: Vec<i64>,
+        is_last: bool,
+    ) -> sqlx::Result<ListedJobs> {
+        let last = ids.last().copied();
+        let rows = sqlx::query(self.statements.find_jobs.clone())
+            .bind(ids)
+            .bind([table(listing.state)])
+            .bind(finished(listing.state))
+            .bind(listing.results)
+            .persistent(false)
+            .fetch_all(&self.pool)
+            .await?;
+        let mut jobs = rows
+            .iter()
+            .map(row::job)
+            .collect::<sqlx::Result<Vec<_>>>()?;
+        jobs.retain(|job| listing.matches(job));
+        jobs.sort_unstable_by_key(|job| Reverse(job.id));
+        let next = if jobs.len() > listing.limit {
+            jobs.truncate(listing.limit);
+            jobs.last().map(|job| job.id.as_i64())
+        } else {
+            last.filter(|_| !is_last)
         };
         Ok(ListedJobs {
             jobs,
@@ -120,7 +197,7 @@ impl PostgresDriver {
 }
 
 /// The number in the column `state` of `finished`; `None` for a state in which jobs have not ended.
-const fn finished(state: JobState) -> Option<i16> {
+pub(super) const fn finished(state: JobState) -> Option<i16> {
     match state {
         JobState::Completed => Some(1),
         JobState::Failed => Some(2),
@@ -128,6 +205,19 @@ const fn finished(state: JobState) -> Option<i16> {
         JobState::Expired => Some(4),
         JobState::Scheduled | JobState::Ready | JobState::Running => None,
     }
+}
+
+/// Whether the jobs that are asked for follow each other in an index.
+fn is_found_by_index(listing: &Listing) -> bool {
+    let by_kind = listing.queue.is_some() || listing.task.is_some();
+    listing.created_from.is_none()
+        && listing.created_before.is_none()
+        && (listing.state.is_finished() || !by_kind)
+}
+
+/// Where a page begins.
+fn before(listing: &Listing) -> i64 {
+    listing.after.map_or(i64::MAX, Position::as_i64)
 }
 
 /// Where a walk ended that did not come to the end of the jobs.

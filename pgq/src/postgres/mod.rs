@@ -1,6 +1,7 @@
 //! The PostgreSQL driver, over sqlx.
 
 mod attempts;
+mod change;
 mod claim;
 mod connect;
 mod control;

@@ -20,13 +20,7 @@ conformance! {
 const OTHER: &str = "other";
 
 fn listing(state: JobState) -> Listing {
-    Listing {
-        state,
-        queue: None,
-        task: None,
-        after: None,
-        limit: 100,
-    }
+    Listing::of(state, 100)
 }
 
 /// The ids of every page, and how many pages there are.

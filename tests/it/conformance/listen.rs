@@ -24,7 +24,7 @@ conformance! {
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Waits for the wake-up; others may come before it.
-async fn hear(listener: &mut dyn Listener, expected: &Wake) -> anyhow::Result<()> {
+pub(super) async fn hear(listener: &mut dyn Listener, expected: &Wake) -> anyhow::Result<()> {
     timeout(PATIENCE, async {
         loop {
             if listener.recv().await? == *expected {
@@ -38,7 +38,7 @@ async fn hear(listener: &mut dyn Listener, expected: &Wake) -> anyhow::Result<()
 
 /// Makes a listener that waits for these topics; nothing else is going on that could keep them from
 /// settling.
-async fn parked<const N: usize>(
+pub(super) async fn parked<const N: usize>(
     storage: &Storage,
     topics: [Topic; N],
 ) -> anyhow::Result<Box<dyn Listener>> {

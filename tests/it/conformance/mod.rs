@@ -1,10 +1,12 @@
 //! What every driver promises: the sentences of [`pgq::driver::Driver`], one case each.
 
 mod attempts;
+mod change;
 mod claim;
 mod contract;
 mod detail;
 mod enqueue;
+mod filter;
 mod find;
 mod finish;
 mod fixture;

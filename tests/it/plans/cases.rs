@@ -115,6 +115,79 @@ pub(super) const CASES: &[Case] = &[
         looked_up: &[],
     },
     Case {
+        statement: "find_jobs",
+        arguments: &[
+            "'{7,8}', '{scheduled,ready,running,finished}', 1::smallint, true",
+            "array_fill(30000007::bigint, '{200}'), '{scheduled,ready,running,finished}',
+             1::smallint, true",
+        ],
+        indexes: &[
+            DETAIL,
+            FINISHED,
+            READY_ID,
+            READY_LANES,
+            RESULT,
+            RUNNING,
+            SCHEDULED_ID,
+        ],
+        looked_up: &[],
+    },
+    Case {
+        statement: "requeue_jobs",
+        arguments: &[
+            "'{30000007}', '{mail}', '{send}', array[now()], 1::smallint, 'pgq_jobs'",
+            "array_fill(30000007::bigint, '{500}'), array_fill('mail'::text, '{500}'),
+             array_fill('send'::text, '{500}'), array_fill(now(), '{500}'), 1::smallint, 'pgq_jobs'",
+        ],
+        indexes: &[DETAIL, FINISHED],
+        looked_up: &["hashtextextended", "id"],
+    },
+    Case {
+        statement: "delete_jobs",
+        arguments: &[
+            "'{7}', '{mail}', '{send}', '{0}', '{null}', '{scheduled,ready,finished}', 1::smallint",
+            "array_fill(30000007::bigint, '{500}'), array_fill('mail'::text, '{500}'),
+             array_fill('send'::text, '{500}'), array_fill(0::smallint, '{500}'),
+             array_fill(now(), '{500}'), '{scheduled,ready,finished}', 1::smallint",
+        ],
+        indexes: &[
+            DETAIL,
+            FAILURE,
+            FINISHED,
+            LARGE_INPUT,
+            READY_ID,
+            READY_LANES,
+            RESULT,
+            SCHEDULED_ID,
+        ],
+        looked_up: &[],
+    },
+    Case {
+        statement: "reschedule_jobs",
+        arguments: &[
+            "'{10000007}', null, 1000000, 'pgq_jobs'",
+            "array_fill(10000007::bigint, '{500}'), now(), 0, 'pgq_jobs'",
+        ],
+        indexes: &[SCHEDULED_ID],
+        looked_up: &["id"],
+    },
+    Case {
+        statement: "postpone_jobs",
+        arguments: &[
+            "'{7}', '{mail}', '{0}', null, 1000000, 'pgq_jobs'",
+            "array_fill(7::bigint, '{500}'), array_fill('mail'::text, '{500}'),
+             array_fill(0::smallint, '{500}'), now(), 0, 'pgq_jobs'",
+        ],
+        indexes: &[READY_ID, READY_LANES],
+        looked_up: &[],
+    },
+    Case {
+        statement: "tagged_jobs",
+        arguments: &["'vip', 9223372036854775807, 200"],
+        indexes: &[DETAIL],
+        looked_up: &["job"],
+    },
+    Case {
         statement: "held_jobs",
         arguments: &["1", "2"],
         indexes: &[RUNNING],
@@ -150,8 +223,8 @@ pub(super) const CASES: &[Case] = &[
     Case {
         statement: "list_finished",
         arguments: &[
-            "1::smallint, null, null, 9223372036854775807, 50",
-            "1::smallint, 'mail', 'send', 30000500, 1000",
+            "1::smallint, null, null, 9223372036854775807, 50, 50, null, null, true",
+            "1::smallint, 'mail', 'send', 30000500, 50, 1000, now(), now(), true",
         ],
         indexes: &[DETAIL, FINISHED, RESULT],
         looked_up: &[],
@@ -159,8 +232,8 @@ pub(super) const CASES: &[Case] = &[
     Case {
         statement: "list_ready",
         arguments: &[
-            "null, null, 9223372036854775807, 50, 50",
-            "'mail', 'unknown', 500, 50, 1000",
+            "null, null, 9223372036854775807, 50, 50, null, null",
+            "'mail', 'unknown', 500, 50, 1000, now(), now()",
         ],
         indexes: &[DETAIL, READY_LANES],
         looked_up: &[],
@@ -168,15 +241,15 @@ pub(super) const CASES: &[Case] = &[
     Case {
         statement: "list_scheduled",
         arguments: &[
-            "null, null, 9223372036854775807, 50, 50",
-            "'mail', 'unknown', 10000500, 50, 1000",
+            "null, null, 9223372036854775807, 50, 50, null, null",
+            "'mail', 'unknown', 10000500, 50, 1000, now(), now()",
         ],
         indexes: &[DETAIL, SCHEDULED_ID],
         looked_up: &["id"],
     },
     Case {
         statement: "list_running",
-        arguments: &["null, null, 9223372036854775807, 50"],
+        arguments: &["null, null, 9223372036854775807, 50, null, null"],
         indexes: &[DETAIL, RUNNING],
         looked_up: &["worker", "id"],
     },

@@ -5,6 +5,8 @@
 -- $3 before  bigint: only jobs with a smaller `seq`
 -- $4 limit   bigint
 -- $5 walk    bigint: how many jobs are looked at
+-- $6 from    timestamptz, or null: only jobs that were enqueued then or later
+-- $7 until   timestamptz, or null: only jobs that were enqueued before
 with recursive lane (hash, queue) as (
     (
         select hashtextextended(queue, priority), queue
@@ -62,7 +64,9 @@ left join lateral (
     select seq, id, task, queue, priority, attempt, max_attempts, deliveries, deaths, created_at,
            marks
     from walked
-    where $2::text is null or task = $2
+    where ($2::text is null or task = $2)
+      and ($6::timestamptz is null or created_at >= $6)
+      and ($7::timestamptz is null or created_at < $7)
     order by seq desc
     limit $4
 ) as found on true

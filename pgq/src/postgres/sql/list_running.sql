@@ -4,6 +4,8 @@
 -- $2 task    text, or null
 -- $3 before  bigint: only jobs with a smaller id
 -- $4 limit   bigint
+-- $5 from    timestamptz, or null: only jobs that were enqueued then or later
+-- $6 until   timestamptz, or null: only jobs that were enqueued before
 select held.id as position, held.id, 'running' as state, held.task, held.queue, held.priority,
        held.attempt, held.max_attempts, held.deliveries, held.deaths, held.created_at,
        null::timestamptz as run_at, held.claimed_at, null::timestamptz as finished_at,
@@ -26,6 +28,8 @@ cross join lateral (
       and running.id < $3
       and ($1::text is null or running.queue = $1)
       and ($2::text is null or running.task = $2)
+      and ($5::timestamptz is null or running.created_at >= $5)
+      and ($6::timestamptz is null or running.created_at < $6)
     order by running.id desc
     limit $4
 ) as held

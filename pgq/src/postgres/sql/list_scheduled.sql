@@ -5,6 +5,8 @@
 -- $3 before  bigint: only jobs with a smaller id
 -- $4 limit   bigint
 -- $5 walk    bigint: how many jobs are looked at
+-- $6 from    timestamptz, or null: only jobs that were enqueued then or later
+-- $7 until   timestamptz, or null: only jobs that were enqueued before
 with walked as materialized (
     select id, task, queue, priority, attempt, max_attempts, deliveries, deaths, created_at,
            run_at, error, marks
@@ -37,6 +39,8 @@ left join lateral (
     from walked
     where ($1::text is null or queue = $1)
       and ($2::text is null or task = $2)
+      and ($6::timestamptz is null or created_at >= $6)
+      and ($7::timestamptz is null or created_at < $7)
     order by id desc
     limit $4
 ) as found on true

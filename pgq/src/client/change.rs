@@ -1,0 +1,269 @@
+//! Changing jobs: requeue, delete, reschedule.
+
+use super::{ChangeError, JobError, JobHandle, Jobs, Reader};
+use crate::driver::{Driver, DriverError, Position, Start};
+use crate::job::{Job, JobId, JobState};
+
+/// How many jobs are changed in one transaction.
+const BATCH: usize = 500;
+
+/// How often a job is looked at again that changed its state between the look and the change.
+const TRIES: usize = 10;
+
+/// What a call did that changes many jobs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Changes {
+    /// How many jobs were changed.
+    pub changed: usize,
+    /// How many jobs were found and left as they are, because they changed their state meanwhile.
+    pub left: usize,
+    /// Where to go on; `None` if every job has been looked at. Only a call with a
+    /// [`limit`](Jobs::limit) ends before that.
+    pub next: Option<Position>,
+}
+
+/// What is to become of jobs.
+#[derive(Clone, Copy, Debug)]
+enum Change {
+    Requeue,
+    Delete,
+    Reschedule(Start),
+}
+
+impl Change {
+    /// Whether it can be done to jobs of this state.
+    const fn admits(self, state: JobState) -> bool {
+        match self {
+            Self::Requeue => state.is_finished() && !matches!(state, JobState::Completed),
+            Self::Delete => !matches!(state, JobState::Running),
+            Self::Reschedule(_) => matches!(state, JobState::Scheduled | JobState::Ready),
+        }
+    }
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Requeue => "requeued",
+            Self::Delete => "deleted",
+            Self::Reschedule(_) => "rescheduled",
+        }
+    }
+
+    /// Which states it can be done to, for people.
+    const fn admitted(self) -> &'static str {
+        match self {
+            Self::Requeue => "failed, cancelled or expired",
+            Self::Delete => "not running; cancel it first",
+            Self::Reschedule(_) => "scheduled or ready",
+        }
+    }
+
+    /// Whether the job is as it is to be.
+    const fn is_done(self, state: JobState) -> bool {
+        matches!(
+            (self, state),
+            (Self::Reschedule(Start::Now), JobState::Ready)
+        )
+    }
+
+    async fn apply(self, driver: &dyn Driver, jobs: &[Job]) -> Result<Vec<JobId>, DriverError> {
+        match self {
+            Self::Requeue => driver.requeue(jobs).await,
+            Self::Delete => driver.delete(jobs).await,
+            Self::Reschedule(start) => driver.reschedule(jobs, start).await,
+        }
+    }
+}
+
+/// Each of these looks at the jobs page by page and changes them in batches of 500, each in a
+/// transaction of its own that begins and ends with one statement. So there is no long transaction,
+/// however many jobs there are. A job that changed between the look and the change is left alone. A
+/// call that failed or was dropped has changed whole batches; call it again for the others.
+///
+/// A batch costs as much as its page, and about 0.1 ms of the server for each job.
+impl Jobs {
+    /// Makes the jobs ready again, which must be failed, cancelled or expired ones: dead letters.
+    ///
+    /// Each goes to the end of its line, with all of its attempts and no deaths. What is known of its
+    /// earlier attempts is kept; see [`JobHandle::attempts`].
+    ///
+    /// ```no_run
+    /// # async fn example(pool: sqlx::PgPool) -> Result<(), Box<dyn std::error::Error>> {
+    /// use pgq::{JobState, Jobs};
+    ///
+    /// let requeued = Jobs::in_state(JobState::Failed)
+    ///     .task("send_email")
+    ///     .requeue(&pool)
+    ///     .await?;
+    /// println!("{} jobs run again", requeued.changed);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Fails with [`ChangeError::State`] before anything is changed if jobs of this state cannot be
+    /// requeued. A job that completed cannot: enqueue another one.
+    ///
+    /// # Cancel safety
+    ///
+    /// A dropped call has changed whole batches.
+    pub async fn requeue(&self, reader: impl Reader) -> Result<Changes, ChangeError> {
+        self.change(&*reader.driver(), Change::Requeue).await
+    }
+
+    /// Deletes the jobs, with their inputs, results and history. Running jobs cannot be deleted.
+    ///
+    /// # Errors
+    ///
+    /// Fails with [`ChangeError::State`] before anything is changed if the jobs are running ones.
+    ///
+    /// # Cancel safety
+    ///
+    /// A dropped call has changed whole batches.
+    pub async fn delete(&self, reader: impl Reader) -> Result<Changes, ChangeError> {
+        self.change(&*reader.driver(), Change::Delete).await
+    }
+
+    /// Lets the jobs start at another time, which must be scheduled or ready ones: by
+    /// [`Start::Now`], after a time from now, or at a time of the database's clock. One that has
+    /// passed means now.
+    ///
+    /// A ready job that is to start now stays as it is, and is not counted.
+    ///
+    /// # Errors
+    ///
+    /// Fails with [`ChangeError::State`] before anything is changed if jobs of this state cannot be
+    /// rescheduled.
+    ///
+    /// # Cancel safety
+    ///
+    /// A dropped call has changed whole batches.
+    pub async fn reschedule(
+        &self,
+        reader: impl Reader,
+        start: Start,
+    ) -> Result<Changes, ChangeError> {
+        self.change(&*reader.driver(), Change::Reschedule(start))
+            .await
+    }
+
+    async fn change(&self, driver: &dyn Driver, change: Change) -> Result<Changes, ChangeError> {
+        let mut listing = self.listing(BATCH);
+        listing.results = false;
+        if change.is_done(listing.state) {
+            return Ok(Changes::default());
+        }
+        if !change.admits(listing.state) {
+            return Err(ChangeError::State {
+                state: listing.state,
+                change: change.name(),
+                admitted: change.admitted(),
+            });
+        }
+        let failed = |source| ChangeError::Driver {
+            change: change.name(),
+            source,
+        };
+        let mut room = self.limit_of_changes().unwrap_or(usize::MAX);
+        let mut changes = Changes::default();
+        loop {
+            listing.limit = room.min(BATCH);
+            let page = driver.list(&listing).await.map_err(failed)?;
+            let changed = match page.jobs[..] {
+                [] => 0,
+                ref jobs => change.apply(driver, jobs).await.map_err(failed)?.len(),
+            };
+            changes.changed += changed;
+            changes.left += page.jobs.len() - changed;
+            room -= page.jobs.len();
+            changes.next = page.next;
+            listing.after = page.next;
+            if room == 0 || page.next.is_none() {
+                return Ok(changes);
+            }
+        }
+    }
+}
+
+impl<T> JobHandle<T> {
+    /// Makes the job ready again, if it failed, expired or was cancelled: it goes to the end of its
+    /// line, with all of its attempts. See [`Jobs::requeue`].
+    ///
+    /// # Errors
+    ///
+    /// Fails with [`JobError::State`] if it has not ended, or completed, and with
+    /// [`JobError::NotFound`].
+    ///
+    /// # Cancel safety
+    ///
+    /// A dropped call may or may not have requeued the job.
+    pub async fn requeue(&self, reader: impl Reader) -> Result<(), JobError> {
+        change_one(&*reader.driver(), self.id(), Change::Requeue).await
+    }
+
+    /// Deletes the job with its input, its result and its history, unless it runs.
+    ///
+    /// # Errors
+    ///
+    /// Fails with [`JobError::State`] if it runs, and with [`JobError::NotFound`].
+    ///
+    /// # Cancel safety
+    ///
+    /// A dropped call may or may not have deleted the job.
+    pub async fn delete(&self, reader: impl Reader) -> Result<(), JobError> {
+        change_one(&*reader.driver(), self.id(), Change::Delete).await
+    }
+
+    /// Lets the job start at another time, if it is scheduled or ready. See [`Jobs::reschedule`].
+    ///
+    /// ```no_run
+    /// # async fn example(pool: sqlx::PgPool, job: pgq::JobHandle<()>) -> Result<(), pgq::JobError> {
+    /// // It waits for its next attempt, and need not.
+    /// job.reschedule(&pool, pgq::Start::Now).await
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Fails with [`JobError::State`] if it runs or has ended, and with [`JobError::NotFound`].
+    ///
+    /// # Cancel safety
+    ///
+    /// A dropped call may or may not have rescheduled the job.
+    pub async fn reschedule(&self, reader: impl Reader, start: Start) -> Result<(), JobError> {
+        change_one(&*reader.driver(), self.id(), Change::Reschedule(start)).await
+    }
+}
+
+/// Looks at the job and changes it if it is still as it was then, until one of both says no.
+async fn change_one(driver: &dyn Driver, job: JobId, change: Change) -> Result<(), JobError> {
+    let mut tries = 0;
+    loop {
+        let seen = super::handle::find(driver, job).await?;
+        let state = seen.state;
+        if change.is_done(state) {
+            return Ok(());
+        }
+        if !change.admits(state) || tries == TRIES {
+            return Err(JobError::State {
+                job,
+                state,
+                change: change.name(),
+                admitted: change.admitted(),
+            });
+        }
+        let changed = change.apply(driver, &[seen]).await;
+        if !changed
+            .map_err(|source| JobError::Change {
+                job,
+                change: change.name(),
+                source,
+            })?
+            .is_empty()
+        {
+            return Ok(());
+        }
+        tries += 1;
+    }
+}

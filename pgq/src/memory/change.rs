@@ -1,0 +1,88 @@
+//! Changes to jobs that somebody has looked at.
+
+use chrono::{DateTime, Utc};
+
+use super::clock::after;
+use super::record::Stage;
+use super::store::Store;
+use crate::driver::Start;
+use crate::job::{Job, JobId, JobState};
+
+impl Store {
+    pub(super) fn requeue(&mut self, jobs: &[Job]) -> Vec<JobId> {
+        self.change(jobs, |store, job| {
+            if !job.state.is_finished() || job.state == JobState::Completed {
+                return false;
+            }
+            if let Some(record) = store.record_mut(job.id) {
+                record.attempt = 0;
+                record.deaths = 0;
+                record.error = None;
+                if let Some(detail) = &mut record.detail {
+                    detail.expires = None;
+                }
+            }
+            store.make_ready(job.id);
+            true
+        })
+    }
+
+    pub(super) fn delete(&mut self, jobs: &[Job]) -> Vec<JobId> {
+        self.change(jobs, |store, job| {
+            let may = job.state != JobState::Running;
+            if may {
+                store.take_from_line(job.id);
+                store.forget(job.id);
+            }
+            may
+        })
+    }
+
+    pub(super) fn reschedule(
+        &mut self,
+        jobs: &[Job],
+        start: Start,
+        now: DateTime<Utc>,
+    ) -> Vec<JobId> {
+        let run_at = match start {
+            Start::Now => now,
+            Start::After(delay) => after(now, delay),
+            Start::At(time) => time.max(now),
+        };
+        self.change(jobs, |store, job| {
+            let may = matches!(job.state, JobState::Scheduled | JobState::Ready);
+            if may {
+                store.take_from_line(job.id);
+                store.schedule(job.id, run_at);
+            }
+            may
+        })
+    }
+
+    /// Changes the jobs that are as they were looked at; returns those that were changed.
+    fn change(
+        &mut self,
+        jobs: &[Job],
+        mut change: impl FnMut(&mut Self, &Job) -> bool,
+    ) -> Vec<JobId> {
+        let mut changed = Vec::new();
+        let mut jobs: Vec<&Job> = jobs.iter().collect();
+        jobs.sort_unstable_by_key(|job| job.id);
+        for seen in jobs {
+            let is_same = |now: Job| (now.state, now.finished_at) == (seen.state, seen.finished_at);
+            if self.find(seen.id).is_some_and(is_same) && change(self, seen) {
+                changed.push(seen.id);
+            }
+        }
+        changed
+    }
+
+    /// Takes a job that waits from the line that it waits in.
+    fn take_from_line(&mut self, job: JobId) {
+        match self.record(job).map(|record| record.stage.clone()) {
+            Some(Stage::Scheduled { run_at }) => self.unschedule(job, run_at),
+            Some(Stage::Ready) => self.unready(job),
+            _ => {}
+        }
+    }
+}
