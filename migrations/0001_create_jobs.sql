@@ -77,14 +77,26 @@ create unique index ready_claim_order
 -- find_job
 create index ready_again on pgq_jobs.ready (id) where id <> seq;
 
--- The workers that hold leases. One row each, renewed by heartbeats; there is no lease per job.
+-- The workers that hold leases. One row each, renewed by heartbeats; there is no lease per job. What
+-- else a row says is for people, and is written when the worker starts: if it is much, heartbeats do
+-- not copy it, because it is kept apart then.
 create table pgq_jobs.worker (
-    id          bigint      not null primary key,
-    started_at  timestamptz not null default now(),
-    lease_until timestamptz not null,
-    pid         int         not null,
-    host        text        not null,
-    queues      text[]      not null
+    id           bigint      not null primary key,
+    started_at   timestamptz not null default now(),
+    heartbeat_at timestamptz not null default now(),
+    lease_until  timestamptz not null,
+    pid          int         not null,
+    -- How many jobs it ran at its last heartbeat, and how many it runs at most.
+    running      int         not null default 0,
+    concurrency  int         not null default 0,
+    host         text        not null,
+    queues       text[]      not null,
+    pgq_version  text        not null default '',
+    app_version  text,
+    -- What its build knows: tasks, the fingerprints of their inputs in the same order, schedules.
+    tasks        text[]      not null default '{}',
+    fingerprints bigint[]    not null default '{}',
+    schedules    text[]      not null default '{}'
 ) with (fillfactor = 50);
 
 -- Claimed by a worker. (worker, claim) is the claim token: a worker's id is random for each of its
@@ -261,6 +273,13 @@ from (
     from pgq_jobs.finished
 ) as stored
 left join pgq_jobs.detail as detail on detail.job = stored.id and stored.marks & 4 <> 0;
+
+-- The workers, for people.
+create view pgq_jobs.fleet as
+select id as worker, host, pid, lease_until > clock_timestamp() as alive, running, concurrency, queues,
+       pgq_version, app_version, started_at, heartbeat_at, lease_until, tasks, schedules
+from pgq_jobs.worker
+order by started_at;
 
 -- Wake-ups. A commit with a NOTIFY waits for every other such commit, so whoever adds jobs sends one
 -- only if a worker waits for it. A topic is a queue, or the delayed jobs. `worker/parking.rs` has the

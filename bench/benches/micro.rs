@@ -156,6 +156,8 @@ async fn claim_all(driver: &dyn Driver) -> Result<usize, DriverError> {
         host: String::new(),
         pid: 0,
         queues: vec![DEFAULT_QUEUE.to_owned()],
+        concurrency: 1,
+        build: pgq::driver::Build::default(),
     };
     let id = worker.id;
     driver.register_worker(worker).await?;

@@ -71,6 +71,8 @@ impl Worker {
             host: "localhost".to_owned(),
             pid: 1,
             queues: vec![QUEUE.to_owned()],
+            concurrency: 1,
+            build: pgq::driver::Build::default(),
         };
         self.driver.register_worker(info).await?;
         Ok(())

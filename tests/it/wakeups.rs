@@ -256,6 +256,8 @@ async fn a_claim_says_if_others_may_give_jobs_back() -> anyhow::Result<()> {
         host: "localhost".to_owned(),
         pid: 1,
         queues: vec![QUEUE.to_owned()],
+        concurrency: 1,
+        build: pgq::driver::Build::default(),
     };
     let claim = |number| Claim {
         worker: worker.id,

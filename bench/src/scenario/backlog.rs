@@ -221,6 +221,8 @@ impl<'a> Claimer<'a> {
             host: "bench".to_owned(),
             pid: 0,
             queues: vec![DEFAULT_QUEUE.to_owned()],
+            concurrency: 1,
+            build: pgq::driver::Build::default(),
         };
         ensure!(driver.register_worker(info).await?, "the id is taken");
         let mut claimer = Self {

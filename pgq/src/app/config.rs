@@ -68,6 +68,7 @@ pub(super) struct Config {
     pub(super) drain_deadline: Duration,
     pub(super) result_max: usize,
     pub(super) input_memory: usize,
+    pub(super) app_version: Option<String>,
 }
 
 impl Default for Config {
@@ -81,6 +82,7 @@ impl Default for Config {
             drain_deadline: DRAIN_DEADLINE,
             result_max: RESULT_MAX,
             input_memory: INPUT_MEMORY,
+            app_version: None,
         }
     }
 }
@@ -165,6 +167,7 @@ impl Config {
             drain_deadline: self.drain_deadline,
             result_max: self.result_max,
             input_memory: self.input_memory,
+            app_version: self.app_version.clone(),
             mode,
         }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use sqlx::{PgConnection, PgPool};
 
 use crate::client::{Enqueuer, INPUT_MAX_DEFAULT, Reader};
-use crate::driver::{Driver, DriverError, Enqueue};
+use crate::driver::{Driver, DriverError, Enqueue, WorkerState};
 use crate::error::Result;
 use crate::job::JobId;
 use crate::middleware::{HookList, Hooks};
@@ -113,6 +113,19 @@ impl Pgq {
     /// migrated.
     pub async fn migrate(&self) -> Result<()> {
         Ok(self.driver.migrate().await?)
+    }
+
+    /// Lists the workers; see [`workers`](crate::workers()).
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of the storage.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: the call only looks.
+    pub async fn workers(&self) -> Result<Vec<WorkerState>> {
+        Ok(self.driver.workers().await?)
     }
 
     /// Enqueues in the transaction that `connection` is in: pass `&mut *transaction`.

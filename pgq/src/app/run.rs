@@ -253,6 +253,19 @@ impl Run {
         self
     }
 
+    /// Says which version of the application this worker is, for people who look at
+    /// [`workers`](crate::workers()). Default: none.
+    ///
+    /// ```no_run
+    /// # async fn example() -> pgq::Result<()> {
+    /// pgq::run().version(env!("CARGO_PKG_VERSION")).await
+    /// # }
+    /// ```
+    pub fn version(mut self, version: impl Into<String>) -> Self {
+        self.config.app_version = Some(version.into());
+        self
+    }
+
     /// Installs no handlers for SIGINT and SIGTERM.
     pub fn without_signals(mut self) -> Self {
         self.signals = false;

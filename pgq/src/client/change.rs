@@ -76,7 +76,7 @@ impl Change {
 }
 
 /// Each of these looks at the jobs page by page and changes them in batches of 500, each in a
-/// transaction of its own that begins and ends with one statement. So there is no long transaction,
+/// transaction of its own. So there is no long transaction,
 /// however many jobs there are. A job that changed between the look and the change is left alone. A
 /// call that failed or was dropped has changed whole batches; call it again for the others.
 ///

@@ -5,6 +5,7 @@ mod builder;
 mod change;
 mod enqueuer;
 mod error;
+mod fleet;
 mod handle;
 mod jobs;
 
@@ -12,6 +13,7 @@ pub use self::builder::{JobBuilder, enqueue_many};
 pub use self::change::Changes;
 pub use self::enqueuer::{Enqueuer, Reader};
 pub use self::error::{ChangeError, EnqueueError, JobError};
+pub use self::fleet::workers;
 pub use self::handle::JobHandle;
 pub use self::jobs::{Jobs, count_jobs};
 

@@ -4,6 +4,7 @@ mod attempt;
 mod completion;
 mod control;
 mod error;
+mod fleet;
 mod listener;
 mod listing;
 mod request;
@@ -21,6 +22,7 @@ pub use self::attempt::{Attempt, AttemptOutcome};
 pub use self::completion::{CompletionWithin, Hold};
 pub use self::control::{Directives, Pausable, Pause};
 pub use self::error::{DriverError, DriverErrorKind};
+pub use self::fleet::{Build, KnownTask, WorkerState};
 pub use self::listener::{Listener, Parked, Topic, Wake};
 pub use self::listing::{Count, JobCounts, ListedJobs, Listing, Position, WaitingJobs};
 pub use self::request::{
@@ -151,13 +153,26 @@ pub trait Driver: fmt::Debug + Send + Sync + 'static {
     /// Returns the error of the storage.
     async fn register_worker(&self, worker: WorkerInfo) -> Result<bool, DriverError>;
 
-    /// Lets the lease of a worker end `lease` from now. Returns `false` if the worker has been
-    /// rescued: it holds nothing any more, and must run nothing.
+    /// Lets the lease of a worker end `lease` from now, and tells that it runs so many jobs. Returns
+    /// `false` if the worker has been rescued: it holds nothing any more, and must run nothing.
     ///
     /// # Errors
     ///
     /// Returns the error of the storage; the lease may or may not have been extended.
-    async fn heartbeat(&self, worker: WorkerId, lease: Duration) -> Result<bool, DriverError>;
+    async fn heartbeat(
+        &self,
+        worker: WorkerId,
+        lease: Duration,
+        running: usize,
+    ) -> Result<bool, DriverError>;
+
+    /// Lists the workers that are registered, those first that started first. One that died is among
+    /// them until it is rescued.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of the storage.
+    async fn workers(&self) -> Result<Vec<WorkerState>, DriverError>;
 
     /// Removes a worker that has stopped. Jobs that it still holds become ready, at no cost to
     /// them. One whose attempt is ended by an open transaction is left to

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
+use super::Build;
 use crate::job::{Detail, JobId, JobState, Marks, Retain, Retention};
 use crate::schedule::Overlap;
 
@@ -128,6 +129,10 @@ pub struct WorkerInfo {
     pub pid: u32,
     /// The queues it serves, for people.
     pub queues: Vec<String>,
+    /// How many jobs it runs at once at most, for people.
+    pub concurrency: usize,
+    /// What it was built from, for people.
+    pub build: Build,
 }
 
 /// Asks for jobs of one queue.

@@ -7,6 +7,7 @@ mod attempts;
 mod change;
 mod clock;
 mod control;
+mod fleet;
 mod list;
 mod listener;
 mod ready;
@@ -30,7 +31,7 @@ use crate::driver::{
     Attempt, Claim, Claimed, Completion, Directives, Driver, DriverError, Ending, Enqueue,
     HeldInput, HistoryReport, Hold, JobCounts, ListedJobs, Listener, Listing, Pausable, Pause,
     Promoted, QueuedInput, Rescued, Schedule, ScheduleState, Start, Tick, Wake, WorkerId,
-    WorkerInfo,
+    WorkerInfo, WorkerState,
 };
 use crate::job::{Job, JobId, Retain};
 
@@ -191,8 +192,17 @@ impl Driver for MemoryDriver {
         Ok(self.call(|store, now| store.register_worker(&worker, now)))
     }
 
-    async fn heartbeat(&self, worker: WorkerId, lease: Duration) -> Result<bool, DriverError> {
-        Ok(self.call(|store, now| store.heartbeat(worker, lease, now)))
+    async fn heartbeat(
+        &self,
+        worker: WorkerId,
+        lease: Duration,
+        running: usize,
+    ) -> Result<bool, DriverError> {
+        Ok(self.call(|store, now| store.heartbeat(worker, lease, running, now)))
+    }
+
+    async fn workers(&self) -> Result<Vec<WorkerState>, DriverError> {
+        Ok(self.call(|store, now| store.worker_states(now)))
     }
 
     async fn deregister_worker(&self, worker: WorkerId) -> Result<(), DriverError> {

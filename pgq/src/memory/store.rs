@@ -35,8 +35,13 @@ pub(super) struct Store {
 }
 
 #[derive(Debug)]
-struct Worker {
-    lease_end: DateTime<Utc>,
+pub(super) struct Worker {
+    pub(super) info: WorkerInfo,
+    pub(super) started_at: DateTime<Utc>,
+    pub(super) heartbeat_at: DateTime<Utc>,
+    pub(super) lease_end: DateTime<Utc>,
+    /// How many jobs it ran at its last heartbeat.
+    pub(super) running: usize,
     held: BTreeSet<JobId>,
 }
 
@@ -234,7 +239,11 @@ impl Store {
         let free = !self.workers.contains_key(&worker.id);
         if free {
             let row = Worker {
+                info: worker.clone(),
+                started_at: now,
+                heartbeat_at: now,
                 lease_end: after(now, worker.lease),
+                running: 0,
                 held: BTreeSet::new(),
             };
             self.workers.insert(worker.id, row);
@@ -246,10 +255,20 @@ impl Store {
         &mut self,
         worker: WorkerId,
         lease: Duration,
+        running: usize,
         now: DateTime<Utc>,
     ) -> bool {
-        let row = self.workers.get_mut(&worker);
-        row.map(|row| row.lease_end = after(now, lease)).is_some()
+        let Some(row) = self.workers.get_mut(&worker) else {
+            return false;
+        };
+        row.lease_end = after(now, lease);
+        row.heartbeat_at = now;
+        row.running = running;
+        true
+    }
+
+    pub(super) fn workers(&self) -> impl Iterator<Item = (&WorkerId, &Worker)> {
+        self.workers.iter()
     }
 
     pub(super) fn deregister_worker(&mut self, worker: WorkerId) {

@@ -8,7 +8,7 @@ use sqlx::{Connection, PgConnection, Postgres, Row};
 use super::PostgresDriver;
 use super::enqueue::micros;
 use super::error::driver_error;
-use super::list::finished;
+use super::list::{NO_JIT, finished};
 use crate::driver::{DriverError, Start};
 use crate::job::{Job, JobId, JobState};
 
@@ -103,6 +103,7 @@ impl PostgresDriver {
         let mut connection = self.pool.acquire().await?;
         let connection: &mut PgConnection = &mut connection;
         let mut transaction = connection.begin().await?;
+        sqlx::raw_sql(NO_JIT).execute(&mut *transaction).await?;
         let mut changed = Vec::new();
         for statement in statements {
             for row in statement.fetch_all(&mut *transaction).await? {

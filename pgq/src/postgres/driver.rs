@@ -17,6 +17,7 @@ use crate::driver::{
     Attempt, Claim, Claimed, Completion, Directives, Driver, DriverError, Ending, Enqueue,
     HeldInput, HistoryReport, Hold, JobCounts, ListedJobs, Listener, Listing, Pausable, Pause,
     Promoted, QueuedInput, Rescued, Schedule, ScheduleState, Start, Tick, WorkerId, WorkerInfo,
+    WorkerState,
 };
 use crate::job::{Job, JobId, Retain};
 use crate::schedule::Overlap;
@@ -98,14 +99,24 @@ impl Driver for PostgresDriver {
         self.insert_worker(worker).await
     }
 
-    async fn heartbeat(&self, worker: WorkerId, lease: Duration) -> Result<bool, DriverError> {
+    async fn heartbeat(
+        &self,
+        worker: WorkerId,
+        lease: Duration,
+        running: usize,
+    ) -> Result<bool, DriverError> {
         sqlx::query(self.statements.heartbeat.clone())
             .bind(worker.as_i64())
             .bind(micros(lease))
+            .bind(i32::try_from(running).unwrap_or(i32::MAX))
             .execute(&self.pool)
             .await
             .map(|done| done.rows_affected() == 1)
             .map_err(|error| driver_error("failed to renew the lease", error))
+    }
+
+    async fn workers(&self) -> Result<Vec<WorkerState>, DriverError> {
+        self.list_workers().await
     }
 
     async fn deregister_worker(&self, worker: WorkerId) -> Result<(), DriverError> {

@@ -3,8 +3,8 @@
 use std::cmp::Reverse;
 use std::time::Duration;
 
-use sqlx::Row;
 use sqlx::postgres::PgRow;
+use sqlx::{Connection, PgConnection, Row};
 
 use super::change::table;
 use super::error::driver_error;
@@ -20,6 +20,9 @@ const WALK_MAX: usize = 1000;
 
 /// How many of the jobs that are named one page looks at: each is asked for in every lane or kind.
 const NAMED_MAX: usize = 200;
+
+/// So many look-ups look expensive enough to be compiled, which takes a second.
+pub(super) const NO_JIT: &str = "set local jit = off";
 
 /// Up to how many jobs of a lane or a state are counted.
 const COUNT_MAX: i64 = 1000;
@@ -129,14 +132,19 @@ impl PostgresDriver {
         is_last: bool,
     ) -> sqlx::Result<ListedJobs> {
         let last = ids.last().copied();
+        let mut connection = self.pool.acquire().await?;
+        let connection: &mut PgConnection = &mut connection;
+        let mut transaction = connection.begin().await?;
+        sqlx::raw_sql(NO_JIT).execute(&mut *transaction).await?;
         let rows = sqlx::query(self.statements.find_jobs.clone())
             .bind(ids)
             .bind([table(listing.state)])
             .bind(finished(listing.state))
             .bind(listing.results)
             .persistent(false)
-            .fetch_all(&self.pool)
+            .fetch_all(&mut *transaction)
             .await?;
+        transaction.commit().await?;
         let mut jobs = rows
             .iter()
             .map(row::job)

@@ -11,6 +11,7 @@ mod driver;
 mod enqueue;
 mod error;
 mod finish;
+mod fleet;
 mod history;
 mod large_input;
 mod list;

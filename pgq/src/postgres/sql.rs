@@ -93,6 +93,7 @@ statements! {
     unknown_task,
     unpark,
     wake_backlog,
+    workers,
 }
 
 impl Statements {

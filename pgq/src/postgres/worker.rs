@@ -13,12 +13,21 @@ use crate::job::Retain;
 
 impl PostgresDriver {
     pub(super) async fn insert_worker(&self, worker: WorkerInfo) -> Result<bool, DriverError> {
+        let tasks = worker.build.tasks.into_iter();
+        let (names, fingerprints): (Vec<String>, Vec<i64>) =
+            tasks.map(|task| (task.name, task.fingerprint)).unzip();
         sqlx::query(self.statements.register_worker.clone())
             .bind(worker.id.as_i64())
             .bind(micros(worker.lease))
             .bind(i32::try_from(worker.pid).unwrap_or(i32::MAX))
             .bind(worker.host)
             .bind(worker.queues)
+            .bind(i32::try_from(worker.concurrency).unwrap_or(i32::MAX))
+            .bind(worker.build.pgq_version)
+            .bind(worker.build.app_version)
+            .bind(names)
+            .bind(fingerprints)
+            .bind(worker.build.schedules)
             .execute(&self.pool)
             .await
             .map(|done| done.rows_affected() == 1)

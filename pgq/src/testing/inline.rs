@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Report, Run};
 use crate::client::INPUT_MAX_DEFAULT;
 use crate::driver::{
-    Claim, Claimed, ClaimedInput, ClaimedJob, Driver, DriverError, WorkerId, WorkerInfo,
+    Build, Claim, Claimed, ClaimedInput, ClaimedJob, Driver, DriverError, WorkerId, WorkerInfo,
 };
 use crate::job::JobId;
 use crate::middleware::TaskService;
@@ -88,6 +88,8 @@ impl Inline {
             host: "a test".to_owned(),
             pid: std::process::id(),
             queues: Vec::new(),
+            concurrency: 1,
+            build: Build::default(),
         };
         let id = worker.id;
         storage.driver().register_worker(worker).await?;

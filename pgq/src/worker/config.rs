@@ -19,6 +19,8 @@ pub(crate) struct WorkerConfig {
     pub(crate) result_max: usize,
     /// How many bytes of large inputs may be in the worker at once.
     pub(crate) input_memory: usize,
+    /// The version of the application, for people.
+    pub(crate) app_version: Option<String>,
     pub(crate) mode: Mode,
 }
 

@@ -5,6 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use super::claimer::report;
 use super::config::HEARTBEATS_PER_LEASE;
@@ -23,6 +24,8 @@ pub(crate) struct LeaseKeeper {
     pub(crate) lease: Duration,
     /// Is cancelled by the keeper when the worker must assume that it has been rescued.
     pub(crate) lost: CancellationToken,
+    /// The attempts that run; a heartbeat tells how many.
+    pub(crate) attempts: TaskTracker,
     /// A heartbeat is a small durable commit, so it tells how long one takes.
     pub(crate) commit_time: Arc<CommitTime>,
     /// Stops the keeper.
@@ -60,7 +63,7 @@ impl LeaseKeeper {
             }
             let sent = Instant::now();
             let left = patience.saturating_sub(renewed.elapsed());
-            let beat = driver.heartbeat(self.worker, self.lease);
+            let beat = driver.heartbeat(self.worker, self.lease, self.attempts.len());
             match tokio::time::timeout(left.min(interval * 2), beat).await {
                 Ok(Ok(true)) => {
                     renewed = sent;

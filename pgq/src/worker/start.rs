@@ -17,7 +17,8 @@ use super::lease::LeaseKeeper;
 use super::promoter::promote_due;
 use super::stop::{StopSignal, wind_up};
 use super::{controller, historian, promoter, rescuer, wakeups};
-use crate::driver::{DriverError, DriverErrorKind, WorkerId, WorkerInfo};
+use crate::driver::{Build, DriverError, DriverErrorKind, KnownTask, WorkerId, WorkerInfo};
+use crate::task::TaskDescriptor;
 
 /// Runs a worker until it is stopped, or has nothing more to do. Errors of the storage that pass
 /// are waited out.
@@ -68,6 +69,7 @@ async fn register(
         .iter()
         .map(|queue| queue.name.to_string())
         .collect();
+    let build = build(setup);
     let retains = setup.registry.retains();
     let mut failures = 0;
     while !stop.drain.is_cancelled() {
@@ -79,6 +81,8 @@ async fn register(
             host: host_name(),
             pid: std::process::id(),
             queues: queues.clone(),
+            concurrency: setup.config.concurrency,
+            build: build.clone(),
         };
         let registered = tokio::select! {
             registered = async {
@@ -103,6 +107,25 @@ async fn register(
         }
     }
     Ok(None)
+}
+
+/// What people may want to know of this build.
+fn build(setup: &Setup) -> Build {
+    let task = |task: &TaskDescriptor| KnownTask {
+        name: task.name().to_owned(),
+        fingerprint: (task.fingerprint)(),
+    };
+    let mut tasks: Vec<KnownTask> = setup.registry.tasks().map(task).collect();
+    tasks.sort_unstable_by(|one, other| one.name.cmp(&other.name));
+    let schedules = setup.registry.schedules();
+    let mut schedules: Vec<String> = schedules.map(|schedule| schedule.name.to_owned()).collect();
+    schedules.sort_unstable();
+    Build {
+        app_version: setup.config.app_version.clone(),
+        tasks,
+        schedules,
+        ..Build::default()
+    }
 }
 
 /// One life of a worker under one id.
@@ -133,6 +156,7 @@ async fn live(
         worker: worker.id,
         lease: setup.config.lease,
         lost: hub.lost.clone(),
+        attempts: hub.attempts.clone(),
         commit_time: Arc::clone(&hub.commit_time),
         stop: lease_stop.clone(),
     };

@@ -54,7 +54,7 @@ async fn a_late_heartbeat_keeps_a_worker_that_was_not_rescued(
     let worker = storage.worker().await?;
     worker.die().await?;
 
-    let alive = storage.heartbeat(worker.id, LONG).await?;
+    let alive = storage.heartbeat(worker.id, LONG, 0).await?;
 
     assert!(alive);
     assert_eq!(worker.claim_one().await?.id, id);
@@ -66,7 +66,7 @@ async fn a_heartbeat_keeps_a_worker_from_being_rescued(storage: &Storage) -> any
     let worker = storage.worker().await?;
     let claimed = worker.claim_one().await?;
     worker.die().await?;
-    storage.heartbeat(worker.id, LONG).await?;
+    storage.heartbeat(worker.id, LONG, 0).await?;
 
     let rescued = storage.rescue(DEATHS_MAX, Duration::ZERO).await?;
 
@@ -80,7 +80,7 @@ async fn the_heartbeat_of_a_rescued_worker_is_refused(storage: &Storage) -> anyh
     worker.die().await?;
     storage.rescue(DEATHS_MAX, Duration::ZERO).await?;
 
-    let alive = storage.heartbeat(worker.id, LONG).await?;
+    let alive = storage.heartbeat(worker.id, LONG, 0).await?;
 
     assert!(!alive);
     assert!(worker.has_lost_its_lease().await?);
@@ -91,8 +91,8 @@ async fn the_heartbeat_of_a_stranger_is_refused(storage: &Storage) -> anyhow::Re
     let stopped = storage.worker().await?;
     storage.deregister_worker(stopped.id).await?;
 
-    assert!(!storage.heartbeat(WorkerId::random(), LONG).await?);
-    assert!(!storage.heartbeat(stopped.id, LONG).await?);
+    assert!(!storage.heartbeat(WorkerId::random(), LONG, 0).await?);
+    assert!(!storage.heartbeat(stopped.id, LONG, 0).await?);
     Ok(())
 }
 
@@ -160,7 +160,7 @@ async fn a_rescue_leaves_live_workers_alone(storage: &Storage) -> anyhow::Result
     assert_eq!(storage.job(lost.id).await?.state, JobState::Ready);
     assert_eq!(storage.job(kept.id).await?.deaths, 0);
     assert_eq!(alive.held().await?, [(kept.id, kept.claim)]);
-    assert!(storage.heartbeat(alive.id, LONG).await?);
+    assert!(storage.heartbeat(alive.id, LONG, 0).await?);
     assert_eq!(alive.complete(&kept).await?, 1);
     Ok(())
 }

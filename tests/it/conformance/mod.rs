@@ -10,6 +10,7 @@ mod filter;
 mod find;
 mod finish;
 mod fixture;
+mod fleet;
 mod history;
 mod inputs;
 mod lease;
@@ -109,6 +110,8 @@ impl Worker<'_> {
             host: "localhost".to_owned(),
             pid: 1,
             queues: vec![QUEUE.to_owned()],
+            concurrency: 1,
+            build: pgq::driver::Build::default(),
         }
     }
 
@@ -171,7 +174,7 @@ impl Worker<'_> {
 
     /// Lets its lease end, as if its process had gone.
     async fn die(&self) -> anyhow::Result<()> {
-        anyhow::ensure!(self.storage.heartbeat(self.id, SHORT).await?);
+        anyhow::ensure!(self.storage.heartbeat(self.id, SHORT, 0).await?);
         self.storage.pass(SHORT).await
     }
 }

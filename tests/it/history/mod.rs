@@ -40,6 +40,8 @@ impl History {
             host: "localhost".to_owned(),
             pid: 1,
             queues: vec![QUEUE.to_owned()],
+            concurrency: 1,
+            build: pgq::driver::Build::default(),
         };
         anyhow::ensure!(driver.register_worker(info).await?, "a random id was taken");
         Ok(Self {

@@ -288,7 +288,7 @@ pub(super) const CASES: &[Case] = &[
     },
     Case {
         statement: "heartbeat",
-        arguments: &["1, 10000000"],
+        arguments: &["1, 10000000, 5"],
         indexes: &[],
         looked_up: &[],
     },

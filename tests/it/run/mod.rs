@@ -6,6 +6,7 @@ mod both;
 mod changes;
 mod enqueue;
 mod failures;
+mod fleet;
 mod history;
 mod input;
 mod large;

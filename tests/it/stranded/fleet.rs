@@ -89,6 +89,8 @@ impl<'a> Member<'a> {
             host: "localhost".to_owned(),
             pid: 1,
             queues: member.queues.map(str::to_owned).to_vec(),
+            concurrency: 1,
+            build: pgq::driver::Build::default(),
         };
         ensure!(
             member.driver.register_worker(info).await?,

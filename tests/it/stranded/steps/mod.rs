@@ -103,6 +103,8 @@ impl Stage {
             host: "localhost".to_owned(),
             pid: 1,
             queues: vec![String::from(&*queue)],
+            concurrency: 1,
+            build: pgq::driver::Build::default(),
         };
         ensure!(self.driver.register_worker(info).await?, "the id is taken");
         let mut rng = Rng::with_seed(seed);
