@@ -232,6 +232,60 @@ create table pgq_jobs.schedule (
     declared_at timestamptz not null default now()
 );
 
+-- Limits of the whole fleet: how many jobs of a queue or a task run at once, and how many of a task
+-- start in a time. Workers declare what their code says when they start; a row that is `overridden`
+-- was set at run time, and comes before that.
+create table pgq_jobs.fleet_limit (
+    kind        text    not null check (kind in ('queue', 'task')),
+    name        text    collate "C" not null,
+    overridden  boolean not null,
+    max_running int     check (max_running > 0),
+    -- So many in `rate_per` microseconds, and `rate_burst` at once.
+    rate_max    int     check (rate_max > 0),
+    rate_per    bigint  check (rate_per > 0),
+    rate_burst  int     check (rate_burst > 0),
+    primary key (kind, name, overridden)
+);
+
+-- The limits that are in force.
+create view pgq_jobs.limit_in_force as
+select kind, name,
+       coalesce(max(max_running) filter (where overridden), max(max_running)) as max_running,
+       coalesce(max(rate_max) filter (where overridden), max(rate_max)) as rate_max,
+       coalesce(max(rate_per) filter (where overridden), max(rate_per)) as rate_per,
+       coalesce(max(rate_burst) filter (where overridden), max(rate_burst)) as rate_burst
+from pgq_jobs.fleet_limit
+group by kind, name;
+
+-- How many jobs under a limit a worker may run. The row goes with the worker's. It is written about
+-- once a second, and not for each job. Who raises `permits` holds the lock of the limit, and has read
+-- the rows of the others after it had it; `version` is the number of the worker's call, so that one
+-- that arrives late changes nothing.
+create table pgq_jobs.allotment (
+    kind    text   not null,
+    name    text   collate "C" not null,
+    worker  bigint not null,
+    version bigint not null,
+    permits int    not null check (permits >= 0),
+    -- How many it has use for. While it wants more than it has, others leave it its part.
+    wants   int    not null,
+    primary key (kind, name, worker)
+) with (fillfactor = 50);
+-- rescue_jobs, return_jobs
+create index allotment_worker on pgq_jobs.allotment (worker);
+
+-- The token bucket of a task: what was missing from it at a time. A change adds a row and deletes the
+-- one before, so that the newest is the last of the index however many dead ones there are.
+create table pgq_jobs.bucket (
+    task   text   collate "C" not null,
+    number bigint not null,
+    -- In billionths of a token.
+    debt   bigint not null,
+    -- In microseconds since 1970, by the clock of this server.
+    at     bigint not null,
+    primary key (task, number)
+);
+
 -- What is not to be claimed: the jobs of a queue, or of a task. Workers read it once per poll interval,
 -- and when they are told to.
 create table pgq_jobs.pause (

@@ -18,6 +18,7 @@ pub mod driver;
 pub mod embedded;
 mod error;
 mod job;
+mod limit;
 #[cfg(feature = "testing")]
 pub mod memory;
 pub mod middleware;
@@ -50,6 +51,7 @@ pub use self::job::{
     DecodeError, EncodeError, INPUT_INLINE_MAX, INPUT_MAX, Input, Job, JobId, JobState, Retain,
     Retention,
 };
+pub use self::limit::{FleetLimit, FleetRate, Limited};
 #[cfg(feature = "postgres")]
 pub use self::postgres::{JobConnection, JobTransaction};
 pub use self::queue::{

@@ -9,6 +9,7 @@ mod examples;
 mod fixture;
 mod fleet;
 mod history;
+mod limits;
 mod memory;
 mod mutations;
 mod plans;

@@ -15,12 +15,13 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("queue", &[]),
     ("backoff", &["queue"]),
     ("embedded", &[]),
+    ("limit", &[]),
     ("schedule", &[]),
     ("shape", &[]),
     // A job names the handle that its docs point to.
     ("job", &["shape"]),
     // The seam.
-    ("driver", &["job", "schedule"]),
+    ("driver", &["job", "limit", "schedule"]),
     // What users write.
     (
         "task",
@@ -30,13 +31,16 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("client", &["driver", "job", "queue", "task"]),
     ("contract", &["client", "driver", "job", "shape", "task"]),
     // Drivers.
-    ("postgres", &["client", "driver", "job", "schedule", "task"]),
-    ("memory", &["client", "driver", "job", "schedule"]),
+    (
+        "postgres",
+        &["client", "driver", "job", "limit", "schedule", "task"],
+    ),
+    ("memory", &["client", "driver", "job", "limit", "schedule"]),
     // The runtime.
     ("middleware", &["job", "task"]),
     (
         "worker",
-        &["backoff", "driver", "job", "middleware", "task"],
+        &["backoff", "driver", "job", "limit", "middleware", "task"],
     ),
     (
         "scheduler",
@@ -52,6 +56,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "driver",
             "error",
             "job",
+            "limit",
             "middleware",
             "postgres",
             "queue",
@@ -85,6 +90,9 @@ const PURE: &[&str] = &[
     "job/codec.rs",
     "job/input.rs",
     "job/state.rs",
+    "limit/allot.rs",
+    "limit/bucket.rs",
+    "limit/decide.rs",
     "queue.rs",
     "schedule.rs",
     "scheduler/due.rs",

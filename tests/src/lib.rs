@@ -1,5 +1,6 @@
 //! Fixtures of the integration tests.
 
+pub mod audit;
 pub mod database;
 pub mod fleet;
 pub mod gate;

@@ -5,6 +5,8 @@ mod config;
 #[cfg(feature = "postgres")]
 mod control;
 #[cfg(feature = "postgres")]
+mod limit;
+#[cfg(feature = "postgres")]
 mod pgq;
 mod run;
 mod serve;

@@ -2,6 +2,8 @@
 
 use chrono::{DateTime, Utc};
 
+use crate::limit::FleetLimit;
+
 /// Whose jobs can be paused.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
@@ -27,4 +29,6 @@ pub struct Pause {
 pub struct Directives {
     /// Everything that is paused, in no order.
     pub paused: Vec<Pausable>,
+    /// The limits of the fleet that are in force, in the order of what they are for.
+    pub limits: Vec<FleetLimit>,
 }

@@ -5,6 +5,7 @@ mod completion;
 mod control;
 mod error;
 mod fleet;
+mod limit;
 mod listener;
 mod listing;
 mod request;
@@ -17,12 +18,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::job::{Job, JobId, Retain};
+use crate::limit::{FleetLimit, FleetRate, Limited};
 
 pub use self::attempt::{Attempt, AttemptOutcome};
 pub use self::completion::{CompletionWithin, Hold};
 pub use self::control::{Directives, Pausable, Pause};
 pub use self::error::{DriverError, DriverErrorKind};
 pub use self::fleet::{Build, KnownTask, WorkerState};
+pub use self::limit::{Allotment, Ask, Asked, Keep, PermitAsk};
 pub use self::listener::{Listener, Parked, Topic, Wake};
 pub use self::listing::{Count, JobCounts, ListedJobs, Listing, Position, WaitingJobs};
 pub use self::request::{
@@ -198,6 +201,77 @@ pub trait Driver: fmt::Debug + Send + Sync + 'static {
     ///
     /// After an error jobs may be held that nobody runs; [`held`](Self::held) finds them.
     async fn claim(&self, claim: Claim) -> Result<Claimed, DriverError>;
+
+    /// Claims jobs that are under limits of the whole fleet, as [`claim`](Self::claim) does, together
+    /// with permits and tokens for them.
+    ///
+    /// A worker keeps its permits until it gives them back with [`keep`](Self::keep) or is gone. It
+    /// runs at most as many jobs under a limit as it has permits, and need not ask while it has
+    /// enough. The permits of all workers together are never more than the limit, unless it has been
+    /// lowered; then nobody gets any until they are. Tokens are granted by the clock of the storage:
+    /// never more than the burst, and the rate times the elapsed time.
+    ///
+    /// Jobs are taken for the permits and tokens that there are, and beyond that, under permits, up to
+    /// `ask.prefetch` more. Permits that the jobs do not use are not kept, and tokens are not taken. A
+    /// number of a claim is not used by an older call once a newer one has taken effect.
+    ///
+    /// # Errors
+    ///
+    /// On an error the worker may have more permits than before, until it next asks or keeps some.
+    async fn ask(&self, ask: Ask) -> Result<Asked, DriverError>;
+
+    /// Says how much of these limits the other workers have.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of the storage.
+    async fn allotments(
+        &self,
+        worker: WorkerId,
+        limits: &[Limited],
+    ) -> Result<Vec<Allotment>, DriverError>;
+
+    /// Gives back what a worker has of these limits beyond what it keeps. `number` is that of a claim
+    /// which is not made: an older call that arrives later changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of the storage; the permits may or may not have been given back.
+    async fn keep(&self, worker: WorkerId, number: i64, kept: &[Keep]) -> Result<(), DriverError>;
+
+    /// Sets the limits as the code declares them; one that is none is removed. What
+    /// [`override_running`](Self::override_running) or [`override_rate`](Self::override_rate) has set
+    /// stays as it is.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of the storage.
+    async fn declare_limits(&self, limits: &[FleetLimit]) -> Result<(), DriverError>;
+
+    /// Sets how many jobs run at once whatever the code declares, or, with `None`, as it declares.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of the storage.
+    async fn override_running(
+        &self,
+        what: &Limited,
+        running: Option<u32>,
+    ) -> Result<(), DriverError>;
+
+    /// Sets the rate of a task whatever the code declares, or, with `None`, as it declares.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of the storage.
+    async fn override_rate(&self, task: &str, rate: Option<FleetRate>) -> Result<(), DriverError>;
+
+    /// Lists the limits that are in force, in the order of what they are for.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of the storage.
+    async fn limits(&self) -> Result<Vec<FleetLimit>, DriverError>;
 
     /// Reads inputs that are kept apart from their jobs, each named with the claim under which this
     /// worker holds the job. What it does not hold under that claim is left out of the answer.

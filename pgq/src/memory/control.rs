@@ -36,6 +36,7 @@ impl Store {
     pub(super) fn directives(&self) -> Directives {
         Directives {
             paused: self.paused.keys().cloned().collect(),
+            limits: self.limits.in_force(),
         }
     }
 }

@@ -8,6 +8,7 @@ mod change;
 mod clock;
 mod control;
 mod fleet;
+mod limit;
 mod list;
 mod listener;
 mod ready;
@@ -28,12 +29,13 @@ use self::listener::MemoryListener;
 use self::store::Store;
 use crate::client::{Enqueuer, Reader};
 use crate::driver::{
-    Attempt, Claim, Claimed, Completion, Directives, Driver, DriverError, Ending, Enqueue,
-    HeldInput, HistoryReport, Hold, JobCounts, ListedJobs, Listener, Listing, Pausable, Pause,
-    Promoted, QueuedInput, Rescued, Schedule, ScheduleState, Start, Tick, Wake, WorkerId,
-    WorkerInfo, WorkerState,
+    Allotment, Ask, Asked, Attempt, Claim, Claimed, Completion, Directives, Driver, DriverError,
+    Ending, Enqueue, HeldInput, HistoryReport, Hold, JobCounts, Keep, ListedJobs, Listener,
+    Listing, Pausable, Pause, Promoted, QueuedInput, Rescued, Schedule, ScheduleState, Start, Tick,
+    Wake, WorkerId, WorkerInfo, WorkerState,
 };
 use crate::job::{Job, JobId, Retain};
+use crate::limit::{FleetLimit, FleetRate, Limited};
 
 /// How many wake-ups a listener may be behind before it is told only that it missed some.
 const WAKES_MAX: usize = 1024;
@@ -212,6 +214,55 @@ impl Driver for MemoryDriver {
 
     async fn claim(&self, claim: Claim) -> Result<Claimed, DriverError> {
         Ok(self.call(|store, now| store.claim(&claim, now)))
+    }
+
+    async fn ask(&self, ask: Ask) -> Result<Asked, DriverError> {
+        Ok(self.call(|store, now| store.ask(&ask, now)))
+    }
+
+    async fn allotments(
+        &self,
+        worker: WorkerId,
+        limits: &[Limited],
+    ) -> Result<Vec<Allotment>, DriverError> {
+        Ok(self.call(|store, _| store.limits.allotments(worker, limits)))
+    }
+
+    async fn keep(&self, worker: WorkerId, number: i64, kept: &[Keep]) -> Result<(), DriverError> {
+        self.call(|store, _| store.limits.keep(worker, number, kept));
+        Ok(())
+    }
+
+    async fn declare_limits(&self, limits: &[FleetLimit]) -> Result<(), DriverError> {
+        self.call(|store, _| {
+            store.limits.declare(limits);
+            store.wake(Wake::Directives);
+        });
+        Ok(())
+    }
+
+    async fn override_running(
+        &self,
+        what: &Limited,
+        running: Option<u32>,
+    ) -> Result<(), DriverError> {
+        self.call(|store, _| {
+            store.limits.override_running(what, running);
+            store.wake(Wake::Directives);
+        });
+        Ok(())
+    }
+
+    async fn override_rate(&self, task: &str, rate: Option<FleetRate>) -> Result<(), DriverError> {
+        self.call(|store, _| {
+            store.limits.override_rate(task, rate);
+            store.wake(Wake::Directives);
+        });
+        Ok(())
+    }
+
+    async fn limits(&self) -> Result<Vec<FleetLimit>, DriverError> {
+        Ok(self.call(|store, _| store.limits.in_force()))
     }
 
     async fn inputs(

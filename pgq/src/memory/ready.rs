@@ -71,6 +71,15 @@ impl Ready {
         taken
     }
 
+    /// Whether there is a job for a claim.
+    pub(super) fn has(&self, claim: &Claim) -> bool {
+        let before = claim.horizon.unwrap_or(i64::MAX);
+        let lines = self.queues.get(&*claim.queue).into_iter().flatten();
+        lines
+            .filter(|(kind, _)| takes(claim, kind))
+            .any(|(_, line)| line.iter().any(|&(_, sequence, _)| sequence < before))
+    }
+
     /// The ready jobs, each with the number as which it became ready.
     pub(super) fn jobs(&self) -> impl Iterator<Item = (i64, JobId)> {
         self.queues

@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 
 use super::clock::after;
 use super::control::Pauses;
+use super::limit::Limits;
 use super::ready::Ready;
 use super::record::{Record, Stage, StoredResult};
 use crate::driver::{
@@ -28,6 +29,7 @@ pub(super) struct Store {
     workers: BTreeMap<WorkerId, Worker>,
     schedules: BTreeMap<String, ScheduleRow>,
     pub(super) paused: Pauses,
+    pub(super) limits: Limits,
     /// The last number that was given: to a job, or to its return to the ready ones.
     sequence: i64,
     /// What listeners are to be told.
@@ -275,6 +277,7 @@ impl Store {
         let Some(row) = self.workers.remove(&worker) else {
             return;
         };
+        self.limits.forget(worker);
         for job in row.held {
             if let Some(record) = self.jobs.get_mut(&job) {
                 record.attempt -= 1;
@@ -308,11 +311,11 @@ impl Store {
         spread: Duration,
         now: DateTime<Utc>,
     ) -> Rescued {
-        let dead: Vec<Worker> = self
-            .workers
-            .extract_if(.., |_, row| row.lease_end <= now)
-            .map(|(_, row)| row)
-            .collect();
+        let mut dead = Vec::new();
+        for (worker, row) in self.workers.extract_if(.., |_, row| row.lease_end <= now) {
+            self.limits.forget(worker);
+            dead.push(row);
+        }
         let mut rescued = Rescued {
             workers: dead.len(),
             ..Rescued::default()

@@ -16,24 +16,35 @@ impl PostgresDriver {
     /// Claims jobs. Before it says that there is nothing to claim it makes a tick, so that a row
     /// which became visible late is found by the first claim after that.
     pub(super) async fn claim_jobs(&self, claim: &Claim) -> Result<Claimed, DriverError> {
-        let mut session = self.claims.lend().await?;
-        if session.is_new() || !self.cursors().belong_to(claim.worker) {
-            self.reset_cursors(claim.worker);
-        }
-        if self.cursors().tick_is_due(Instant::now()) {
-            self.tick_cursors(&mut session).await?;
-        }
+        let mut session = self.lend_claims(claim.worker).await?;
         let mut claimed = self.claim_above(&mut session, claim).await?;
         if found_none(&claimed) {
             self.tick_cursors(&mut session).await?;
             claimed = self.claim_above(&mut session, claim).await?;
         }
-        self.cursors().found(!found_none(&claimed));
+        self.found(!found_none(&claimed));
         session.keep();
         Ok(claimed)
     }
 
-    async fn claim_above(
+    /// Lends the session of the claims, with the cursors as they must be before one.
+    pub(super) async fn lend_claims(&self, worker: WorkerId) -> Result<Lent<'_>, DriverError> {
+        let mut session = self.claims.lend().await?;
+        if session.is_new() || !self.cursors().belong_to(worker) {
+            self.reset_cursors(worker);
+        }
+        if self.cursors().tick_is_due(Instant::now()) {
+            self.tick_cursors(&mut session).await?;
+        }
+        Ok(session)
+    }
+
+    /// Takes note of whether a claim found jobs.
+    pub(super) fn found(&self, some: bool) {
+        self.cursors().found(some);
+    }
+
+    pub(super) async fn claim_above(
         &self,
         session: &mut Lent<'_>,
         claim: &Claim,
@@ -78,7 +89,7 @@ impl PostgresDriver {
     }
 
     /// Reads the sequence, and then the open transactions: the order matters.
-    async fn tick_cursors(&self, session: &mut Lent<'_>) -> Result<(), DriverError> {
+    pub(super) async fn tick_cursors(&self, session: &mut Lent<'_>) -> Result<(), DriverError> {
         let error = |error| driver_error("failed to look for open transactions", error);
         let reading = sqlx::query_scalar(self.statements.horizon.clone())
             .fetch_one(session.connection())

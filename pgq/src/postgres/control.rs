@@ -51,6 +51,7 @@ impl PostgresDriver {
         let pauses = self.list_pauses().await?;
         Ok(Directives {
             paused: pauses.into_iter().map(|pause| pause.what).collect(),
+            limits: self.list_limits().await?,
         })
     }
 }

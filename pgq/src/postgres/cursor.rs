@@ -37,7 +37,7 @@ const SWEEP_INTERVAL: Duration = Duration::from_secs(300);
 #[derive(Debug)]
 pub(super) struct Cursors {
     worker: WorkerId,
-    queues: HashMap<Arc<str>, Queue>,
+    queues: HashMap<Arc<str>, Vec<Source>>,
     /// What the last tick read of the sequence.
     reading: i64,
     /// The base of each transaction that was open at the last tick.
@@ -48,14 +48,15 @@ pub(super) struct Cursors {
     swept: Instant,
 }
 
+/// What some claims of a queue take, and their cursors.
 #[derive(Debug)]
-struct Queue {
+struct Source {
     tasks: Arc<[String]>,
     fingerprints: Option<Arc<[i64]>>,
     lanes: [i64; LANES],
 }
 
-impl Queue {
+impl Source {
     /// Whether the claim takes what the cursors were raised for.
     fn is_for(&self, claim: &Claim) -> bool {
         self.tasks == claim.tasks && self.fingerprints == claim.fingerprints
@@ -80,37 +81,36 @@ impl Cursors {
         self.worker == worker
     }
 
-    /// The cursors of the claim's queue. They are those of its tasks and fingerprints: what one set
-    /// of them passes over, another may have to take.
+    /// The cursors of the claim's queue, tasks and fingerprints: what one set of them passes over,
+    /// another may have to take. A worker has several: tasks under limits are claimed by themselves.
     pub(super) fn lanes(&mut self, claim: &Claim, now: Instant) -> [i64; LANES] {
         if now.saturating_duration_since(self.swept) >= SWEEP_INTERVAL {
             self.queues.clear();
             self.swept = now;
         }
-        match self.queues.get(&claim.queue) {
-            Some(queue) if queue.is_for(claim) => queue.lanes,
-            _ => [0; LANES],
-        }
+        let mut sources = self.queues.get(&claim.queue).into_iter().flatten();
+        let source = sources.find(|source| source.is_for(claim));
+        source.map_or([0; LANES], |source| source.lanes)
     }
 
     /// Raises the cursors of a queue after a claim. `first_visible` are the first rows that the
     /// claim saw above them, locked ones included; where there was none, everything up to the last
     /// reading is taken, not ours to take, or still to come, which the ticks see to.
     pub(super) fn raise(&mut self, claim: &Claim, first_visible: &[Option<i64>; LANES]) {
-        let mut lanes = match self.queues.remove(&claim.queue) {
-            Some(queue) if queue.is_for(claim) => queue.lanes,
-            _ => [0; LANES],
-        };
-        for (cursor, first) in lanes.iter_mut().zip(first_visible) {
+        let sources = self.queues.entry(Arc::clone(&claim.queue)).or_default();
+        let at = sources.iter().position(|source| source.is_for(claim));
+        let at = at.unwrap_or_else(|| {
+            sources.push(Source {
+                tasks: Arc::clone(&claim.tasks),
+                fingerprints: claim.fingerprints.clone(),
+                lanes: [0; LANES],
+            });
+            sources.len() - 1
+        });
+        for (cursor, first) in sources[at].lanes.iter_mut().zip(first_visible) {
             let below = first.map_or(self.reading, |first| first - 1);
             *cursor = below.max(*cursor);
         }
-        let queue = Queue {
-            tasks: Arc::clone(&claim.tasks),
-            fingerprints: claim.fingerprints.clone(),
-            lanes,
-        };
-        self.queues.insert(Arc::clone(&claim.queue), queue);
     }
 
     /// Whether a claim must begin with a tick. One that follows an empty claim need not: that one made
@@ -132,8 +132,8 @@ impl Cursors {
             .iter()
             .filter(|(transaction, _)| !open.contains(*transaction));
         let low = ended.map(|(_, base)| *base).fold(self.reading, i64::min);
-        for queue in self.queues.values_mut() {
-            queue
+        for source in self.queues.values_mut().flatten() {
+            source
                 .lanes
                 .iter_mut()
                 .for_each(|cursor| *cursor = low.min(*cursor));
@@ -257,6 +257,19 @@ mod tests {
         case.claim.tasks = Arc::from(["send".to_owned(), "print".to_owned()]);
 
         assert_eq!(case.cursor(), 0);
+    }
+
+    #[test]
+    fn tasks_that_are_claimed_by_themselves_have_cursors_of_their_own() {
+        let mut case = Case::new();
+        let all = Arc::clone(&case.claim.tasks);
+        case.claim(Some(5));
+        case.claim.tasks = Arc::from(["print".to_owned()]);
+        case.claim(Some(9));
+
+        assert_eq!(case.cursor(), 8);
+        case.claim.tasks = all;
+        assert_eq!(case.cursor(), 4);
     }
 
     #[test]

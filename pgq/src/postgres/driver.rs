@@ -14,12 +14,13 @@ use super::large_input::Parted;
 use super::listener::PostgresListener;
 use super::{history, migrate, row};
 use crate::driver::{
-    Attempt, Claim, Claimed, Completion, Directives, Driver, DriverError, Ending, Enqueue,
-    HeldInput, HistoryReport, Hold, JobCounts, ListedJobs, Listener, Listing, Pausable, Pause,
-    Promoted, QueuedInput, Rescued, Schedule, ScheduleState, Start, Tick, WorkerId, WorkerInfo,
-    WorkerState,
+    Allotment, Ask, Asked, Attempt, Claim, Claimed, Completion, Directives, Driver, DriverError,
+    Ending, Enqueue, HeldInput, HistoryReport, Hold, JobCounts, Keep, ListedJobs, Listener,
+    Listing, Pausable, Pause, Promoted, QueuedInput, Rescued, Schedule, ScheduleState, Start, Tick,
+    WorkerId, WorkerInfo, WorkerState,
 };
 use crate::job::{Job, JobId, Retain};
+use crate::limit::{FleetLimit, FleetRate, Limited};
 use crate::schedule::Overlap;
 
 #[async_trait]
@@ -125,6 +126,42 @@ impl Driver for PostgresDriver {
 
     async fn claim(&self, claim: Claim) -> Result<Claimed, DriverError> {
         self.claim_jobs(&claim).await
+    }
+
+    async fn ask(&self, ask: Ask) -> Result<Asked, DriverError> {
+        self.ask_for(&ask).await
+    }
+
+    async fn allotments(
+        &self,
+        worker: WorkerId,
+        limits: &[Limited],
+    ) -> Result<Vec<Allotment>, DriverError> {
+        self.read_allotments(worker, limits).await
+    }
+
+    async fn keep(&self, worker: WorkerId, number: i64, kept: &[Keep]) -> Result<(), DriverError> {
+        self.keep_permits(worker, number, kept).await
+    }
+
+    async fn declare_limits(&self, limits: &[FleetLimit]) -> Result<(), DriverError> {
+        self.declare_all_limits(limits).await
+    }
+
+    async fn override_running(
+        &self,
+        what: &Limited,
+        running: Option<u32>,
+    ) -> Result<(), DriverError> {
+        self.set_running(what, running).await
+    }
+
+    async fn override_rate(&self, task: &str, rate: Option<FleetRate>) -> Result<(), DriverError> {
+        self.set_rate(task, rate).await
+    }
+
+    async fn limits(&self) -> Result<Vec<FleetLimit>, DriverError> {
+        self.list_limits().await
     }
 
     async fn inputs(

@@ -14,6 +14,7 @@ mod finish;
 mod fleet;
 mod history;
 mod large_input;
+mod limit;
 mod list;
 mod listener;
 mod migrate;

@@ -1,6 +1,7 @@
 //! [`Context`].
 
 use std::any::{Any, TypeId};
+use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use chrono::{DateTime, Utc};
@@ -20,6 +21,18 @@ pub struct Context {
     attempt: Arc<Attempt>,
     state: Arc<StateMap>,
     cancelled: CancellationToken,
+    /// What lives as long as anything of the attempt does.
+    kept: Option<Kept>,
+}
+
+/// Something that is dropped with the last share of a context.
+#[derive(Clone)]
+struct Kept(#[expect(dead_code, reason = "held, not read")] Arc<dyn Any + Send + Sync>);
+
+impl fmt::Debug for Kept {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Kept")
+    }
 }
 
 /// The job as this attempt sees it.
@@ -96,7 +109,15 @@ impl Context {
             attempt: Arc::new(attempt),
             state,
             cancelled,
+            kept: None,
         }
+    }
+
+    /// Keeps something for as long as anything of the attempt runs, as a thread may that nobody waits
+    /// for any more.
+    pub(crate) fn keeping(mut self, kept: Arc<impl Any + Send + Sync>) -> Self {
+        self.kept = Some(Kept(kept));
+        self
     }
 
     /// A context for calling a task as a plain fn in a unit test: job 0, first attempt, no state.

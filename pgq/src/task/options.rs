@@ -37,15 +37,15 @@ pub struct TaskOptions {
     pub expires: Option<Duration>,
     /// Which of its jobs are the same. Default: none. *Recorded, and not yet applied.*
     pub unique: Option<Unique>,
-    /// How many of its jobs run at once, in all workers together. Default: no limit. *Recorded, and
-    /// not yet applied by workers.*
+    /// How many of its jobs run at once, in all workers together. Default: no limit. *With parameters:
+    /// recorded, and not yet applied by workers.*
     pub concurrency: Option<Concurrency>,
     /// The parameters whose values make the keys of its jobs: those of one key run one at a time,
     /// in the order of their enqueues. Default: none, so that jobs have no key. *Recorded, and not
     /// yet applied by workers.*
     pub ordered_by: &'static [&'static str],
-    /// How many of its jobs start in a time, in all workers together. Default: no limit. *Recorded,
-    /// and not yet applied by workers.*
+    /// How many of its jobs start in a time, in all workers together. Default: no limit. *With
+    /// parameters: recorded, and not yet applied by workers.*
     pub rate: Option<Rate>,
     /// How many jobs one call is given; read by [`run_in_batch`](crate::run_in_batch). Default: one. Of a
     /// call for many jobs, [`timeout`](Self::timeout) is the limit of the call.
@@ -147,8 +147,7 @@ impl TaskOptions {
         self
     }
 
-    /// Sets how many of its jobs run at once, in all workers together. *Recorded, and not yet
-    /// applied.*
+    /// Sets how many of its jobs run at once, in all workers together.
     #[must_use]
     pub const fn concurrency(mut self, concurrency: Concurrency) -> Self {
         self.concurrency = Some(concurrency);
@@ -162,8 +161,7 @@ impl TaskOptions {
         self
     }
 
-    /// Sets how many of its jobs start in a time, in all workers together. *Recorded, and not yet
-    /// applied.*
+    /// Sets how many of its jobs start in a time, in all workers together.
     #[must_use]
     pub const fn rate(mut self, rate: Rate) -> Self {
         self.rate = Some(rate);
@@ -198,9 +196,12 @@ impl TaskOptions {
         [
             ("expires", self.expires.is_some()),
             ("unique", self.unique.is_some()),
-            ("concurrency", self.concurrency.is_some()),
+            (
+                "concurrency",
+                self.concurrency.is_some_and(|limit| !limit.by.is_empty()),
+            ),
             ("ordered_by", !self.ordered_by.is_empty()),
-            ("rate", self.rate.is_some()),
+            ("rate", self.rate.is_some_and(|rate| !rate.by.is_empty())),
         ]
         .into_iter()
         .filter_map(|(option, is_set)| is_set.then_some(option))
@@ -225,13 +226,15 @@ mod tests {
             .timeout(Duration::from_secs(1))
             .delay(Duration::from_secs(1))
             .tags(&["billing"])
-            .backoff(Backoff::fixed(Duration::ZERO));
+            .backoff(Backoff::fixed(Duration::ZERO))
+            .concurrency(Concurrency::new(1))
+            .rate(Rate::new(1, Duration::from_secs(1)));
         let recorded = applied
             .expires(Duration::from_secs(2))
             .unique(Unique::new())
-            .concurrency(Concurrency::new(1))
+            .concurrency(Concurrency::new(1).by(&["customer"]))
             .ordered_by(&["customer"])
-            .rate(Rate::new(1, Duration::from_secs(1)));
+            .rate(Rate::new(1, Duration::from_secs(1)).by(&["customer"]));
 
         assert!(applied.not_applied().is_empty());
         assert_eq!(

@@ -1,6 +1,8 @@
 //! Who runs, who waits, and what the worker holds: the bookkeeping of one worker, without I/O.
 
+mod gate;
 mod pause;
+mod source;
 
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
@@ -9,11 +11,14 @@ use std::time::Instant;
 use rustc_hash::FxHashMap;
 use tokio::task::AbortHandle;
 
+use self::gate::Gate;
 pub(crate) use self::pause::Claimable;
+pub(super) use self::source::Source;
+use self::source::{Need, Room};
 use super::config::WorkerConfig;
 use super::line::Line;
 use super::memory::Memory;
-use crate::driver::ClaimedJob;
+use crate::driver::{ClaimedJob, PermitAsk};
 use crate::job::JobId;
 
 /// The jobs that a worker holds, from their claim until the storage has taken their end.
@@ -27,6 +32,11 @@ pub(crate) struct Board {
     held: FxHashMap<JobId, Held>,
     memory: Memory,
     claimable: Claimable,
+    /// The limits of the fleet.
+    gates: Vec<Gate>,
+    /// How many jobs run of each task, by the name in their rows; those included that nobody waits for
+    /// any more.
+    in_use: FxHashMap<Arc<str>, u32>,
     /// The worker is being dropped: nothing starts any more.
     abandoned: bool,
 }
@@ -55,6 +65,14 @@ pub(crate) struct Demand {
     /// The tasks that may be claimed; `None` if all may.
     pub(crate) tasks: Option<Arc<[String]>>,
     pub(crate) limit: usize,
+    /// The task, if it is claimed by itself because it is under a limit.
+    pub(crate) task: Option<Arc<str>>,
+    /// What to ask for with the claim.
+    pub(crate) permits: Vec<PermitAsk>,
+    /// How many of the jobs are beyond those permits.
+    pub(crate) prefetch: usize,
+    /// Whether each job takes a token.
+    pub(crate) rate: bool,
 }
 
 impl Board {
@@ -68,55 +86,127 @@ impl Board {
             held: FxHashMap::default(),
             memory: Memory::new(config.input_memory),
             claimable: Claimable::default(),
+            gates: Vec::new(),
+            in_use: FxHashMap::default(),
             abandoned: false,
         }
     }
 
     /// Marks a queue as one that may have more jobs. Returns `false` if it is not served here.
     pub(crate) fn mark_hungry(&mut self, queue: &str) -> bool {
-        self.line(queue).map(|line| line.hungry = true).is_some()
+        self.line(queue).map(Line::mark_hungry).is_some()
     }
 
     pub(crate) fn mark_all_hungry(&mut self) {
-        self.lines.iter_mut().for_each(|line| line.hungry = true);
+        self.lines.iter_mut().for_each(Line::mark_hungry);
     }
 
-    /// The next claim to make, if any; `prefetch` jobs may wait beside the running ones. The queue
-    /// is not hungry any more until it is marked so again, which may happen while the claim is on
-    /// its way.
-    pub(crate) fn demand(&mut self, prefetch: usize) -> Option<Demand> {
-        let free = self.concurrency.saturating_sub(self.running);
-        let waiting: usize = self.lines.iter().map(|line| line.waiting.len()).sum();
+    /// The next claim to make, if any; `prefetch` jobs may wait beside the running ones. What is
+    /// claimed is not hungry any more until it is marked so again, which may happen while the claim is
+    /// on its way.
+    pub(crate) fn demand(&mut self, prefetch: usize, now: Instant) -> Option<Demand> {
+        let room = self.room(prefetch, now);
+        if !self.gates.is_empty() || !self.claimable.is_default() {
+            let lines = self.lines.iter_mut();
+            lines
+                .flat_map(|line| &mut line.sources)
+                .for_each(|source| source.observe(now));
+        }
         let mut order = self.turns();
-        let (at, limit) = order.find_map(|at| {
-            let line = &self.lines[at];
-            let limit = line.demand(free, waiting, prefetch);
-            (line.hungry && !line.stuck && limit > 0).then_some((at, limit))
+        let (at, place, need) = order.find_map(|at| {
+            let (place, need) = self.hungry_source(&self.lines[at], room)?;
+            Some((at, place, need))
         })?;
-        self.lines[at].hungry = false;
-        self.lines[at].full = false;
         self.turn = at + 1;
+        let line = &mut self.lines[at];
+        line.full = false;
+        // The sources of a queue take turns.
+        line.turn = place + 1;
+        let source = &mut line.sources[place];
+        source.hungry = false;
         Some(Demand {
-            queue: Arc::clone(&self.lines[at].name),
-            tasks: self.claimable.tasks.clone(),
-            limit,
+            queue: Arc::clone(&line.name),
+            tasks: source.names.clone(),
+            limit: need.limit,
+            task: source.task.clone(),
+            permits: need.permits,
+            prefetch: need.prefetch,
+            rate: source.rate,
+        })
+    }
+
+    fn room(&self, prefetch: usize, now: Instant) -> Room {
+        Room {
+            free: self.concurrency.saturating_sub(self.running),
+            waiting: self.lines.iter().map(Line::waiting).sum(),
+            prefetch,
+            now,
+        }
+    }
+
+    /// The next source of a queue to claim from.
+    fn hungry_source(&self, line: &Line, room: Room) -> Option<(usize, Need)> {
+        let count = line.sources.len();
+        (0..count).find_map(|step| {
+            let place = (line.turn + step) % count;
+            let source = &line.sources[place];
+            let need = source.hungry.then(|| self.need(line, source, room));
+            Some((place, need.flatten()?))
         })
     }
 
     /// The queues that there is no room for any more; each is named once, until it is claimed from
     /// again. They count as hungry: what becomes ready meanwhile is claimed when there is room.
-    pub(crate) fn newly_full(&mut self, prefetch: usize) -> Vec<Arc<str>> {
-        let free = self.concurrency.saturating_sub(self.running);
-        let waiting: usize = self.lines.iter().map(|line| line.waiting.len()).sum();
+    pub(crate) fn newly_full(&mut self, prefetch: usize, now: Instant) -> Vec<Arc<str>> {
+        let room = self.room(prefetch, now);
         let mut full = Vec::new();
-        for line in self.lines.iter_mut().filter(|line| !line.full) {
-            if line.stuck || line.demand(free, waiting, prefetch) == 0 {
-                line.full = true;
-                line.hungry = true;
-                full.push(Arc::clone(&line.name));
+        for at in 0..self.lines.len() {
+            let line = &self.lines[at];
+            let mut needs = line
+                .sources
+                .iter()
+                .map(|source| self.need(line, source, room));
+            if line.full || needs.any(|need| need.is_some()) {
+                continue;
             }
+            let line = &mut self.lines[at];
+            line.full = true;
+            line.searching = false;
+            line.mark_hungry();
+            full.push(Arc::clone(&line.name));
         }
         full
+    }
+
+    /// Takes note of whether a claim of a queue found jobs. Returns `false` if it is too early to say
+    /// that there are none, because others of its tasks are to be claimed.
+    pub(crate) fn searched(
+        &mut self,
+        queue: &str,
+        found: bool,
+        prefetch: usize,
+        now: Instant,
+    ) -> bool {
+        let room = self.room(prefetch, now);
+        let Some(at) = self.lines.iter().position(|line| *line.name == *queue) else {
+            return true;
+        };
+        let more = !found && self.hungry_source(&self.lines[at], room).is_some();
+        self.lines[at].searching = found || more;
+        !more
+    }
+
+    /// The queues of which it was last said that there are jobs, and that have no more for the room
+    /// that there is, because those jobs are under limits.
+    pub(crate) fn newly_searched(&mut self) -> Vec<Arc<str>> {
+        let is_new = |line: &&mut Line| !line.full && line.searching;
+        let lines = self.lines.iter_mut().filter(is_new);
+        lines
+            .map(|line| {
+                line.searching = false;
+                Arc::clone(&line.name)
+            })
+            .collect()
     }
 
     /// Takes claimed jobs in.
@@ -141,34 +231,41 @@ impl Board {
         if self.running >= self.concurrency || self.abandoned {
             return None;
         }
-        let (at, place) = self.next()?;
+        let (at, source, place) = self.next()?;
         let line = &mut self.lines[at];
-        let job = line.waiting.remove(place)?.job;
+        let job = line.sources[source].waiting.remove(place)?.job;
         self.memory.take(job.input.missing());
         line.running += 1;
         self.running += 1;
         self.turn = at + 1;
         self.set_stage(job.id, job.claim, Stage::Running(None));
+        self.count(&job.queue, &job.task);
         Some(job)
     }
 
-    /// The line and the place of the next job that may start. Jobs whose input is here start past
-    /// large ones that wait for memory; no large one starts past another.
-    fn next(&mut self) -> Option<(usize, usize)> {
+    /// The line, the source and the place of the next job that may start. Jobs whose input is here
+    /// start past large ones that wait for memory; no large one starts past another.
+    fn next(&mut self) -> Option<(usize, usize, usize)> {
         let first = self.memory.next.take();
         let mut room = self.memory.room();
         for at in first.into_iter().chain(self.turns()) {
-            let line = &mut self.lines[at];
+            let line = &self.lines[at];
             if line.running >= line.limit {
                 continue;
             }
-            for (place, waiting) in line.waiting.iter().enumerate() {
-                if waiting.job.input.missing() <= room {
-                    return Some((at, place));
+            for source in line.by_head() {
+                if self.permitted(&self.lines[at].sources[source]) == 0 {
+                    continue;
                 }
-                line.stuck = true;
-                self.memory.next.get_or_insert(at);
-                room = 0;
+                let line = &mut self.lines[at];
+                for (place, waiting) in line.sources[source].waiting.iter().enumerate() {
+                    if waiting.job.input.missing() <= room {
+                        return Some((at, source, place));
+                    }
+                    line.stuck = true;
+                    self.memory.next.get_or_insert(at);
+                    room = 0;
+                }
             }
         }
         None
@@ -210,7 +307,8 @@ impl Board {
         self.held.entry(job).or_insert(Held { claim, stage });
     }
 
-    /// Frees the slot of a job of that queue, and the memory of its input.
+    /// Frees the slot of a job of that queue, and the memory of its input. Its permits are
+    /// [released](Self::release) when nothing of it runs any more.
     pub(crate) fn free(&mut self, queue: &str, bytes: usize) {
         if bytes > 0 {
             self.memory.give_back(bytes);
@@ -275,7 +373,7 @@ impl Board {
         match stage {
             Stage::Waiting => {
                 for line in &mut self.lines {
-                    line.waiting.retain(|waiting| waiting.job.id != job);
+                    line.take_those(|waiting| waiting.job.id == job);
                 }
             }
             Stage::Running(Some(handle)) => handle.abort(),
@@ -320,175 +418,4 @@ impl Board {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::super::config::{Mode, QueueConfig};
-    use super::*;
-    use crate::driver::ClaimedInput;
-    use crate::job::Marks;
-
-    fn board() -> Board {
-        board_of(&["default"])
-    }
-
-    fn board_of(queues: &[&str]) -> Board {
-        let queue = |name: &&str| QueueConfig {
-            name: Arc::from(*name),
-            concurrency: None,
-        };
-        Board::new(&WorkerConfig {
-            queues: queues.iter().map(queue).collect(),
-            concurrency: 10,
-            poll: Duration::from_secs(1),
-            lease: Duration::from_secs(1),
-            drain_deadline: Duration::from_secs(1),
-            result_max: 1,
-            input_memory: 100,
-            mode: Mode::Forever,
-        })
-    }
-
-    fn job(claim: i64) -> ClaimedJob {
-        ClaimedJob {
-            id: JobId::from_i64(7),
-            claim,
-            task: Arc::from("tested"),
-            queue: Arc::from("default"),
-            priority: 0,
-            attempt: 1,
-            max_attempts: 1,
-            deliveries: 1,
-            fingerprint: None,
-            input: ClaimedInput::Here(Vec::new()),
-            marks: Marks::NONE,
-            detail: None,
-        }
-    }
-
-    /// A job whose input is kept apart.
-    fn large(id: i64, bytes: usize) -> ClaimedJob {
-        ClaimedJob {
-            id: JobId::from_i64(id),
-            input: ClaimedInput::Apart { bytes },
-            ..job(1)
-        }
-    }
-
-    fn small(id: i64) -> ClaimedJob {
-        ClaimedJob {
-            id: JobId::from_i64(id),
-            ..job(1)
-        }
-    }
-
-    fn taken(board: &mut Board) -> Vec<i64> {
-        std::iter::from_fn(|| board.take().map(|job| job.id.as_i64())).collect()
-    }
-
-    #[test]
-    fn large_inputs_take_no_more_memory_than_there_is() {
-        let (mut board, now) = (board(), Instant::now());
-        let jobs = vec![large(1, 60), large(2, 60), large(3, 1), small(4)];
-        board.put("default", jobs, now);
-
-        // The third is behind the second, and the fourth needs no memory.
-        assert_eq!(taken(&mut board), [1, 4]);
-        board.free("default", 60);
-        assert_eq!(taken(&mut board), [2, 3]);
-    }
-
-    #[test]
-    fn an_input_larger_than_all_memory_runs_alone() {
-        let (mut board, now) = (board(), Instant::now());
-        board.put(
-            "default",
-            vec![large(1, 1), large(2, 101), large(3, 1)],
-            now,
-        );
-
-        assert_eq!(taken(&mut board), [1]);
-        board.free("default", 1);
-        assert_eq!(taken(&mut board), [2]);
-        board.free("default", 101);
-        assert_eq!(taken(&mut board), [3]);
-    }
-
-    #[test]
-    fn no_large_input_of_another_queue_comes_before_one_that_waits_for_memory() {
-        let (mut board, now) = (board_of(&["default", "other"]), Instant::now());
-        board.put("default", vec![large(1, 60), large(2, 60)], now);
-        board.put("other", vec![large(3, 30), small(4)], now);
-
-        // Whoever's turn it is.
-        let first = taken(&mut board);
-        assert_eq!(first, [1, 3, 4]);
-        board.put("other", vec![large(5, 30)], now);
-        assert!(taken(&mut board).is_empty());
-        board.free("other", 30);
-        assert!(taken(&mut board).is_empty());
-        board.free("default", 60);
-        assert_eq!(taken(&mut board), [2, 5]);
-    }
-
-    #[test]
-    fn nothing_is_claimed_for_a_queue_that_waits_for_memory() {
-        let (mut board, now) = (board(), Instant::now());
-        board.put("default", vec![large(1, 60), large(2, 60)], now);
-        taken(&mut board);
-
-        assert_eq!(board.demand(0), None);
-        let given_back = board.take_waiting(now);
-        assert_eq!((given_back.len(), board.demand(0)), (1, None));
-        board.free("default", 60);
-        assert_eq!(board.demand(0).map(|demand| demand.limit), Some(10));
-    }
-
-    #[tokio::test]
-    async fn nothing_starts_or_runs_on_once_the_worker_is_abandoned() {
-        let (mut board, now) = (board(), Instant::now());
-        board.put("default", vec![small(1), small(2), small(3)], now);
-        let spawn = || tokio::spawn(std::future::pending::<()>());
-        let (running, starting) = (spawn(), spawn());
-        let first = board.take().unwrap();
-        board.started(first.id, first.claim, running.abort_handle());
-        let second = board.take().unwrap();
-
-        board.abandon();
-        // On another thread: it was taken already, but not yet started.
-        board.started(second.id, second.claim, starting.abort_handle());
-
-        assert!(board.take().is_none());
-        for attempt in [running, starting] {
-            let ended = tokio::time::timeout(Duration::from_secs(60), attempt).await;
-            assert!(ended.unwrap().unwrap_err().is_cancelled());
-        }
-    }
-
-    #[test]
-    fn the_end_of_a_lost_claim_says_nothing_about_a_later_one() {
-        let (mut board, now) = (board(), Instant::now());
-        board.put("default", vec![job(1)], now);
-        let first = board.take().unwrap();
-        board.put("default", vec![job(2)], now);
-        let second = board.take().unwrap();
-
-        board.ending(first.id, first.claim);
-        board.forget([(first.id, first.claim)]);
-
-        assert_eq!(board.claims(), [(second.id, 2)].into_iter().collect());
-        board.forget([(second.id, second.claim)]);
-        assert!(board.holds_nothing());
-    }
-
-    #[test]
-    fn a_lost_claim_that_waits_does_not_start_beside_a_later_one() {
-        let (mut board, now) = (board(), Instant::now());
-        board.put("default", vec![job(1)], now);
-
-        board.put("default", vec![job(2)], now);
-
-        assert_eq!(board.take().map(|job| job.claim), Some(2));
-        assert!(board.take().is_none());
-    }
-}
+mod tests;

@@ -14,8 +14,9 @@ use super::parking::Found;
 use super::promoter::promote_due;
 use super::reconcile::{self, reconcile};
 use super::runner::start_jobs;
+use super::settle::{SETTLE, settle};
 use super::unknown::UnknownTasks;
-use crate::driver::{Claim, Claimed, ClaimedJob, DriverError, Topic};
+use crate::driver::{Ask, Claim, Claimed, ClaimedJob, DriverError, Topic};
 
 /// A job that has waited in the worker for so long goes back to where others see it. Jobs wait
 /// only if slots were expected to be free, so this means that jobs have become slow.
@@ -87,7 +88,10 @@ impl Claimer {
         let mut poll = tokio::time::interval(hub.setup.config.poll);
         poll.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut compare_at = Instant::now() + hub.setup.config.lease * reconcile::LEASES;
+        let mut settle_at = Instant::now() + SETTLE;
         loop {
+            let now = Instant::now();
+            let ask_at = hub.board().ask_at(now).unwrap_or(now + SETTLE);
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return Ended::Stopped,
@@ -100,6 +104,11 @@ impl Claimer {
                 () = tokio::time::sleep_until(compare_at.into()) => compare_at = self.compare().await,
                 // Before the wake-ups, which may never pause.
                 _ = poll.tick() => self.poll().await,
+                () = tokio::time::sleep_until(settle_at.into()) => {
+                    settle(&hub).await;
+                    settle_at = Instant::now() + SETTLE;
+                }
+                () = tokio::time::sleep_until(ask_at.into()) => {}
                 () = hub.claim.notified() => {}
             }
             if let Err(ended) = self.claim_all(stop).await {
@@ -120,18 +129,18 @@ impl Claimer {
             self.pace
                 .observe(self.hub.setup.tally.finished(), Instant::now());
             let prefetch = self.pace.prefetch();
-            let Some(demand) = self.hub.board().demand(prefetch) else {
+            let demand = self.hub.board().demand(prefetch, Instant::now());
+            let Some(demand) = demand else {
                 self.leave_full_queues(prefetch);
                 return Ok(());
             };
             match self.claim(&demand).await {
                 Ok(Claimed::Jobs(jobs)) => {
                     self.failures = 0;
-                    // Paused jobs, which it would walk past each time, are no unknown ones.
-                    if jobs.is_empty() && demand.tasks.is_none() {
+                    if jobs.is_empty() && self.may_have_unknown(&demand) {
                         self.unknown.look(&self.hub, &demand.queue).await;
                     }
-                    let paused = self.take_in(&demand.queue, jobs);
+                    let paused = self.take_in(&demand, jobs, prefetch);
                     give_back(&self.hub, paused).await;
                 }
                 Ok(Claimed::Contended) => {
@@ -152,7 +161,13 @@ impl Claimer {
     /// a row that became visible late.
     ///
     /// Returns what was paused while the claim was on its way.
-    fn take_in(&mut self, queue: &Arc<str>, jobs: Vec<ClaimedJob>) -> Vec<ClaimedJob> {
+    fn take_in(
+        &mut self,
+        demand: &Demand,
+        jobs: Vec<ClaimedJob>,
+        prefetch: usize,
+    ) -> Vec<ClaimedJob> {
+        let queue = &demand.queue;
         let found = match jobs.is_empty() {
             true => Found::Nothing,
             false => Found::Jobs,
@@ -160,14 +175,25 @@ impl Claimer {
         self.taken += jobs.len();
         let mut board = self.hub.board();
         if found == Found::Jobs {
-            board.mark_hungry(queue);
+            board.mark_source_hungry(demand);
         }
-        board.put(queue, jobs, Instant::now());
+        let now = Instant::now();
+        board.put(queue, jobs, now);
         let paused = board.take_paused();
+        let all = board.searched(queue, found == Found::Jobs, prefetch, now);
         drop(board);
         start_jobs(&self.hub);
-        self.looked(queue, found);
+        if all {
+            self.looked(queue, found);
+        }
         paused
+    }
+
+    /// Whether a queue that had nothing to claim is to be searched for unknown jobs. Those that are
+    /// paused, or wait for permits, it would walk past each time.
+    fn may_have_unknown(&self, demand: &Demand) -> bool {
+        let board = self.hub.board();
+        demand.task.is_none() && !board.is_restricted() && !board.is_short()
     }
 
     fn looked(&self, queue: &Arc<str>, found: Found) {
@@ -176,7 +202,14 @@ impl Claimer {
 
     /// Nobody is to wake this worker for jobs that it has no room for.
     fn leave_full_queues(&self, prefetch: usize) {
-        let full = self.hub.board().newly_full(prefetch);
+        let (full, searched) = {
+            let mut board = self.hub.board();
+            let full = board.newly_full(prefetch, Instant::now());
+            (full, board.newly_searched())
+        };
+        for queue in searched {
+            self.looked(&queue, Found::Nothing);
+        }
         if full.is_empty() {
             return;
         }
@@ -188,7 +221,7 @@ impl Claimer {
         self.hub.repark.notify_one();
     }
 
-    async fn claim(&self, demand: &Demand) -> Result<Claimed, DriverError> {
+    async fn claim(&mut self, demand: &Demand) -> Result<Claimed, DriverError> {
         let claim = Claim {
             worker: self.hub.worker,
             number: self.hub.next_claim(),
@@ -198,13 +231,39 @@ impl Claimer {
             limit: demand.limit,
             horizon: self.horizon,
         };
-        limited(self.hub.setup.driver.claim(claim)).await
+        if demand.permits.is_empty() && !demand.rate {
+            return limited(self.hub.setup.driver.claim(claim)).await;
+        }
+        let ask = Ask {
+            claim,
+            permits: demand.permits.clone(),
+            prefetch: demand.prefetch,
+            rate: demand
+                .task
+                .as_ref()
+                .filter(|_| demand.rate)
+                .map(|task| task.to_string()),
+        };
+        match limited(self.hub.setup.driver.ask(ask)).await {
+            Ok(asked) => {
+                let again = asked.again.map(|after| {
+                    // Spread, so that the workers of a fleet do not all ask at once.
+                    Instant::now() + after.mul_f64(1.0 + fastrand::f64() / 4.0)
+                });
+                self.hub.board().asked(demand, &asked.permits, again);
+                Ok(asked.claimed)
+            }
+            Err(error) => {
+                self.hub.board().ask_failed(demand);
+                Err(error)
+            }
+        }
     }
 
     /// A claim that failed may have taken jobs: the storage is asked before the next one.
     async fn failed(&mut self, demand: &Demand, error: &DriverError, stop: &CancellationToken) {
         tracing::warn!(error = %report(error), queue = &*demand.queue, "failed to claim jobs");
-        self.hub.board().mark_hungry(&demand.queue);
+        self.hub.board().mark_source_hungry(demand);
         self.hub.reconcile.notify_one();
         self.failures += 1;
         tokio::select! {
@@ -276,7 +335,11 @@ impl Claimer {
         self.contended = false;
         self.hub.board().mark_all_hungry();
         let claimed = self.claim_all(&CancellationToken::new()).await;
-        claimed.is_ok() && self.failures == 0 && self.taken == taken && !self.contended
+        claimed.is_ok()
+            && self.failures == 0
+            && self.taken == taken
+            && !self.contended
+            && !self.hub.board().is_short()
     }
 }
 

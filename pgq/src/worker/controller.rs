@@ -4,7 +4,7 @@
 //! interval.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::board::Claimable;
 use super::claimer::report;
@@ -42,15 +42,19 @@ async fn read(hub: &Hub) -> Result<Directives, DriverError> {
 
 /// Leaves what is paused, and takes up what is not any more.
 async fn restrict(hub: &Hub, directives: &Directives) {
-    let claimable = Claimable::of(&hub.setup.registry, &directives.paused);
+    let claimable = Claimable::of(&hub.setup.registry, directives);
     let paused = {
         let mut board = hub.board();
-        if !board.restrict(claimable) {
+        if !board.restrict(claimable, Instant::now()) {
             return;
         }
         board.take_paused()
     };
-    tracing::info!(paused = ?directives.paused, "what is paused has changed");
+    tracing::info!(
+        paused = ?directives.paused,
+        limits = ?directives.limits,
+        "what is paused, or under limits, has changed",
+    );
     hub.claim.notify_one();
     give_back(hub, paused).await;
 }

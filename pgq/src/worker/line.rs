@@ -1,9 +1,10 @@
-//! One queue of a worker: what waits in it, and how much more to claim.
+//! One queue of a worker, and what waits in it.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::board::Source;
 use super::config::QueueConfig;
 use crate::driver::ClaimedJob;
 
@@ -13,10 +14,14 @@ pub(super) struct Line {
     pub(super) name: Arc<str>,
     pub(super) limit: usize,
     pub(super) running: usize,
-    /// Highest priority first, then in the order of their claims.
-    pub(super) waiting: VecDeque<Waiting>,
-    /// Whether the storage may have more.
-    pub(super) hungry: bool,
+    /// How many of its jobs run, those included that nobody waits for any more.
+    pub(super) in_use: u32,
+    /// First what is claimed together, then the tasks that are claimed by themselves.
+    pub(super) sources: Vec<Source>,
+    /// The source to claim from first, so that none is always the last.
+    pub(super) turn: usize,
+    /// Whether it was said that there are jobs, and since then not that there are none.
+    pub(super) searching: bool,
     /// Whether somebody was told that there is no room for more.
     pub(super) full: bool,
     /// Whether a large input waits for memory. Until there is some, nothing is claimed: it would only
@@ -29,7 +34,7 @@ pub(super) struct Line {
 #[derive(Debug)]
 pub(super) struct Waiting {
     pub(super) job: ClaimedJob,
-    since: Instant,
+    pub(super) since: Instant,
 }
 
 impl Line {
@@ -39,30 +44,41 @@ impl Line {
             name: Arc::clone(&queue.name),
             limit: queue.concurrency.unwrap_or(concurrency).min(concurrency),
             running: 0,
-            waiting: VecDeque::new(),
-            hungry: true,
+            in_use: 0,
+            sources: vec![Source::new(None, None, Instant::now())],
+            turn: 0,
+            searching: false,
             full: false,
             stuck: false,
             paused: false,
         }
     }
 
-    /// How many jobs to claim: what its free slots need, and the prefetch. As long as half of the
-    /// prefetch is there it claims nothing, so that claims stay large.
-    pub(super) fn demand(&self, free: usize, waiting: usize, prefetch: usize) -> usize {
-        let own = self.limit.saturating_sub(self.running);
-        let slots = own.min(free);
-        if self.paused || waiting > slots + prefetch / 2 {
-            return 0;
+    pub(super) fn put(&mut self, job: ClaimedJob, since: Instant) {
+        let waiting = Waiting { job, since };
+        match &mut self.sources[..] {
+            [only] => only.put(waiting),
+            _ => self.source(&waiting.job.task).put(waiting),
         }
-        (slots + prefetch).saturating_sub(waiting)
     }
 
-    pub(super) fn put(&mut self, job: ClaimedJob, since: Instant) {
-        let at = self
-            .waiting
-            .partition_point(|waiting| waiting.job.priority >= job.priority);
-        self.waiting.insert(at, Waiting { job, since });
+    pub(super) fn waiting(&self) -> usize {
+        self.sources.iter().map(|source| source.waiting.len()).sum()
+    }
+
+    /// Takes the waiting jobs out, in their order.
+    pub(super) fn waiting_jobs(&mut self) -> Vec<Waiting> {
+        let sources = self.sources.iter_mut();
+        sources
+            .flat_map(|source| source.waiting.drain(..))
+            .collect()
+    }
+
+    /// What is in the storage must be looked for.
+    pub(super) fn mark_hungry(&mut self) {
+        self.sources
+            .iter_mut()
+            .for_each(|source| source.hungry = true);
     }
 
     /// Takes the jobs out that have waited since before `then`.
@@ -72,9 +88,13 @@ impl Line {
 
     /// Takes those of the waiting jobs out.
     pub(super) fn take_those(&mut self, goes: impl Fn(&Waiting) -> bool) -> Vec<ClaimedJob> {
-        let all = std::mem::take(&mut self.waiting);
-        let (going, staying): (VecDeque<_>, _) = all.into_iter().partition(goes);
-        self.waiting = staying;
-        going.into_iter().map(|waiting| waiting.job).collect()
+        let mut gone = Vec::new();
+        for source in &mut self.sources {
+            let all = std::mem::take(&mut source.waiting);
+            let (going, staying): (VecDeque<_>, _) = all.into_iter().partition(&goes);
+            source.waiting = staying;
+            gone.extend(going.into_iter().map(|waiting| waiting.job));
+        }
+        gone
     }
 }

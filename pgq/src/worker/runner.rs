@@ -19,15 +19,26 @@ use crate::task::{Attempt, Context, Host, TaskDescriptor, Verdict};
 /// Starts every job that may start.
 pub(crate) fn start_jobs(hub: &Arc<Hub>) {
     loop {
-        let Some(job) = hub.board().take() else {
-            return;
+        let (job, has_gates) = {
+            let mut board = hub.board();
+            let Some(job) = board.take() else {
+                return;
+            };
+            (job, board.has_gates())
         };
         let (id, claim) = (job.id, job.claim);
         // Made here: an attempt that is aborted before it was ever polled has no locals to drop.
-        let slot = Slot {
+        let permit = Permit {
             hub: Arc::clone(hub),
             queue: Arc::clone(&job.queue),
+            task: Arc::clone(&job.task),
+        };
+        let slot = Slot {
             bytes: job.input.missing(),
+            permit: match has_gates {
+                true => Use::Shared(Arc::new(permit)),
+                false => Use::Own(permit),
+            },
         };
         let attempt = hub.attempts.spawn(Box::pin(run_job(slot, job)));
         hub.board().started(id, claim, attempt.abort_handle());
@@ -37,21 +48,63 @@ pub(crate) fn start_jobs(hub: &Arc<Hub>) {
 /// Gives the slot of a job back, and the memory of its input, however the job ends: an abort drops
 /// the future.
 struct Slot {
+    bytes: usize,
+    /// Dropped after the slot.
+    permit: Use,
+}
+
+/// That a job counts under the limits of its queue and task.
+enum Use {
+    /// Until its slot is free; an allocation less.
+    Own(Permit),
+    /// Until nothing of it runs any more, such as a thread that blocks.
+    Shared(Arc<Permit>),
+}
+
+/// Counts a job under the limits of its queue and task.
+struct Permit {
     hub: Arc<Hub>,
     queue: Arc<str>,
-    bytes: usize,
+    task: Arc<str>,
+}
+
+impl Slot {
+    fn permit(&self) -> &Permit {
+        match &self.permit {
+            Use::Own(permit) => permit,
+            Use::Shared(permit) => permit,
+        }
+    }
+
+    fn hub(&self) -> &Arc<Hub> {
+        &self.permit().hub
+    }
 }
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        self.hub.board().free(&self.queue, self.bytes);
+        let permit = self.permit();
+        permit.hub.board().free(&permit.queue, self.bytes);
+        // Dropped with the slot, the permit does the same.
+        if let Use::Shared(permit) = &self.permit
+            && Arc::strong_count(permit) > 1
+        {
+            start_jobs(self.hub());
+            self.hub().claim.notify_one();
+        }
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        self.hub.board().release(&self.queue, &self.task);
         start_jobs(&self.hub);
         self.hub.claim.notify_one();
     }
 }
 
 async fn run_job(slot: Slot, job: ClaimedJob) {
-    let hub = Arc::clone(&slot.hub);
+    let hub = Arc::clone(slot.hub());
     let (id, claim) = (job.id, job.claim);
     let Some(task) = hub.setup.registry.task(&job.task) else {
         // Cannot be: a claim names the tasks of the registry. The job would go back in any case.
@@ -66,7 +119,11 @@ async fn run_job(slot: Slot, job: ClaimedJob) {
         attempt = job.attempt,
     );
 
-    match attempt(&hub, task, job).instrument(span).await {
+    let permit = match &slot.permit {
+        Use::Own(_) => None,
+        Use::Shared(permit) => Some(Arc::clone(permit)),
+    };
+    match attempt(&hub, task, job, permit).instrument(span).await {
         Ended::Decided(decision) => {
             hub.board().ending(id, claim);
             hub.tell(decision).await;
@@ -94,13 +151,22 @@ enum Ended {
 }
 
 /// Runs an attempt, if the worker still holds its job.
-async fn attempt(hub: &Arc<Hub>, task: &TaskDescriptor, mut job: ClaimedJob) -> Ended {
+async fn attempt(
+    hub: &Arc<Hub>,
+    task: &TaskDescriptor,
+    mut job: ClaimedJob,
+    permit: Option<Arc<Permit>>,
+) -> Ended {
     let host: Arc<dyn Host> = Arc::<Hub>::clone(hub);
     let context = Context::new(
         Attempt::new(&job, task, host),
         Arc::clone(&hub.setup.state),
         hub.cancelled.clone(),
     );
+    let context = match permit {
+        Some(permit) => context.keeping(permit),
+        None => context,
+    };
     let hooks = &hub.setup.hooks;
     let input = input(hub, &mut job).await;
     let began = Instant::now();

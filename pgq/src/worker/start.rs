@@ -16,7 +16,7 @@ use super::hub::{Hub, Setup, limited, retry_pause};
 use super::lease::LeaseKeeper;
 use super::promoter::promote_due;
 use super::stop::{StopSignal, wind_up};
-use super::{controller, historian, promoter, rescuer, wakeups};
+use super::{controller, historian, limits, promoter, rescuer, wakeups};
 use crate::driver::{Build, DriverError, DriverErrorKind, KnownTask, WorkerId, WorkerInfo};
 use crate::task::TaskDescriptor;
 
@@ -71,6 +71,7 @@ async fn register(
         .collect();
     let build = build(setup);
     let retains = setup.registry.retains();
+    let limits = limits::declared(&setup.registry);
     let mut failures = 0;
     while !stop.drain.is_cancelled() {
         let id = WorkerId::random();
@@ -87,6 +88,9 @@ async fn register(
         let registered = tokio::select! {
             registered = async {
                 limited(setup.driver.prepare_history(&retains)).await?;
+                if first {
+                    limited(setup.driver.declare_limits(&limits)).await?;
+                }
                 limited(setup.driver.register_worker(info)).await
             } => registered,
             // If it arrives nevertheless, its lease ends by itself.

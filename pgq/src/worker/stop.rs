@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::claimer::{Ended, report};
 use super::decide::Decision;
 use super::hub::Hub;
+use super::settle::{SETTLE, settle};
 use crate::driver::Ending;
 
 /// Tells a worker to stop.
@@ -53,6 +54,7 @@ pub(super) async fn wind_up(
             () = tokio::time::sleep_until(deadline.into()) => {}
             () = stop.now.cancelled() => {}
             () = hub.lost.cancelled() => {}
+            never = give_permits_back(hub) => match never {},
         }
     }
     end_attempts(hub).await;
@@ -75,6 +77,14 @@ pub(super) async fn wind_up(
             tracing::warn!(error = %report(&error), "failed to deregister; its jobs will be rescued");
         }
         Err(_) => tracing::warn!("no time to deregister; its jobs will be rescued"),
+    }
+}
+
+/// What the jobs that end one by one do not need any more, others can use.
+async fn give_permits_back(hub: &Hub) -> std::convert::Infallible {
+    loop {
+        settle(hub).await;
+        tokio::time::sleep(SETTLE).await;
     }
 }
 

@@ -14,6 +14,7 @@ mod fleet;
 mod history;
 mod inputs;
 mod lease;
+mod limit;
 mod list;
 mod listen;
 mod overlap;

@@ -35,6 +35,9 @@ with held as materialized (
     delete from pgq_jobs.worker
     where id = any ($1) and id not in (select worker from left_over)
     returning id
+), unallotted as (
+    delete from pgq_jobs.allotment
+    where worker in (select id from dead)
 ), dying as (
     update pgq_jobs.worker
     set lease_until = 'epoch'

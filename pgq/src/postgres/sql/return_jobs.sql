@@ -21,6 +21,10 @@ with held as materialized (
 ), gone as (
     delete from pgq_jobs.worker
     where id = $1 and (select jobs from held) <= (select count(*) from left_over)
+    returning id
+), unallotted as (
+    delete from pgq_jobs.allotment
+    where worker in (select id from gone)
 ), dying as (
     update pgq_jobs.worker
     set lease_until = 'epoch'

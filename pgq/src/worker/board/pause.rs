@@ -1,38 +1,82 @@
-//! What is paused, as the board sees it.
+//! What is paused, and what is under limits, as the board sees it.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Instant;
 
-use super::{Board, Stage};
-use crate::driver::{ClaimedJob, Pausable};
-use crate::task::Registry;
+use super::gate::Gate;
+use super::{Board, Source, Stage};
+use crate::driver::{ClaimedJob, Directives, Pausable};
+use crate::limit::Limited;
+use crate::task::{Registry, TaskDescriptor};
 
-/// What of a worker's queues and tasks may be claimed.
+/// What of a worker's queues and tasks may be claimed, and what of it is under limits.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Claimable {
-    /// The names of the tasks that may be claimed; `None` if all may, which is the usual case.
-    pub(super) tasks: Option<Arc<[String]>>,
+    /// The names of the tasks that are claimed together; `None`: all, which is the usual case.
+    tasks: Option<Arc<[String]>>,
+    limited: Vec<LimitedTask>,
+    limited_queues: BTreeSet<String>,
     paused_queues: BTreeSet<String>,
+    has_paused_tasks: bool,
+}
+
+/// A task that is claimed by itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct LimitedTask {
+    name: Arc<str>,
+    names: Arc<[String]>,
+    is_paused: bool,
+    /// Whether it takes permits.
+    running: bool,
+    /// Whether it takes tokens.
+    rate: bool,
 }
 
 impl Claimable {
     /// What is left of the tasks in `registry` and of all queues.
-    pub(crate) fn of(registry: &Registry, paused: &[Pausable]) -> Self {
+    pub(crate) fn of(registry: &Registry, directives: &Directives) -> Self {
         let mut claimable = Self::default();
-        let mut tasks = BTreeSet::new();
-        for what in paused {
+        let mut paused = BTreeSet::new();
+        for what in &directives.paused {
             match what {
                 Pausable::Queue(name) => {
                     claimable.paused_queues.insert(name.clone());
                 }
                 // Whatever name it is paused by, its jobs may carry another.
-                Pausable::Task(name) => tasks.extend(registry.task(name).map(|task| task.name())),
+                Pausable::Task(name) => {
+                    paused.extend(registry.task(name).map(TaskDescriptor::name))
+                }
             }
         }
-        if !tasks.is_empty() {
+        let names = |task: &TaskDescriptor| {
+            let of =
+                |name: &&str| registry.task(name).map(TaskDescriptor::name) == Some(task.name());
+            registry.names().filter(of).map(str::to_owned).collect()
+        };
+        for limit in &directives.limits {
+            match &limit.what {
+                Limited::Queue(name) => {
+                    claimable.limited_queues.insert(name.clone());
+                }
+                Limited::Task(name) => {
+                    let known = registry.task(name).filter(|task| task.name() == name);
+                    claimable.limited.extend(known.map(|task| LimitedTask {
+                        name: Arc::from(task.name()),
+                        names: names(task),
+                        is_paused: paused.contains(task.name()),
+                        running: limit.running.is_some(),
+                        rate: limit.rate.is_some(),
+                    }));
+                }
+            }
+        }
+        claimable.has_paused_tasks = !paused.is_empty();
+        if claimable.has_paused_tasks || !claimable.limited.is_empty() {
+            let is_apart = |name: &str| claimable.limited.iter().any(|task| *task.name == *name);
             let is_free = |name: &&str| {
                 let task = registry.task(name);
-                task.is_some_and(|task| !tasks.contains(task.name()))
+                task.is_some_and(|task| !paused.contains(task.name()) && !is_apart(task.name()))
             };
             let free = registry.names().filter(is_free).map(str::to_owned);
             claimable.tasks = Some(free.collect());
@@ -40,35 +84,85 @@ impl Claimable {
         claimable
     }
 
+    /// Whether nothing is paused and nothing under limits.
+    pub(super) fn is_default(&self) -> bool {
+        self.tasks.is_none() && self.limited_queues.is_empty()
+    }
+
     fn has_queue(&self, name: &str) -> bool {
         let has_tasks = self.tasks.as_ref().is_none_or(|tasks| !tasks.is_empty());
-        has_tasks && !self.paused_queues.contains(name)
+        let has_limited = self.limited.iter().any(|task| !task.is_paused);
+        (has_tasks || has_limited) && !self.paused_queues.contains(name)
     }
 
     fn has_task(&self, name: &str) -> bool {
         let named = |tasks: &Arc<[String]>| tasks.iter().any(|task| task == name);
-        self.tasks.as_ref().is_none_or(named)
+        let mut limited = self.limited.iter().filter(|task| !task.is_paused);
+        self.tasks.as_ref().is_none_or(named) || limited.any(|task| named(&task.names))
     }
 }
 
 impl Board {
     /// Sets what may be claimed. Returns whether that is something else than before: then every
     /// queue may have jobs, and [`take_paused`](Self::take_paused) has some to give back.
-    pub(crate) fn restrict(&mut self, claimable: Claimable) -> bool {
+    pub(crate) fn restrict(&mut self, claimable: Claimable, now: Instant) -> bool {
         if self.claimable == claimable {
             return false;
         }
+        self.gates.iter_mut().for_each(|gate| gate.closed = false);
+        for task in claimable.limited.iter().filter(|task| task.running) {
+            let limit = Limited::Task(task.name.to_string());
+            self.close(limit, task.names.to_vec());
+        }
+        for queue in &claimable.limited_queues {
+            self.close(Limited::Queue(queue.clone()), Vec::new());
+        }
         for line in &mut self.lines {
             line.paused = !claimable.has_queue(&line.name);
+            let waiting = line.waiting_jobs();
+            let gates = |of: &str, task: bool| {
+                let is = |gate: &Gate| match &gate.limit {
+                    Limited::Queue(name) => !task && name == of,
+                    Limited::Task(name) => task && name == of,
+                };
+                let closed = self.gates.iter().position(|gate| gate.closed && is(gate));
+                closed.into_iter()
+            };
+            let mut together = Source::new(None, claimable.tasks.clone(), now);
+            together.gates = gates(&line.name, false).collect();
+            line.sources = vec![together];
+            for task in &claimable.limited {
+                let names = match task.is_paused {
+                    true => Arc::default(),
+                    false => Arc::clone(&task.names),
+                };
+                let mut source = Source::new(Some(Arc::clone(&task.name)), Some(names), now);
+                source.gates = gates(&task.name, true)
+                    .chain(gates(&line.name, false))
+                    .collect();
+                source.rate = task.rate;
+                line.sources.push(source);
+            }
+            waiting
+                .into_iter()
+                .for_each(|waiting| line.put(waiting.job, waiting.since));
         }
         self.claimable = claimable;
         self.mark_all_hungry();
         true
     }
 
+    /// Puts a limit in force.
+    fn close(&mut self, limit: Limited, names: Vec<String>) {
+        match self.gates.iter_mut().find(|gate| gate.limit == limit) {
+            Some(gate) => gate.closed = true,
+            None => self.gates.push(Gate::new(limit, names)),
+        }
+    }
+
     /// Whether anything is paused that this worker would claim.
     pub(crate) fn is_restricted(&self) -> bool {
-        self.claimable.tasks.is_some() || self.lines.iter().any(|line| line.paused)
+        self.claimable.has_paused_tasks || self.lines.iter().any(|line| line.paused)
     }
 
     /// Takes out what waits and is paused. They count as ending.

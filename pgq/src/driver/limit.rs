@@ -1,0 +1,79 @@
+//! What is asked of a [`Driver`](super::Driver) about limits of the whole fleet.
+
+use std::time::Duration;
+
+use super::{Claim, Claimed};
+use crate::limit::Limited;
+
+/// A claim of jobs that are under limits.
+#[derive(Clone, Debug)]
+pub struct Ask {
+    /// The claim; its `limit` is what the worker has room for.
+    pub claim: Claim,
+    /// The limits that the worker has no permits of for these jobs.
+    pub permits: Vec<PermitAsk>,
+    /// How many jobs it takes beyond those that it may run at once.
+    pub prefetch: usize,
+    /// The task whose rate the jobs are under, each of which takes a token.
+    pub rate: Option<String>,
+}
+
+/// Asks for permits: so many jobs under a limit a worker may run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PermitAsk {
+    /// The limit.
+    pub limit: Limited,
+    /// How many permits it uses. They are not taken from it.
+    pub in_use: u32,
+    /// How many jobs under the limit it has claimed before that have not started.
+    pub waiting: u32,
+    /// How many it could use, those included.
+    pub wants: u32,
+}
+
+/// The answer to an [`Ask`].
+#[derive(Debug)]
+pub struct Asked {
+    /// The jobs; none as well where there are some but no permits or tokens.
+    pub claimed: Claimed,
+    /// How many permits the worker has now of each limit that it asked for. Empty if nothing has
+    /// changed.
+    pub permits: Vec<u32>,
+    /// Jobs wait that could not be taken for want of permits or tokens: ask again after this time.
+    pub again: Option<Duration>,
+}
+
+/// What a worker has of a limit, and what the others have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Allotment {
+    /// The limit.
+    pub limit: Limited,
+    /// The most permits there are; `None` if there is no limit any more.
+    pub max: Option<u32>,
+    /// How many permits the other workers have, and how many they have use for.
+    pub others: Vec<(u32, u32)>,
+}
+
+impl Allotment {
+    /// A limit that no other worker has permits of.
+    #[must_use]
+    pub const fn new(limit: Limited, max: Option<u32>) -> Self {
+        Self {
+            limit,
+            max,
+            others: Vec::new(),
+        }
+    }
+}
+
+/// Permits that a worker keeps; it gives back the others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Keep {
+    /// The limit.
+    pub limit: Limited,
+    /// How many permits it keeps: not more than it has.
+    pub permits: u32,
+    /// How many it has use for.
+    pub wants: u32,
+}

@@ -1,0 +1,5 @@
+-- The limits that are in force.
+select kind, name, max_running, rate_max, rate_per, rate_burst
+from pgq_jobs.limit_in_force
+where max_running is not null or rate_max is not null
+order by kind, name;

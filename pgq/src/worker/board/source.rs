@@ -1,0 +1,226 @@
+//! What of a queue is claimed by itself: the tasks under a limit one by one, and all others together.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::Board;
+use crate::driver::PermitAsk;
+use crate::worker::line::{Line, Waiting};
+use crate::worker::pace::Pace;
+
+/// What is claimed together.
+#[derive(Debug)]
+pub(in crate::worker) struct Source {
+    /// The task, if it is claimed by itself.
+    pub(super) task: Option<Arc<str>>,
+    /// The names of tasks to claim; `None`: all that the worker knows.
+    pub(super) names: Option<Arc<[String]>>,
+    /// The limits that its jobs are under, by their place on the board.
+    pub(super) gates: Vec<usize>,
+    /// Whether its jobs take tokens.
+    pub(super) rate: bool,
+    /// Highest priority first, then in the order of their claims.
+    pub(in crate::worker) waiting: VecDeque<Waiting>,
+    /// Whether the storage may have more.
+    pub(in crate::worker) hungry: bool,
+    /// When to ask again for permits or tokens, where there were none for jobs that wait.
+    pub(super) again: Option<Instant>,
+    /// How fast its jobs finish, and how many have, if it has limits.
+    pace: Pace,
+    finished: u64,
+}
+
+/// What to claim for a source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Need {
+    pub(super) limit: usize,
+    pub(super) prefetch: usize,
+    pub(super) permits: Vec<PermitAsk>,
+}
+
+/// What a worker has room for, over all queues.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Room {
+    /// Slots that are free.
+    pub(super) free: usize,
+    /// Jobs that wait for one.
+    pub(super) waiting: usize,
+    /// How many may.
+    pub(super) prefetch: usize,
+    pub(super) now: Instant,
+}
+
+impl Source {
+    pub(in crate::worker) fn new(
+        task: Option<Arc<str>>,
+        names: Option<Arc<[String]>>,
+        now: Instant,
+    ) -> Self {
+        Self {
+            task,
+            names,
+            gates: Vec::new(),
+            rate: false,
+            waiting: VecDeque::new(),
+            hungry: true,
+            again: None,
+            pace: Pace::new(now),
+            finished: 0,
+        }
+    }
+
+    pub(in crate::worker) fn put(&mut self, waiting: Waiting) {
+        let at = self
+            .waiting
+            .partition_point(|other| other.job.priority >= waiting.job.priority);
+        self.waiting.insert(at, waiting);
+    }
+
+    fn has(&self, task: &str) -> bool {
+        let named = |names: &Arc<[String]>| names.iter().any(|name| name == task);
+        self.names.as_ref().is_none_or(named)
+    }
+
+    pub(super) fn observe(&mut self, now: Instant) {
+        self.pace.observe(self.finished, now);
+    }
+
+    /// Whether nothing is to be claimed, because all its tasks are paused or claimed by themselves.
+    fn is_empty(&self) -> bool {
+        self.names.as_ref().is_some_and(|names| names.is_empty())
+    }
+}
+
+impl Line {
+    /// The source of jobs of a task.
+    pub(in crate::worker) fn source(&mut self, task: &str) -> &mut Source {
+        let own = self.sources[1..].iter().position(|source| source.has(task));
+        &mut self.sources[own.map_or(0, |at| at + 1)]
+    }
+
+    /// The sources, the one with the job that should start first before the others.
+    pub(super) fn by_head(&self) -> impl Iterator<Item = usize> + use<> {
+        let only = (self.sources.len() == 1).then_some(0);
+        let count = if only.is_some() {
+            0
+        } else {
+            self.sources.len()
+        };
+        let mut order: Vec<usize> = (0..count).collect();
+        order.sort_by_key(|at| {
+            let head = self.sources[*at].waiting.front();
+            head.map_or((true, 0, None), |head| {
+                (false, -head.job.priority, Some(head.since))
+            })
+        });
+        only.into_iter().chain(order)
+    }
+
+    pub(super) fn finish(&mut self, task: &str) {
+        if self.sources.len() > 1 || !self.sources[0].gates.is_empty() {
+            self.source(task).finished += 1;
+        }
+    }
+}
+
+impl Board {
+    /// How many more jobs of a source may run than do, by its limits.
+    pub(super) fn permitted(&self, source: &Source) -> usize {
+        let rooms = source.gates.iter().map(|at| self.room_at(*at));
+        rooms.min().unwrap_or(usize::MAX)
+    }
+
+    /// What to claim for a source, if it may have jobs and there is room for them.
+    pub(super) fn need(&self, line: &Line, source: &Source, room: Room) -> Option<Need> {
+        if line.paused || line.stuck || source.is_empty() {
+            return None;
+        }
+        let slots = line.limit.saturating_sub(line.running).min(room.free);
+        if source.gates.is_empty() && !source.rate {
+            // As long as half of the prefetch is there nothing is claimed, so that claims stay large.
+            let few = room.waiting <= slots + room.prefetch / 2;
+            let limit = (slots + room.prefetch).saturating_sub(room.waiting);
+            return (few && limit > 0).then(|| Need {
+                limit,
+                prefetch: 0,
+                permits: Vec::new(),
+            });
+        }
+        let may_ask = source.again.is_none_or(|again| again <= room.now);
+        if source.rate && !may_ask {
+            return None;
+        }
+        let waiting = source.waiting.len();
+        // Tokens are taken by the claim, so that jobs under a rate must not wait.
+        let prefetch = if source.rate {
+            0
+        } else {
+            source.pace.prefetch()
+        };
+        // While other jobs take every slot as it becomes free, one may wait for the next.
+        let idle = waiting == 0 && !self.runs(source);
+        let slots = if idle { slots.max(1) } else { slots };
+        let short = |at: &&usize| self.room_at(**at) < slots;
+        let short: Vec<usize> = source.gates.iter().filter(short).copied().collect();
+        let asks = may_ask && !short.is_empty();
+        let gates = source
+            .gates
+            .iter()
+            .filter(|at| !asks || !short.contains(at));
+        let permitted = gates.map(|at| self.room_at(*at)).min();
+        let slots = slots.min(permitted.unwrap_or(usize::MAX));
+        let limit = (slots + prefetch).saturating_sub(waiting);
+        if limit == 0 || waiting > slots + prefetch / 2 {
+            return None;
+        }
+        let more = u32::try_from(slots).unwrap_or(u32::MAX);
+        let ask = |at: usize| {
+            let gate = &self.gates[at];
+            let in_use = self.in_use(gate);
+            PermitAsk {
+                limit: gate.limit.clone(),
+                in_use,
+                waiting: self.waiting_at(at),
+                wants: in_use.saturating_add(more),
+            }
+        };
+        let permits = match asks {
+            true => short.into_iter().map(ask).collect(),
+            false => Vec::new(),
+        };
+        Some(Need {
+            limit,
+            prefetch,
+            permits,
+        })
+    }
+
+    /// How many more jobs may run under a limit than do.
+    fn room_at(&self, gate: usize) -> usize {
+        let gate = &self.gates[gate];
+        gate.room(self.in_use(gate))
+    }
+
+    /// Whether any job under the limits of a source runs.
+    fn runs(&self, source: &Source) -> bool {
+        let mut gates = source.gates.iter();
+        gates.any(|at| self.in_use(&self.gates[*at]) > 0)
+    }
+
+    /// When to ask again for the permits or tokens of a source that is short of them.
+    pub(crate) fn ask_at(&self, now: Instant) -> Option<Instant> {
+        self.short_sources().filter(|again| *again > now).min()
+    }
+
+    /// Whether jobs wait that there are no permits or tokens for.
+    pub(crate) fn is_short(&self) -> bool {
+        self.short_sources().next().is_some()
+    }
+
+    fn short_sources(&self) -> impl Iterator<Item = Instant> {
+        let lines = self.lines.iter().filter(|line| !line.paused);
+        let sources = lines.flat_map(|line| &line.sources);
+        sources.filter_map(|source| source.again)
+    }
+}

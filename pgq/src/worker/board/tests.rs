@@ -1,0 +1,170 @@
+use std::time::Duration;
+
+use super::*;
+use crate::driver::ClaimedInput;
+use crate::job::Marks;
+use crate::worker::config::{Mode, QueueConfig};
+
+fn board() -> Board {
+    board_of(&["default"])
+}
+
+fn board_of(queues: &[&str]) -> Board {
+    let queue = |name: &&str| QueueConfig {
+        name: Arc::from(*name),
+        concurrency: None,
+    };
+    Board::new(&WorkerConfig {
+        queues: queues.iter().map(queue).collect(),
+        concurrency: 10,
+        poll: Duration::from_secs(1),
+        lease: Duration::from_secs(1),
+        drain_deadline: Duration::from_secs(1),
+        result_max: 1,
+        input_memory: 100,
+        mode: Mode::Forever,
+    })
+}
+
+fn job(claim: i64) -> ClaimedJob {
+    ClaimedJob {
+        id: JobId::from_i64(7),
+        claim,
+        task: Arc::from("tested"),
+        queue: Arc::from("default"),
+        priority: 0,
+        attempt: 1,
+        max_attempts: 1,
+        deliveries: 1,
+        fingerprint: None,
+        input: ClaimedInput::Here(Vec::new()),
+        marks: Marks::NONE,
+        detail: None,
+    }
+}
+
+/// A job whose input is kept apart.
+fn large(id: i64, bytes: usize) -> ClaimedJob {
+    ClaimedJob {
+        id: JobId::from_i64(id),
+        input: ClaimedInput::Apart { bytes },
+        ..job(1)
+    }
+}
+
+fn small(id: i64) -> ClaimedJob {
+    ClaimedJob {
+        id: JobId::from_i64(id),
+        ..job(1)
+    }
+}
+
+fn taken(board: &mut Board) -> Vec<i64> {
+    std::iter::from_fn(|| board.take().map(|job| job.id.as_i64())).collect()
+}
+
+#[test]
+fn large_inputs_take_no_more_memory_than_there_is() {
+    let (mut board, now) = (board(), Instant::now());
+    let jobs = vec![large(1, 60), large(2, 60), large(3, 1), small(4)];
+    board.put("default", jobs, now);
+
+    // The third is behind the second, and the fourth needs no memory.
+    assert_eq!(taken(&mut board), [1, 4]);
+    board.free("default", 60);
+    assert_eq!(taken(&mut board), [2, 3]);
+}
+
+#[test]
+fn an_input_larger_than_all_memory_runs_alone() {
+    let (mut board, now) = (board(), Instant::now());
+    board.put(
+        "default",
+        vec![large(1, 1), large(2, 101), large(3, 1)],
+        now,
+    );
+
+    assert_eq!(taken(&mut board), [1]);
+    board.free("default", 1);
+    assert_eq!(taken(&mut board), [2]);
+    board.free("default", 101);
+    assert_eq!(taken(&mut board), [3]);
+}
+
+#[test]
+fn no_large_input_of_another_queue_comes_before_one_that_waits_for_memory() {
+    let (mut board, now) = (board_of(&["default", "other"]), Instant::now());
+    board.put("default", vec![large(1, 60), large(2, 60)], now);
+    board.put("other", vec![large(3, 30), small(4)], now);
+
+    // Whoever's turn it is.
+    let first = taken(&mut board);
+    assert_eq!(first, [1, 3, 4]);
+    board.put("other", vec![large(5, 30)], now);
+    assert!(taken(&mut board).is_empty());
+    board.free("other", 30);
+    assert!(taken(&mut board).is_empty());
+    board.free("default", 60);
+    assert_eq!(taken(&mut board), [2, 5]);
+}
+
+#[test]
+fn nothing_is_claimed_for_a_queue_that_waits_for_memory() {
+    let (mut board, now) = (board(), Instant::now());
+    board.put("default", vec![large(1, 60), large(2, 60)], now);
+    taken(&mut board);
+
+    assert_eq!(board.demand(0, now), None);
+    let given_back = board.take_waiting(now);
+    assert_eq!((given_back.len(), board.demand(0, now)), (1, None));
+    board.free("default", 60);
+    assert_eq!(board.demand(0, now).map(|demand| demand.limit), Some(10));
+}
+
+#[tokio::test]
+async fn nothing_starts_or_runs_on_once_the_worker_is_abandoned() {
+    let (mut board, now) = (board(), Instant::now());
+    board.put("default", vec![small(1), small(2), small(3)], now);
+    let spawn = || tokio::spawn(std::future::pending::<()>());
+    let (running, starting) = (spawn(), spawn());
+    let first = board.take().unwrap();
+    board.started(first.id, first.claim, running.abort_handle());
+    let second = board.take().unwrap();
+
+    board.abandon();
+    // On another thread: it was taken already, but not yet started.
+    board.started(second.id, second.claim, starting.abort_handle());
+
+    assert!(board.take().is_none());
+    for attempt in [running, starting] {
+        let ended = tokio::time::timeout(Duration::from_secs(60), attempt).await;
+        assert!(ended.unwrap().unwrap_err().is_cancelled());
+    }
+}
+
+#[test]
+fn the_end_of_a_lost_claim_says_nothing_about_a_later_one() {
+    let (mut board, now) = (board(), Instant::now());
+    board.put("default", vec![job(1)], now);
+    let first = board.take().unwrap();
+    board.put("default", vec![job(2)], now);
+    let second = board.take().unwrap();
+
+    board.ending(first.id, first.claim);
+    board.forget([(first.id, first.claim)]);
+
+    assert_eq!(board.claims(), [(second.id, 2)].into_iter().collect());
+    board.forget([(second.id, second.claim)]);
+    assert!(board.holds_nothing());
+}
+
+#[test]
+fn a_lost_claim_that_waits_does_not_start_beside_a_later_one() {
+    let (mut board, now) = (board(), Instant::now());
+    board.put("default", vec![job(1)], now);
+
+    board.put("default", vec![job(2)], now);
+
+    assert_eq!(board.take().map(|job| job.claim), Some(2));
+    assert!(board.take().is_none());
+}

@@ -1,0 +1,56 @@
+//! How many jobs start in a time.
+
+use std::time::Duration;
+
+use pgq::{Context, Pgq, Rate};
+use pgq_tests::audit;
+use sqlx::PgPool;
+
+use super::{database, drain, work, worker};
+
+#[pgq::task(rate(max = "50/s", burst = 10))]
+async fn paced(context: &Context, pool: &PgPool, _number: u32) -> anyhow::Result<()> {
+    work(context, pool, "paced", Duration::ZERO).await
+}
+
+#[pgq::task]
+async fn unpaced(context: &Context, pool: &PgPool, _number: u32) -> anyhow::Result<()> {
+    work(context, pool, "unpaced", Duration::ZERO).await
+}
+
+/// How late a start may be written, in microseconds: the machine is shared.
+const LATE: i64 = 400_000;
+
+#[tokio::test]
+async fn no_more_jobs_start_than_there_are_tokens_in_all_workers() -> anyhow::Result<()> {
+    let database = database().await?;
+    let pool = database.pool();
+    paced::enqueue_many(pool, 0..60).await?;
+
+    let workers = (0..3).map(|_| worker::<paced>(&database).concurrency(5));
+    assert_eq!(drain(workers).await?, 60);
+
+    let ledger = audit::read(pool).await?;
+    audit::rate(&ledger, 50, 1_000_000, 10, LATE)?;
+    // 50 of them had to wait for a token each.
+    let starts: Vec<i64> = ledger.iter().map(|entry| entry.at).collect();
+    let took = starts.iter().max().unwrap() - starts.iter().min().unwrap();
+    assert!(took >= 1_000_000 - LATE, "{took} µs");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_rate_can_be_set_at_run_time() -> anyhow::Result<()> {
+    let database = database().await?;
+    let pool = database.pool();
+    let rate = Rate::new(20, Duration::from_secs(1)).burst(1);
+    Pgq::from_pool(pool.clone())
+        .rate_task("unpaced", rate)
+        .await?;
+    unpaced::enqueue_many(pool, 0..21).await?;
+
+    assert_eq!(drain([worker::<unpaced>(&database)]).await?, 21);
+
+    audit::rate(&audit::read(pool).await?, 20, 1_000_000, 1, LATE)?;
+    Ok(())
+}
