@@ -26,6 +26,15 @@ async fn settle_accounts() {}
 #[pgq::cron("*/15 * * * *", tz = "America/New_York")]
 async fn refresh_prices() {}
 
+/// In the evening of the last working day of each month of a year, by the clocks of the office.
+#[pgq::cron(
+    "0 18 LW * *",
+    tz = "Asia/Tokyo",
+    starts = "2026-04-01",
+    ends = "2027-04-01"
+)]
+async fn pay_wages() {}
+
 /// Every second, counted from 1970 on: restarts do not move it, and all workers agree.
 #[pgq::cron(every = "1s")]
 async fn poll(ticks: &Ticks) {

@@ -226,6 +226,9 @@ create table pgq_jobs.schedule (
     -- A cron expression, or an interval such as `every 90s`.
     expression  text        not null,
     time_zone   text        not null,
+    -- No tick is before the start, and none at the end or later.
+    starts_at   timestamptz,
+    ends_at     timestamptz,
     last_tick   timestamptz not null,
     -- The job of the last tick that had one.
     last_job    bigint,

@@ -167,16 +167,15 @@ pub enum ParseError {
         span: Range<usize>,
     },
 
-    /// `L`, `W` or `#` in a day field.
-    #[error(
-        "`{token}` in the {field} field: `L`, `W` and `#` are not supported yet, write values, \
-         ranges and steps"
-    )]
-    Unsupported {
+    /// `L`, `W` or `#` where it means nothing.
+    #[error("`{token}` in the {field} field: {hint}")]
+    DayRule {
         /// The field it stands in.
         field: Field,
         /// The item of the list as written.
         token: String,
+        /// What to write instead.
+        hint: &'static str,
         /// The item.
         span: Range<usize>,
     },
@@ -187,6 +186,18 @@ pub enum ParseError {
         /// The day of month and the month as written.
         token: String,
         /// These two fields.
+        span: Range<usize>,
+    },
+
+    /// Both day fields must match, as one begins with `*`, and no date has such days.
+    #[error(
+        "`{token}` never matches a date: as one of the day fields begins with `*`, both must match; \
+         change one of them"
+    )]
+    DaysNeverMeet {
+        /// The day of month, the month and the day of week as written.
+        token: String,
+        /// These three fields.
         span: Range<usize>,
     },
 
@@ -221,8 +232,9 @@ impl ParseError {
             | Self::Reversed { span, .. }
             | Self::StepZero { span, .. }
             | Self::StepTooLarge { span, .. }
-            | Self::Unsupported { span, .. }
+            | Self::DayRule { span, .. }
             | Self::NeverMatches { span, .. }
+            | Self::DaysNeverMeet { span, .. }
             | Self::Refused { span, .. } => span.clone(),
         }
     }

@@ -2,11 +2,13 @@
 
 use std::fmt;
 use std::iter::FusedIterator;
+use std::ops::Range;
 use std::str::FromStr;
 
-use chrono::{DateTime, Datelike, NaiveDateTime};
+use chrono::{DateTime, Datelike, NaiveDateTime, NaiveTime, TimeDelta};
 use cron::Schedule;
 
+use crate::days::Days;
 use crate::error::ParseError;
 use crate::normalize::Normalized;
 
@@ -22,6 +24,8 @@ pub struct Expression {
     is_wildcard: bool,
     /// One, or two if either day field may match; each of them has ticks.
     schedules: Vec<Schedule>,
+    /// What dates must be besides, if that takes `L`, `W` or `#`.
+    days: Option<Days>,
 }
 
 impl Expression {
@@ -46,6 +50,7 @@ impl Expression {
     /// ```
     pub fn parse(source: &str) -> Result<Self, ParseError> {
         let normalized = Normalized::read(source)?;
+        let days = normalized.special_days();
         let mut schedules = Vec::new();
         for text in normalized.to_cron() {
             let Ok(schedule) = Schedule::from_str(&text) else {
@@ -55,23 +60,18 @@ impl Expression {
                 });
             };
             // Without this, each tick of `0 0 30 2 MON` would search all years for 30 February.
-            if next_after(&schedule, NaiveDateTime::MIN).is_some() {
+            if next_on(&schedule, days.as_ref(), NaiveDateTime::MIN).is_some() {
                 schedules.push(schedule);
             }
         }
         if schedules.is_empty() {
-            return Err(ParseError::NeverMatches {
-                token: source
-                    .get(normalized.date.clone())
-                    .unwrap_or(source)
-                    .to_owned(),
-                span: normalized.date,
-            });
+            return Err(never_matches(source, normalized, days.as_ref()));
         }
         Ok(Self {
             source: source.to_owned(),
             is_wildcard: normalized.is_wildcard(),
             schedules,
+            days,
         })
     }
 
@@ -116,7 +116,7 @@ impl Expression {
     pub fn next_after(&self, after: NaiveDateTime) -> Option<NaiveDateTime> {
         self.schedules
             .iter()
-            .filter_map(|schedule| next_after(schedule, after))
+            .filter_map(|schedule| next_on(schedule, self.days.as_ref(), after))
             .min()
     }
 
@@ -188,6 +188,41 @@ impl Iterator for Ticks<'_> {
 }
 
 impl FusedIterator for Ticks<'_> {}
+
+/// The error of an expression without ticks.
+fn never_matches(source: &str, normalized: Normalized, days: Option<&Days>) -> ParseError {
+    let token = |span: &Range<usize>| source.get(span.clone()).unwrap_or(source).to_owned();
+    if days.is_some_and(Days::ruled_out_by_weekday) {
+        return ParseError::DaysNeverMeet {
+            token: token(&normalized.days),
+            span: normalized.days,
+        };
+    }
+    ParseError::NeverMatches {
+        token: token(&normalized.date),
+        span: normalized.date,
+    }
+}
+
+/// The first tick of one schedule that is on one of the days.
+fn next_on(
+    schedule: &Schedule,
+    days: Option<&Days>,
+    after: NaiveDateTime,
+) -> Option<NaiveDateTime> {
+    let Some(days) = days else {
+        return next_after(schedule, after);
+    };
+    let mut after = after;
+    loop {
+        let tick = next_after(schedule, after)?;
+        let date = days.next(tick.date())?;
+        if date == tick.date() {
+            return Some(tick);
+        }
+        after = date.and_time(NaiveTime::MIN) - TimeDelta::seconds(1);
+    }
+}
 
 /// The first tick of one schedule.
 ///

@@ -4,7 +4,7 @@
 //! An [`Expression`] is read once and then answers one question: when is the next tick after this
 //! local time? Its times are [`NaiveDateTime`]: what a clock on the wall shows. A `Timetable`, behind
 //! the feature `zones`, maps them to instants by the clocks of a zone; an [`Interval`] ticks every so
-//! many seconds. There is no clock and no I/O here.
+//! many seconds; [`Bounds`] say from when on and until when. There is no clock and no I/O here.
 //!
 //! ```
 //! use pgq_cron::Expression;
@@ -49,19 +49,38 @@
 //! month or year: `*/40` in minutes ticks at 0 and at 40, and then at 0 again.
 //!
 //! `@hourly`, `@daily`, `@midnight`, `@weekly` (Sunday), `@monthly`, `@yearly` and `@annually`
-//! stand for whole expressions. `L`, `W`, `#`, a year field and `@every` are not supported.
+//! stand for whole expressions. A year field and `@every` are not supported.
+//!
+//! # Days by the calendar
+//!
+//! An item of a day field may also be a day that each month has elsewhere:
+//!
+//! | item | field | day |
+//! |---|---|---|
+//! | `L` | day of month | the last one |
+//! | `L-3` | day of month | three days before the last one, up to `L-30` |
+//! | `15W` | day of month | the working day, Monday to Friday, nearest to the 15th |
+//! | `LW` | day of month | the last working day |
+//! | `FRI#2`, `5#2` | day of week | the second Friday, up to `#5` |
+//! | `FRIL`, `5L` | day of week | the last Friday |
+//!
+//! A month that has no such day is left out: `31W` means no day in April, and `FRI#5` none in a month
+//! with four Fridays. `W` stays in its month: if the 1st is a Saturday, `1W` is Monday the 3rd; if the
+//! 31st is a Sunday, `31W` is Friday the 29th. These items take neither a range nor a step, but stand
+//! in lists, such as `1,15,L`. They are restricted in the sense of the next section.
 //!
 //! # Two day fields
 //!
 //! As in crontab, a date matches if *either* the day of month or the day of week does, when both
 //! are restricted: `0 0 13 * FRI` ticks on each 13th and on each Friday. A field that starts with
 //! `*` (or is `?`) does not count as restricted, even with a step; then *both* must match:
-//! `0 0 */2 * FRI` ticks on Fridays with an odd day of month.
+//! `0 0 */2 * FRI` ticks on Fridays with an odd day of month. So `0 0 L * FRIL` ticks on the last day
+//! and on the last Friday of each month, and `0 0 */2 * FRIL` on a last Friday whose day is odd.
 //!
 //! # Limits
 //!
 //! Ticks lie in the years 1970 to 2100. An expression has at most [`EXPRESSION_BYTES_MAX`] bytes.
-//! An expression that never matches, such as `0 0 30 2 *`, is refused when it is read.
+//! An expression that never matches, such as `0 0 30 2 *` or `0 0 31W 2 *`, is refused when it is read.
 //!
 //! [`NaiveDateTime`]: chrono::NaiveDateTime
 
@@ -70,6 +89,8 @@
     warn(clippy::print_stderr, clippy::print_stdout, clippy::unwrap_used)
 )]
 
+mod bounds;
+mod days;
 mod error;
 mod expression;
 mod field;
@@ -83,6 +104,7 @@ mod values;
 #[cfg(feature = "zones")]
 mod zone;
 
+pub use bounds::{Bounds, BoundsError, LocalTimeError};
 pub use error::ParseError;
 pub use expression::{Expression, Ticks};
 pub use field::Field;

@@ -5,6 +5,7 @@
 
 use std::ops::Range;
 
+use crate::days::Days;
 use crate::error::ParseError;
 use crate::field::Field;
 use crate::token::Token;
@@ -35,6 +36,8 @@ pub(crate) struct Normalized {
     day_of_week: Values,
     /// Where the day of month and the month stand, for the error that they never meet.
     pub(crate) date: Range<usize>,
+    /// The same with the day of week.
+    pub(crate) days: Range<usize>,
 }
 
 impl Normalized {
@@ -74,6 +77,7 @@ impl Normalized {
             month: Values::read(Field::Month, month)?,
             day_of_week: Values::read(Field::DayOfWeek, day_of_week)?,
             date: day_of_month.span().start..month.span().end,
+            days: day_of_month.span().start..day_of_week.span().end,
         })
     }
 
@@ -82,19 +86,37 @@ impl Normalized {
         self.minute.starred || self.hour.starred
     }
 
-    /// The same in the `cron` crate's language. A time matches if any of these does: that crate
-    /// wants both day fields to match, so "either" takes two.
+    /// The same in the `cron` crate's language, but for what [`special_days`](Self::special_days)
+    /// holds. A time matches if any of these does: that crate wants both day fields to match, so
+    /// "either" takes two.
     pub(crate) fn to_cron(&self) -> Vec<String> {
+        let every_month_day = Values::every(Field::DayOfMonth);
+        let every_weekday = Values::every(Field::DayOfWeek);
+        if self.special_days().is_some() {
+            return vec![self.with_days(&every_month_day, &every_weekday)];
+        }
         if self.day_of_month.starred || self.day_of_week.starred {
-            return vec![self.with_days(self.day_of_month, self.day_of_week)];
+            return vec![self.with_days(&self.day_of_month, &self.day_of_week)];
         }
         vec![
-            self.with_days(self.day_of_month, Values::every(Field::DayOfWeek)),
-            self.with_days(Values::every(Field::DayOfMonth), self.day_of_week),
+            self.with_days(&self.day_of_month, &every_weekday),
+            self.with_days(&every_month_day, &self.day_of_week),
         ]
     }
 
-    fn with_days(&self, day_of_month: Values, day_of_week: Values) -> String {
+    /// The days, if the `cron` crate cannot tell them.
+    pub(crate) fn special_days(&self) -> Option<Days> {
+        if self.day_of_month.rules.is_empty() && self.day_of_week.rules.is_empty() {
+            return None;
+        }
+        Some(Days {
+            day_of_month: self.day_of_month.clone(),
+            month: self.month.clone(),
+            day_of_week: self.day_of_week.clone(),
+        })
+    }
+
+    fn with_days(&self, day_of_month: &Values, day_of_week: &Values) -> String {
         let Self {
             second,
             minute,
@@ -184,6 +206,10 @@ mod tests {
             ("0 0 13 * */5", &["0 0 0 13 * 1,6"]),
             ("0 0 *,13 * FRI", &["0 0 0 * * 6"]),
             ("0 0 ? * FRI", &["0 0 0 * * 6"]),
+            // Days by the calendar, which this crate looks for.
+            ("0 0 L * *", &["0 0 0 * * *"]),
+            ("0 0 1,15W JAN,7 *", &["0 0 0 * 1,7 *"]),
+            ("0 0 13 * FRI#2", &["0 0 0 * * *"]),
             // Macros.
             ("@hourly", &["0 0 * * * *"]),
             ("@daily", &["0 0 0 * * *"]),

@@ -34,6 +34,11 @@ impl<'a> Token<'a> {
         Some((self.part(before), self.part(after)))
     }
 
+    /// Without its last character, which must be ASCII.
+    pub(crate) fn without_last(self) -> Self {
+        self.part(&self.text[..self.text.len().saturating_sub(1)])
+    }
+
     fn parts(self, texts: impl Iterator<Item = &'a str>) -> impl Iterator<Item = Self> {
         texts.map(move |text| self.part(text))
     }
@@ -44,6 +49,11 @@ impl<'a> Token<'a> {
         let start = self.start + offset;
         Self { text, start }
     }
+}
+
+/// Whether the text is a number, however large.
+pub(crate) fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 #[cfg(test)]

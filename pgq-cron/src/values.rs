@@ -2,12 +2,15 @@
 
 use std::fmt;
 
+use chrono::NaiveDate;
+
+use crate::days::DayRule;
 use crate::error::ParseError;
 use crate::field::Field;
-use crate::token::Token;
+use crate::token::{Token, is_number};
 
 /// The values of one field. Days of the week are 0 to 6, Sunday first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Values {
     field: Field,
     /// Bit `n` is set if value `n` is in the set.
@@ -15,6 +18,8 @@ pub(crate) struct Values {
     /// Whether the field starts with `*` or is `?`: crontab decides by this, not by the values,
     /// whether a field is restricted.
     pub(crate) starred: bool,
+    /// What `L`, `W` and `#` add; only day fields have any.
+    pub(crate) rules: Vec<DayRule>,
 }
 
 impl Values {
@@ -24,6 +29,7 @@ impl Values {
             field,
             bits: bits(field.every()),
             starred: true,
+            rules: Vec::new(),
         }
     }
 
@@ -33,6 +39,7 @@ impl Values {
             field,
             bits: bits([value]),
             starred: false,
+            rules: Vec::new(),
         }
     }
 
@@ -49,6 +56,7 @@ impl Values {
             field,
             bits: 0,
             starred: token.text.starts_with('*'),
+            rules: Vec::new(),
         };
         for item in token.split(',') {
             if item.text.is_empty() {
@@ -58,9 +66,26 @@ impl Values {
                     span: token.span(),
                 });
             }
-            values.bits |= read_item(field, item)?;
+            let rule = match field.is_day() {
+                true => DayRule::read(field, item)?,
+                false => None,
+            };
+            match rule {
+                Some(rule) => values.rules.push(rule),
+                None => values.bits |= read_item(field, item)?,
+            }
         }
         Ok(values)
+    }
+
+    /// Whether the value is one that is written as a number.
+    pub(crate) fn has(&self, value: u32) -> bool {
+        value < u64::BITS && self.bits & (1 << value) != 0
+    }
+
+    /// Whether a day is one of the numbers, or by a rule one of the month of `date`.
+    pub(crate) fn has_day(&self, value: u32, date: NaiveDate) -> bool {
+        self.has(value) || self.rules.iter().any(|rule| rule.matches(date))
     }
 }
 
@@ -88,13 +113,6 @@ fn bits(values: impl IntoIterator<Item = u8>) -> u64 {
 
 /// Reads one item of a list: `*`, a value or a range, with or without a step.
 fn read_item(field: Field, item: Token<'_>) -> Result<u64, ParseError> {
-    if field.is_day() && is_quartz(field, item.text) {
-        return Err(ParseError::Unsupported {
-            field,
-            token: item.text.to_owned(),
-            span: item.span(),
-        });
-    }
     let (body, step) = match item.split_once('/') {
         Some((body, step)) => (body, Some(step)),
         None => (item, None),
@@ -170,7 +188,12 @@ fn forwards(field: Field, first: u8, last: u8, named: bool) -> String {
     )
 }
 
-fn read_value(field: Field, item: Token<'_>, token: Token<'_>) -> Result<u8, ParseError> {
+/// Reads a number or a name of `item`, which stands at `token`.
+pub(crate) fn read_value(
+    field: Field,
+    item: Token<'_>,
+    token: Token<'_>,
+) -> Result<u8, ParseError> {
     if is_number(token.text) {
         return match token.text.parse() {
             Ok(value) if field.range().contains(&value) => Ok(value),
@@ -217,22 +240,4 @@ fn malformed(field: Field, item: Token<'_>) -> ParseError {
         token: item.text.to_owned(),
         span: item.span(),
     }
-}
-
-fn is_number(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
-}
-
-/// Whether this is the `L`, `15W`, `L-3`, `5L`, `FRIL` or `FRI#2` of Quartz.
-fn is_quartz(field: Field, text: &str) -> bool {
-    if text.contains('#') {
-        return true;
-    }
-    let text = text.to_ascii_uppercase();
-    let text = text.trim_start_matches(|c: char| c.is_ascii_digit());
-    let mark = match text.split_at_checked(3) {
-        Some((name, mark)) if field.value_of(name).is_some() => mark,
-        _ => text,
-    };
-    matches!(mark, "L" | "W" | "LW" | "WL") || mark.starts_with("L-")
 }

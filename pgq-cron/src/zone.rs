@@ -93,6 +93,19 @@ impl Zone {
         changed
     }
 
+    /// The first instant at which clocks have reached a local time.
+    pub(crate) fn reaches(self, local: NaiveDateTime) -> NaiveDateTime {
+        let mut from = local - REPEATED_MAX;
+        loop {
+            // Before `from` if the clocks skipped it.
+            let at = (local - self.offset(from)).max(from);
+            match self.change(from, at) {
+                Some(change) => from = change,
+                None => return at,
+            }
+        }
+    }
+
     /// The latest local time that clocks have shown up to an instant. It is later than what they
     /// show then if they were put back a short time ago.
     pub(crate) fn reached(self, at: NaiveDateTime) -> NaiveDateTime {

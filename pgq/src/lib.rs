@@ -33,6 +33,9 @@ mod task;
 pub mod testing;
 mod worker;
 
+#[doc = include_str!("../docs/clocks.md")]
+pub mod clocks {}
+
 #[doc(hidden)]
 #[path = "private.rs"]
 pub mod __private;
@@ -57,7 +60,7 @@ pub use self::postgres::{JobConnection, JobTransaction};
 pub use self::queue::{
     ATTEMPTS_MAX, DEFAULT_QUEUE, HEADER_VALUE_MAX, HEADERS_MAX, NAME_MAX, PRIORITY_MAX, TAGS_MAX,
 };
-pub use self::schedule::{Missed, Overlap, Timing};
+pub use self::schedule::{InvalidTiming, Missed, Overlap, Timing};
 pub use self::task::{
     Batch, CompleteError, CompleteIn, Concurrency, Conflict, Context, Injected, IntoBatchOutcome,
     IntoOutcome, IntoTaskError, MissingState, Problem, Problems, Rate, Registration, Registry,

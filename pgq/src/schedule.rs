@@ -3,7 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
-use pgq_cron::{Expression, Interval, Timetable, Zone};
+use chrono::{DateTime, Utc};
+use pgq_cron::{Bounds, Expression, Interval, Timetable, Zone};
 
 /// The longest time by which the jobs of ticks are spread: a day.
 const JITTER_MAX: Duration = Duration::from_secs(86_400);
@@ -39,6 +40,37 @@ impl Timing {
         Self::Cron { expression, zone }
     }
 
+    /// The ticks strictly after an instant, in order: whole seconds, for an expression up to the end
+    /// of the year 2100. [`clocks`](crate::clocks) has what becomes of them when clocks are changed.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the expression, its zone or the interval is none.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use pgq::Timing;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let wages = Timing::cron_in("0 18 LW * *", "Europe/Berlin");
+    ///
+    /// let ticks = wages.ticks_after("2026-05-01T00:00:00Z".parse()?)?;
+    ///
+    /// let dates: Vec<_> = ticks.take(2).map(|tick| tick.to_string()).collect();
+    /// assert_eq!(dates, ["2026-05-29 16:00:00 UTC", "2026-06-30 16:00:00 UTC"]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn ticks_after(
+        self,
+        after: DateTime<Utc>,
+    ) -> Result<impl Iterator<Item = DateTime<Utc>>, InvalidTiming> {
+        let timetable = self.timetable().map_err(InvalidTiming)?;
+        let next = move |last: &DateTime<Utc>| timetable.next_after(*last);
+        Ok(std::iter::successors(next(&after), next))
+    }
+
     /// Reads what is written; on an error, says what is wrong.
     pub(crate) fn timetable(self) -> Result<Timetable, String> {
         match self {
@@ -71,6 +103,44 @@ impl fmt::Display for Timing {
             Self::Cron { expression, .. } => f.write_str(expression),
             Self::Every(interval) => write!(f, "every {}s", interval.as_secs()),
         }
+    }
+}
+
+/// A cron expression, a time zone or an interval that is none. Its text says what is wrong.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct InvalidTiming(String);
+
+/// From when on and until when a schedule ticks, as it is written: times by the clocks of its zone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Dates {
+    pub(crate) starts: Option<&'static str>,
+    pub(crate) ends: Option<&'static str>,
+}
+
+impl Dates {
+    pub(crate) const ALWAYS: Self = Self {
+        starts: None,
+        ends: None,
+    };
+
+    /// Leaves out what is outside of them; on an error, says what is wrong.
+    pub(crate) fn bound(self, timetable: Timetable) -> Result<Timetable, String> {
+        let time = |what: &str, text: Option<&str>| {
+            let read = text.map(Bounds::parse_time).transpose();
+            read.map_err(|error| format!("its {what} {error}"))
+        };
+        let starts = time("start", self.starts)?;
+        let ends = time("end", self.ends)?;
+        if starts.is_none() && ends.is_none() {
+            return Ok(timetable);
+        }
+        let bounds = Bounds::new(starts, ends);
+        let bounded = bounds.and_then(|bounds| timetable.within(bounds));
+        bounded.map_err(|error| match self.ends {
+            Some(_) => format!("its end {error}"),
+            None => format!("its start {error}"),
+        })
     }
 }
 
@@ -147,7 +217,7 @@ impl Policy {
 
 #[cfg(test)]
 mod tests {
-    use super::{Missed, Overlap, Policy, Timing};
+    use super::{Dates, Missed, Overlap, Policy, Timing};
     use std::time::Duration;
 
     #[test]
@@ -166,6 +236,45 @@ mod tests {
             let error = timing.timetable().unwrap_err();
             assert!(error.contains(problem), "{timing}: {error}");
         }
+    }
+
+    #[test]
+    fn dates_that_leave_no_tick_are_refused() {
+        let cases = [
+            (Some("2026-01-01"), Some("2026-01-02"), None),
+            (None, None, None),
+            (Some("2026-02-30"), None, Some("its start must be a date")),
+            (None, Some("tomorrow"), Some("its end must be a date")),
+            (
+                Some("2026-01-02"),
+                Some("2026-01-02"),
+                Some("its end must be later than the start"),
+            ),
+            (
+                Some("2026-01-01T00:00:01"),
+                Some("2026-01-02"),
+                Some("its end leaves no tick"),
+            ),
+            (
+                Some("2100-12-31T01:00"),
+                None,
+                Some("its start leaves no tick"),
+            ),
+        ];
+        for (starts, ends, expected) in cases {
+            let timetable = Timing::cron("@daily").timetable().unwrap();
+            let dates = Dates { starts, ends };
+            let problem = dates.bound(timetable).err();
+            assert!(
+                problem.is_some() == expected.is_some()
+                    && problem
+                        .as_deref()
+                        .unwrap_or_default()
+                        .contains(expected.unwrap_or_default()),
+                "{dates:?}: {problem:?}"
+            );
+        }
+        assert_eq!(Dates::default(), Dates::ALWAYS);
     }
 
     #[test]

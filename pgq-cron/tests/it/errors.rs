@@ -1,9 +1,14 @@
 //! Every mistake has a message that tells what to do, and points at the smallest part.
 
+mod days;
+
+use days::DAYS;
 use pgq_cron::{EXPRESSION_BYTES_MAX, Expression, Field, ParseError};
 
 /// A bad expression, the part of it that is at fault, and the message.
-const BAD: &[(&str, &str, &str)] = &[
+type Case = (&'static str, &'static str, &'static str);
+
+const BAD: &[Case] = &[
     // The whole.
     (
         "",
@@ -256,42 +261,6 @@ const BAD: &[(&str, &str, &str)] = &[
         "?/2",
         "cannot read `?/2` in the day of month field: expected `*`, a value or a range such as `1-5`, each with an optional step such as `/2`",
     ),
-    // Quartz.
-    (
-        "0 0 L * *",
-        "L",
-        "`L` in the day of month field: `L`, `W` and `#` are not supported yet, write values, ranges and steps",
-    ),
-    (
-        "0 0 1,l-3 * *",
-        "l-3",
-        "`l-3` in the day of month field: `L`, `W` and `#` are not supported yet, write values, ranges and steps",
-    ),
-    (
-        "0 0 15W * *",
-        "15W",
-        "`15W` in the day of month field: `L`, `W` and `#` are not supported yet, write values, ranges and steps",
-    ),
-    (
-        "0 0 LW * *",
-        "LW",
-        "`LW` in the day of month field: `L`, `W` and `#` are not supported yet, write values, ranges and steps",
-    ),
-    (
-        "0 0 * * 5L",
-        "5L",
-        "`5L` in the day of week field: `L`, `W` and `#` are not supported yet, write values, ranges and steps",
-    ),
-    (
-        "0 0 * * friL",
-        "friL",
-        "`friL` in the day of week field: `L`, `W` and `#` are not supported yet, write values, ranges and steps",
-    ),
-    (
-        "0 0 * * WED,FRI#2",
-        "FRI#2",
-        "`FRI#2` in the day of week field: `L`, `W` and `#` are not supported yet, write values, ranges and steps",
-    ),
     // No such date.
     (
         "0 0 31 2 *",
@@ -313,11 +282,26 @@ const BAD: &[(&str, &str, &str)] = &[
         "30 2",
         "`30 2` never matches a date: change the day of month or the month",
     ),
+    (
+        "0 0 31W 2 *",
+        "31W 2",
+        "`31W 2` never matches a date: change the day of month or the month",
+    ),
+    (
+        "0 0 L-29 2,2 */2",
+        "L-29 2,2",
+        "`L-29 2,2` never matches a date: change the day of month or the month",
+    ),
+    (
+        "0 0 0 */31  JUN FRI#5",
+        "*/31  JUN FRI#5",
+        "`*/31  JUN FRI#5` never matches a date: as one of the day fields begins with `*`, both must match; change one of them",
+    ),
 ];
 
 #[test]
 fn every_mistake_is_named_and_pointed_at() {
-    for (source, part, message) in BAD {
+    for (source, part, message) in BAD.iter().chain(DAYS) {
         let error = Expression::parse(source).expect_err(source);
 
         assert_eq!(error.to_string(), *message, "{source}");

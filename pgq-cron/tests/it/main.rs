@@ -1,5 +1,7 @@
 //! The tests of `pgq-cron` through its public API.
 
+mod clocks;
+mod croner;
 mod errors;
 mod oracle;
 mod texts;

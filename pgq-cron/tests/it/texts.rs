@@ -7,7 +7,8 @@ use pgq_cron::{Expression, ParseError};
 fn no_text_panics_or_reaches_the_parser_unread() {
     const PIECES: &[&str] = &[
         " ", " ", " ", "*", "*", "/", "-", ",", "?", "#", "L", "W", "0", "1", "7", "31", "59",
-        "60", "2", "FEB", "sun", "FRI", "@", "daily", "é", "\u{a0}", "\n", ".", "+", "256",
+        "60", "2", "FEB", "sun", "FRI", "@", "daily", "é", "\u{a0}", "\n", ".", "+", "256", "15W",
+        "L-3", "FRIL", "5#3",
     ];
     let seed = 0x6a6f_6273;
     let mut random = fastrand::Rng::with_seed(seed);

@@ -7,6 +7,17 @@ fn time(text: &str) -> NaiveDateTime {
     text.parse().expect(text)
 }
 
+/// An expression, a time, and the first tick after it.
+fn check(cases: &[(&str, &str, &str)]) {
+    for (source, after, expected) in cases {
+        let expression = Expression::parse(source).unwrap();
+
+        let next = expression.next_after(time(after));
+
+        assert_eq!(next, Some(time(expected)), "{source} after {after}");
+    }
+}
+
 #[test]
 fn the_next_tick_is_strictly_after() {
     // 1 January 2026 is a Thursday.
@@ -73,13 +84,46 @@ fn the_next_tick_is_strictly_after() {
             "1970-01-01T00:00:00",
         ),
     ];
-    for (source, after, expected) in cases {
-        let expression = Expression::parse(source).unwrap();
+    check(&cases);
+}
 
-        let next = expression.next_after(time(after));
-
-        assert_eq!(next, Some(time(expected)), "{source} after {after}");
-    }
+#[test]
+fn days_are_found_by_the_calendar() {
+    let cases = [
+        // Days by the calendar. 31 January 2026 is a Saturday, 31 May a Sunday.
+        ("0 0 L * *", "2026-01-31T00:00:00", "2026-02-28T00:00:00"),
+        ("0 0 L 2 *", "2026-03-01T00:00:00", "2027-02-28T00:00:00"),
+        ("30 23 L * *", "2028-02-28T23:30:00", "2028-02-29T23:30:00"),
+        ("0 0 L-3 * *", "2026-01-01T00:00:00", "2026-01-28T00:00:00"),
+        ("0 0 LW * *", "2026-01-01T00:00:00", "2026-01-30T00:00:00"),
+        ("0 0 31W * *", "2026-04-01T00:00:00", "2026-05-29T00:00:00"),
+        (
+            "0 0 * * FRI#2",
+            "2026-01-09T00:00:00",
+            "2026-02-13T00:00:00",
+        ),
+        ("0 0 * * 5#5", "2026-01-30T00:00:00", "2026-05-29T00:00:00"),
+        ("0 0 * * 7L", "2026-01-01T00:00:00", "2026-01-25T00:00:00"),
+        // Lists, and both day fields: either, or both if one begins with a star.
+        ("0 0 1,L * *", "2026-01-01T00:00:00", "2026-01-31T00:00:00"),
+        (
+            "0 0 L * MON#1",
+            "2026-01-05T00:00:00",
+            "2026-01-31T00:00:00",
+        ),
+        (
+            "0 0 */30 * SATL",
+            "2026-01-01T00:00:00",
+            "2026-01-31T00:00:00",
+        ),
+        // The second of the month's first day that is over is not the next one.
+        (
+            "59 59 23 1W 1 *",
+            "2026-01-01T23:59:59",
+            "2027-01-01T23:59:59",
+        ),
+    ];
+    check(&cases);
 }
 
 #[test]
@@ -93,6 +137,11 @@ fn ticks_end_with_the_year_2100() {
     );
     assert_eq!(every_second.next_after(last), None);
     assert_eq!(every_second.next_after(NaiveDateTime::MAX), None);
+
+    let last_days = Expression::parse("0 0 L * *").unwrap();
+    assert_eq!(last_days.next_after(time("2100-12-31T00:00:00")), None);
+    let first = last_days.next_after(NaiveDateTime::MIN);
+    assert_eq!(first, Some(time("1970-01-31T00:00:00")));
 
     let leap_days = Expression::parse("0 0 29 2 *").unwrap();
     let mut ticks = leap_days.ticks_after(time("2092-02-29T00:00:00"));

@@ -3,7 +3,7 @@
 mod walk;
 
 use chrono::{DateTime, Utc};
-use pgq_cron::{Expression, Interval, Timetable, Zone};
+use pgq_cron::{Bounds, BoundsError, Expression, Interval, Timetable, Zone};
 
 fn timetable(expression: &str, zone: &str) -> Timetable {
     let expression = Expression::parse(expression).unwrap();
@@ -91,6 +91,19 @@ fn a_fixed_time_that_is_skipped_ticks_right_after_the_gap() {
             "0 9 30 12 *",
             "2011-01-01T00:00",
             &["2011-12-30T10:00", "2012-12-29T19:00"],
+        ),
+        // On 30 March 2024, 23:00 → 00:00 at 01:00 UTC: the gap ends with the day.
+        (
+            "America/Nuuk",
+            "30 23 30 3 *",
+            "2024-03-01T00:00",
+            &["2024-03-31T01:00"],
+        ),
+        (
+            "Africa/Cairo",
+            "@daily",
+            "2026-04-23T12:00",
+            &["2026-04-23T22:00", "2026-04-24T21:00"],
         ),
         (
             "UTC",
@@ -264,4 +277,130 @@ fn an_interval_does_not_know_of_clocks() {
     let tick = Timetable::interval(interval).next_after(after);
 
     assert_eq!(tick, interval.next_after(after));
+}
+
+/// Zone, expression, start and end, and the first tick and the last one in UTC.
+const BOUNDED: &[[&str; 6]] = &[
+    // The start belongs to it, the end does not.
+    [
+        "UTC",
+        "@daily",
+        "2026-01-01",
+        "2026-01-04",
+        "2026-01-01T00:00",
+        "2026-01-03T00:00",
+    ],
+    [
+        "UTC",
+        "@daily",
+        "2026-01-01T00:00:01",
+        "2026-01-04T00:00:01",
+        "2026-01-02T00:00",
+        "2026-01-04T00:00",
+    ],
+    [
+        "Asia/Tokyo",
+        "0 9 * * *",
+        "2026-01-01",
+        "2026-01-03",
+        "2026-01-01T00:00",
+        "2026-01-02T00:00",
+    ],
+    [
+        "America/New_York",
+        "@daily",
+        "2026-07-01",
+        "2026-07-03",
+        "2026-07-01T04:00",
+        "2026-07-02T04:00",
+    ],
+    // 02:30 is skipped: it means 03:00, which is 01:00 in UTC.
+    [
+        "Europe/Berlin",
+        "30 2 * * *",
+        "2026-03-29T02:30",
+        "2026-03-30",
+        "2026-03-29T01:00",
+        "2026-03-29T01:00",
+    ],
+    [
+        "Europe/Berlin",
+        "*/30 * * * *",
+        "2026-03-29T02:00",
+        "2026-03-29T03:01",
+        "2026-03-29T01:00",
+        "2026-03-29T01:00",
+    ],
+    // 02:30 is shown twice: it means the first time, 00:30 in UTC.
+    [
+        "Europe/Berlin",
+        "*/30 * * * *",
+        "2026-10-25T02:30",
+        "2026-10-25T03:00",
+        "2026-10-25T00:30",
+        "2026-10-25T01:30",
+    ],
+    [
+        "Europe/Berlin",
+        "*/30 * * * *",
+        "2026-10-25T01:00",
+        "2026-10-25T02:30",
+        "2026-10-24T23:00",
+        "2026-10-25T00:00",
+    ],
+    // The day that was not.
+    [
+        "Pacific/Apia",
+        "0 9 * * *",
+        "2011-12-30",
+        "2012-01-01",
+        "2011-12-30T10:00",
+        "2011-12-30T19:00",
+    ],
+];
+
+#[test]
+fn ticks_lie_between_a_start_and_an_end() {
+    let bounds = |starts: &str, ends: &str| {
+        let time = |text: &str| (!text.is_empty()).then(|| Bounds::parse_time(text).unwrap());
+        Bounds::new(time(starts), time(ends)).unwrap()
+    };
+    for [zone, expression, starts, ends, first, last] in BOUNDED {
+        let bounded = timetable(expression, zone)
+            .within(bounds(starts, ends))
+            .unwrap();
+        let next = |tick: &DateTime<Utc>| bounded.next_after(*tick);
+        let ticks: Vec<_> = std::iter::successors(next(&DateTime::<Utc>::MIN_UTC), next).collect();
+
+        let context = format!("`{expression}` in {zone} from {starts} to {ends}");
+        assert_eq!(
+            ticks.first(),
+            Some(&time(&format!("{first}:00"))),
+            "{context}"
+        );
+        assert_eq!(
+            ticks.last(),
+            Some(&time(&format!("{last}:00"))),
+            "{context}"
+        );
+    }
+
+    let weekly = Interval::new(std::time::Duration::from_secs(90)).unwrap();
+    let from = Timetable::interval(weekly).within(bounds("2026-01-01T00:00:01", ""));
+    let first = from.unwrap().next_after(time("2025-01-01T00:00:00"));
+    assert_eq!(first, Some(time("2026-01-01T00:01:30")));
+}
+
+#[test]
+fn bounds_without_a_tick_are_refused() {
+    let day = |date: &str| Some(Bounds::parse_time(date).unwrap());
+    for (starts, ends) in [
+        (day("2026-01-02"), day("2027-01-01")),
+        (None, day("1970-01-01")),
+        (day("2100-01-02"), None),
+    ] {
+        let bounds = Bounds::new(starts, ends).unwrap();
+        let bounded = timetable("@yearly", "UTC").within(bounds);
+        assert_eq!(bounded, Err(BoundsError::NeverTicks), "{bounds:?}");
+    }
 }

@@ -13,12 +13,14 @@ use crate::diagnostics::Diagnostics;
 use crate::{literal, suggest, task};
 
 /// Every option of a schedule with an example of it.
-const OPTIONS: [(&str, &str); 6] = [
+const OPTIONS: [(&str, &str); 8] = [
     (ARGS, "args(limit = 100)"),
+    ("ends", "ends = \"2027-01-01\""),
     ("every", "every = \"90s\""),
     ("jitter", "jitter = \"30s\""),
     ("missed", "missed = skip"),
     ("overlap", "overlap = skip"),
+    ("starts", "starts = \"2026-01-31\""),
     ("tz", "tz = \"Europe/Berlin\""),
 ];
 
@@ -29,10 +31,12 @@ const ARGS: &str = "args";
 pub(crate) struct Args {
     /// `None` if it is missing or not a string.
     pub(crate) expression: Option<LitStr>,
+    pub(crate) ends: Option<Expr>,
     pub(crate) every: Option<Expr>,
     pub(crate) jitter: Option<Expr>,
     pub(crate) missed: Option<Expr>,
     pub(crate) overlap: Option<Expr>,
+    pub(crate) starts: Option<Expr>,
     pub(crate) tz: Option<Expr>,
     pub(crate) values: Values,
     pub(crate) task: task::Args,
@@ -117,10 +121,12 @@ impl Args {
         input.parse::<Token![=]>()?;
         let value: Expr = input.parse()?;
         let slot = match *option {
+            "ends" => &mut self.ends,
             "every" => &mut self.every,
             "jitter" => &mut self.jitter,
             "missed" => &mut self.missed,
             "overlap" => &mut self.overlap,
+            "starts" => &mut self.starts,
             _ => &mut self.tz,
         };
         if slot.is_some() {

@@ -3,6 +3,7 @@
 use proc_macro2::{Literal, Span, TokenStream};
 use quote::quote;
 
+use super::dates::Dates;
 use super::input::Value;
 use super::policy::Policy;
 use super::timing::Timing;
@@ -11,6 +12,7 @@ use crate::task::{self, Options, Shape};
 
 pub(super) struct Schedule<'a> {
     pub(super) timing: Timing,
+    pub(super) dates: Dates,
     pub(super) policy: Policy,
     pub(super) values: Vec<Value<'a>>,
 }
@@ -23,15 +25,16 @@ impl Schedule<'_> {
         let timing = self.timing.code(&private);
         let input = self.input(&private);
         let source = task::source(&private, name);
+        let dates = self.dates.code();
         let policy = self.policy.code(&private);
         let submission = quote! {
             #private::inventory::submit! {
                 #private::Registration::Schedule(
-                    #private::ScheduleDescriptor::of::<#name>(#timing, #input, #source) #policy
+                    #private::ScheduleDescriptor::of::<#name>(#timing, #input, #source) #dates #policy
                 )
             }
         };
-        let doc = self.timing.doc();
+        let doc = self.timing.doc(&self.dates);
         let task = task::code(options, shape, Some(&submission));
         quote!(#[doc = #doc] #task)
     }

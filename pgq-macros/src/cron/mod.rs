@@ -1,6 +1,7 @@
 //! `#[pgq::cron]`: a task, and a schedule that enqueues it.
 
 mod args;
+mod dates;
 mod expand;
 mod input;
 mod policy;
@@ -11,6 +12,7 @@ use proc_macro2::TokenStream;
 use quote::quote;
 
 use self::args::Args;
+use self::dates::Dates;
 use self::expand::Schedule;
 use self::policy::Policy;
 use self::timing::Timing;
@@ -26,6 +28,7 @@ pub(crate) fn expand(tokens: &TokenStream, item: TokenStream) -> TokenStream {
     let args = Args::parse(tokens.clone(), &mut diagnostics);
     let again = || task::again(&args.task, &quote!(cron), tokens);
     let timing = Timing::new(&args, &mut diagnostics);
+    let dates = Dates::new(&args, timing.as_ref(), &mut diagnostics);
     let policy = Policy::new(&args, &mut diagnostics);
     task::finish(item, again, diagnostics, |function, diagnostics| {
         let options = Options::new(&args.task, function, diagnostics);
@@ -37,6 +40,7 @@ pub(crate) fn expand(tokens: &TokenStream, item: TokenStream) -> TokenStream {
         match (timing, values) {
             (Some(timing), Some(values)) => Schedule {
                 timing,
+                dates,
                 policy,
                 values,
             }

@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Utc};
-use pgq_cron::{Expression, Interval};
+use chrono::{NaiveDate, NaiveDateTime, NaiveTime, TimeDelta};
+use pgq_cron::{Bounds, Expression, Interval};
 use proc_macro2::TokenStream;
 use quote::quote;
 use syn::Expr;
 
 use super::args::Args;
+use super::dates::Dates;
 use super::zone;
 use crate::diagnostics::Diagnostics;
 use crate::literal;
@@ -86,45 +87,56 @@ impl Timing {
     }
 
     /// What its docs say: when it ticks, and the first ticks of a fixed year.
-    pub(super) fn doc(&self) -> String {
-        let ticks = self.first_ticks().join(", ");
+    pub(super) fn doc(&self, dates: &Dates) -> String {
+        let bounds = dates.doc();
+        let ticks: Vec<_> = self
+            .ticks(dates.bounds, new_year(2026))
+            .take(SHOWN)
+            .map(|tick| tick.format("%Y-%m-%d %H:%M:%S").to_string())
+            .collect();
+        let ticks = match ticks.join(", ") {
+            none if none.is_empty() => "There is no tick from 2026 on.".to_owned(),
+            ticks => format!("The first ticks from 2026 on: {ticks}."),
+        };
         match self {
             Self::Cron { expression, zone } => {
                 let zone = zone.as_deref().unwrap_or("UTC");
-                format!(
-                    "Runs at `{expression}` by the clocks of {zone}. The first ticks from 2026 on: \
-                     {ticks}.\n\n"
-                )
+                format!("Runs at `{expression}` by the clocks of {zone}{bounds}. {ticks}\n\n")
             }
             Self::Every(interval) => {
                 let interval = interval.duration();
-                format!(
-                    "Runs every {interval:?}. The first ticks from 2026 on, in UTC: {ticks}.\n\n"
-                )
+                format!("Runs every {interval:?}, in UTC{bounds}. {ticks}\n\n")
             }
         }
     }
 
-    /// By the clocks of the zone; without a clock here, so that it is the same in each build.
-    fn first_ticks(&self) -> Vec<String> {
-        let new_year = NaiveDate::from_ymd_opt(2026, 1, 1).unwrap_or_default();
-        let before = new_year.and_time(NaiveTime::MIN) - TimeDelta::seconds(1);
-        let show = |tick: NaiveDateTime| tick.format("%Y-%m-%d %H:%M:%S").to_string();
-        match self {
-            Self::Cron { expression, .. } => expression
-                .ticks_after(before)
-                .take(SHOWN)
-                .map(show)
-                .collect(),
-            Self::Every(interval) => {
-                let next = |last: &DateTime<Utc>| interval.next_after(*last);
-                std::iter::successors(next(&before.and_utc()), next)
-                    .take(SHOWN)
-                    .map(|tick| show(tick.naive_utc()))
-                    .collect()
-            }
-        }
+    /// Whether any tick is within the bounds.
+    pub(super) fn has_tick(&self, bounds: Bounds) -> bool {
+        self.ticks(bounds, new_year(1970)).next().is_some()
     }
+
+    /// The ticks from a time on, by the clocks of the zone; without a clock here, so that they are the
+    /// same in each build.
+    fn ticks(
+        &self,
+        bounds: Bounds,
+        from: NaiveDateTime,
+    ) -> impl Iterator<Item = NaiveDateTime> + '_ {
+        let from = bounds.starts().map_or(from, |starts| starts.max(from));
+        let next = |last: &NaiveDateTime| match self {
+            Self::Cron { expression, .. } => expression.next_after(*last),
+            Self::Every(interval) => interval
+                .next_after(last.and_utc())
+                .map(|tick| tick.naive_utc()),
+        };
+        std::iter::successors(next(&(from - TimeDelta::seconds(1))), next)
+            .take_while(move |tick| bounds.ends().is_none_or(|ends| *tick < ends))
+    }
+}
+
+fn new_year(year: i32) -> NaiveDateTime {
+    let date = NaiveDate::from_ymd_opt(year, 1, 1).unwrap_or_default();
+    date.and_time(NaiveTime::MIN)
 }
 
 fn zone_name(value: &Expr) -> Result<String, String> {

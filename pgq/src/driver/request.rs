@@ -331,6 +331,10 @@ pub struct Schedule {
     pub expression: String,
     /// The time zone by whose clocks it ticks.
     pub zone: String,
+    /// No tick is earlier; `None` if it always ticks.
+    pub starts_at: Option<DateTime<Utc>>,
+    /// No tick is at this time or later; `None` if it goes on.
+    pub ends_at: Option<DateTime<Utc>>,
 }
 
 /// Where schedules stand.

@@ -49,8 +49,7 @@ pub(super) struct Worker {
 
 #[derive(Debug)]
 struct ScheduleRow {
-    expression: String,
-    zone: String,
+    declared: Schedule,
     last_tick: DateTime<Utc>,
     /// The job of the last tick that had one.
     last_job: Option<JobId>,
@@ -356,18 +355,20 @@ impl Store {
     pub(super) fn declare_schedules(&mut self, schedules: &[Schedule], now: DateTime<Utc>) {
         for schedule in schedules {
             let new = || ScheduleRow {
-                expression: schedule.expression.clone(),
-                zone: schedule.zone.clone(),
+                declared: schedule.clone(),
                 last_tick: now,
                 last_job: None,
             };
             let name = schedule.name.clone();
             let row = self.schedules.entry(name).or_insert_with(new);
-            if (&row.expression, &row.zone) != (&schedule.expression, &schedule.zone) {
-                schedule.expression.clone_into(&mut row.expression);
-                schedule.zone.clone_into(&mut row.zone);
+            let ticks = |of: &Schedule| {
+                let (expression, zone) = (of.expression.clone(), of.zone.clone());
+                (expression, zone, of.starts_at, of.ends_at)
+            };
+            if ticks(&row.declared) != ticks(schedule) {
                 row.last_tick = now.max(row.last_tick);
             }
+            row.declared = schedule.clone();
         }
     }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use sqlx::{Connection, Row};
 
 use super::PostgresDriver;
@@ -250,11 +251,16 @@ impl Driver for PostgresDriver {
 
     async fn declare_schedules(&self, schedules: &[Schedule]) -> Result<(), DriverError> {
         let column = |of: fn(&Schedule) -> &str| schedules.iter().map(of).collect::<Vec<_>>();
+        let time = |of: fn(&Schedule) -> Option<DateTime<Utc>>| {
+            schedules.iter().map(of).collect::<Vec<_>>()
+        };
         sqlx::query(self.statements.declare_schedules.clone())
             .bind(column(|schedule| &schedule.name))
             .bind(column(|schedule| &schedule.task))
             .bind(column(|schedule| &schedule.expression))
             .bind(column(|schedule| &schedule.zone))
+            .bind(time(|schedule| schedule.starts_at))
+            .bind(time(|schedule| schedule.ends_at))
             .execute(&self.pool)
             .await
             .map(|_| ())

@@ -51,16 +51,9 @@ impl Scheduler {
 
     /// Adds the schedules to the storage. One that is new has its first tick after this moment.
     pub(crate) async fn declare(&self) -> Result<(), DriverError> {
-        let schedules: Vec<Schedule> = self
-            .registry
-            .schedules()
-            .map(|schedule| Schedule {
-                name: schedule.name.to_owned(),
-                task: schedule.task.to_owned(),
-                expression: schedule.timing.to_string(),
-                zone: schedule.timing.zone().to_owned(),
-            })
-            .collect();
+        let known = self.names.iter();
+        let known = known.filter_map(|name| self.registry.known_schedule(name));
+        let schedules: Vec<Schedule> = known.map(declared).collect();
         if schedules.is_empty() {
             return Ok(());
         }
@@ -190,6 +183,23 @@ impl Scheduler {
             start,
             jobs: vec![NewJob::new(schedule.input.clone()).detail(task.options.detail())],
         })
+    }
+}
+
+/// A schedule as it is declared.
+fn declared(schedule: &KnownSchedule) -> Schedule {
+    let KnownSchedule {
+        descriptor,
+        timetable,
+        ..
+    } = schedule;
+    Schedule {
+        name: descriptor.name.to_owned(),
+        task: descriptor.task.to_owned(),
+        expression: descriptor.timing.to_string(),
+        zone: descriptor.timing.zone().to_owned(),
+        starts_at: timetable.starts_at(),
+        ends_at: timetable.ends_at(),
     }
 }
 

@@ -8,7 +8,7 @@ use futures_util::future::BoxFuture;
 
 use super::{Context, Task, TaskError, TaskOptions, fingerprint};
 use crate::job::{DecodeError, EncodeError, Input, encode_value};
-use crate::schedule::{Missed, Overlap, Policy, Timing};
+use crate::schedule::{Dates, Missed, Overlap, Policy, Timing};
 use crate::shape::Shape;
 
 /// Where something is written in the source.
@@ -155,6 +155,7 @@ pub struct ScheduleDescriptor {
     pub(crate) name: &'static str,
     pub(crate) task: &'static str,
     pub(crate) timing: Timing,
+    pub(crate) dates: Dates,
     pub(crate) policy: Policy,
     pub(crate) input: fn() -> Result<Vec<u8>, EncodeError>,
     pub(crate) source: Source,
@@ -174,6 +175,7 @@ impl ScheduleDescriptor {
             name: T::NAME,
             task: T::NAME,
             timing,
+            dates: Dates::ALWAYS,
             policy: Policy::DEFAULT,
             input,
             source,
@@ -190,6 +192,27 @@ impl ScheduleDescriptor {
     #[must_use]
     pub const fn name(mut self, name: &'static str) -> Self {
         self.name = name;
+        self
+    }
+
+    /// Leaves out the ticks before a time, such as `2026-01-31`, which means its midnight,
+    /// `2026-01-31T08:30` or `2026-01-31T08:30:15`. It is a time by the clocks of the schedule's zone,
+    /// and in UTC for an interval. Default: it ticks from its declaration on.
+    ///
+    /// Nothing before it is missed.
+    #[must_use]
+    pub const fn starts_at(mut self, local: &'static str) -> Self {
+        self.dates.starts = Some(local);
+        self
+    }
+
+    /// Leaves out the ticks at a time and after it, which is written as that of
+    /// [`starts_at`](Self::starts_at). Default: it goes on.
+    ///
+    /// A tick before it that was missed is made up after it, if the schedule makes up missed ticks.
+    #[must_use]
+    pub const fn ends_at(mut self, local: &'static str) -> Self {
+        self.dates.ends = Some(local);
         self
     }
 

@@ -450,6 +450,7 @@ fn known(descriptor: ScheduleDescriptor) -> Result<KnownSchedule, Vec<String>> {
     problems.extend(name_problem(descriptor.name).map(|problem| format!("its name {problem}")));
     problems.extend(descriptor.policy.problem().map(str::to_owned));
     let timetable = descriptor.timing.timetable();
+    let timetable = timetable.and_then(|timetable| descriptor.dates.bound(timetable));
     let input = (descriptor.input)().map_err(|error| format!("its input: {error}"));
     match (timetable, input) {
         (Ok(timetable), Ok(input)) if problems.is_empty() => Ok(KnownSchedule {

@@ -132,6 +132,8 @@ async fn a_tick_can_have_a_detail(storage: &Storage) -> anyhow::Result<()> {
         task: super::TASK.to_owned(),
         expression: "@hourly".to_owned(),
         zone: "UTC".to_owned(),
+        starts_at: None,
+        ends_at: None,
     };
     storage.declare_schedules(&[schedule]).await?;
     let previous = storage.schedules(&["hourly".to_owned()]).await?.last_ticks[0].1;

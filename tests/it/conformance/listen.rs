@@ -91,6 +91,8 @@ async fn the_job_of_a_tick_wakes(storage: &Storage) -> anyhow::Result<()> {
         task: "greet".to_owned(),
         expression: "@hourly".to_owned(),
         zone: "UTC".to_owned(),
+        starts_at: None,
+        ends_at: None,
     };
     storage.declare_schedules(&[schedule]).await?;
     let state = storage.schedules(&["hourly".to_owned()]).await?;

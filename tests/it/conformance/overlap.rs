@@ -34,6 +34,8 @@ impl<'a> Minutes<'a> {
             task: super::TASK.to_owned(),
             expression: "* * * * *".to_owned(),
             zone: "UTC".to_owned(),
+            starts_at: None,
+            ends_at: None,
         };
         storage.declare_schedules(&[schedule]).await?;
         let mut minutes = Self {

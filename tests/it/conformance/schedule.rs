@@ -12,6 +12,7 @@ conformance! {
     declaring_again_keeps_the_last_tick,
     a_schedule_whose_expression_changed_begins_anew,
     a_schedule_whose_zone_changed_begins_anew,
+    a_schedule_whose_dates_changed_begins_anew,
     only_the_schedules_that_are_asked_for_are_told,
     a_tick_enqueues_its_job_and_moves_the_last_tick,
     a_tick_may_enqueue_a_job_that_starts_later,
@@ -29,6 +30,8 @@ fn schedule(name: &str) -> Schedule {
         task: "greet".to_owned(),
         expression: "* * * * *".to_owned(),
         zone: "UTC".to_owned(),
+        starts_at: None,
+        ends_at: None,
     }
 }
 
@@ -117,6 +120,40 @@ async fn a_schedule_whose_zone_changed_begins_anew(storage: &Storage) -> anyhow:
 
     assert!(begun >= before, "{begun} is before {before}");
     assert_eq!(last_tick(storage, "hourly").await?, begun);
+    Ok(())
+}
+
+async fn a_schedule_whose_dates_changed_begins_anew(storage: &Storage) -> anyhow::Result<()> {
+    let (starts, ends) = (schedule("starts"), schedule("ends"));
+    storage
+        .declare_schedules(&[starts.clone(), ends.clone()])
+        .await?;
+    let first = last_tick(storage, "starts").await?;
+    storage.pass(SHORT).await?;
+    let before = storage.now().await?;
+
+    let changed = [
+        Schedule {
+            starts_at: Some(first - TimeDelta::days(1)),
+            ..starts
+        },
+        Schedule {
+            ends_at: Some(first + TimeDelta::days(1)),
+            ..ends
+        },
+    ];
+    storage.declare_schedules(&changed).await?;
+    let begun = last_tick(storage, "starts").await?;
+    let other = last_tick(storage, "ends").await?;
+    storage.pass(SHORT).await?;
+    storage.declare_schedules(&changed).await?;
+
+    assert!(
+        before <= begun.min(other),
+        "{begun} and {other} are before {before}"
+    );
+    assert_eq!(last_tick(storage, "starts").await?, begun);
+    assert_eq!(last_tick(storage, "ends").await?, other);
     Ok(())
 }
 

@@ -176,6 +176,44 @@ async fn a_missed_tick_is_skipped_if_it_is_to_be() -> anyhow::Result<()> {
     Ok(())
 }
 
+/// The time of a number of days from now on, as a date is written.
+fn days_from_now(days: i64) -> &'static str {
+    let time = chrono::Utc::now() + chrono::TimeDelta::days(days);
+    time.format("%Y-%m-%d").to_string().leak()
+}
+
+#[tokio::test]
+async fn only_ticks_between_the_start_and_the_end_have_a_job() -> anyhow::Result<()> {
+    let database = TestDatabase::migrated().await?;
+    let pool = database.pool();
+    let within = Duration::from_secs(365 * 24 * 3600);
+    let run = || {
+        let daily = descriptor(Timing::cron("0 0 * * *")).missed(Missed::All { within });
+        let past = daily.name("past").ends_at(days_from_now(-10));
+        let future = daily.name("future").starts_at(days_from_now(10));
+        let both = daily.name("both").starts_at(days_from_now(-20));
+        let both = both.ends_at(days_from_now(-15));
+        let schedules = [past, future, both].map(Registration::Schedule);
+        schedules
+            .into_iter()
+            .fold(worker::<each_second>(&database), Run::register)
+    };
+
+    run_after(run, &database, "30 days").await?;
+    run().once().deadline(super::DEADLINE).await?;
+
+    let last: Vec<(String, bool, bool)> = sqlx::query_as(
+        "select name, last_tick < now() - interval '10 days', starts_at < ends_at
+         from pgq_jobs.schedule order by name",
+    )
+    .fetch_all(pool)
+    .await?;
+    // The midnights of 19 days, of none, and of five.
+    assert_eq!(count(pool, "finished").await?, 24, "{last:?}");
+    assert_eq!(last[0], ("both".to_owned(), true, true));
+    Ok(())
+}
+
 #[tokio::test]
 async fn jitter_delays_the_job_and_not_the_schedule() -> anyhow::Result<()> {
     let database = TestDatabase::migrated().await?;
@@ -255,6 +293,11 @@ async fn what_is_wrong_with_a_schedule_is_said_before_the_start() -> anyhow::Res
             .missed(Missed::Skip),
         descriptor(good).name("jitter").jitter(hour * 25),
         descriptor(good).name("two words"),
+        descriptor(good)
+            .name("dates")
+            .starts_at("2026-02-01")
+            .ends_at("2026-01-01"),
+        descriptor(good).name("start").starts_at("2026-02-30"),
         linked("with_input")?.name("task"),
         descriptor(good).name("twice"),
         descriptor(good).name("twice"),
@@ -278,6 +321,8 @@ async fn what_is_wrong_with_a_schedule_is_said_before_the_start() -> anyhow::Res
         "keeps one tick",
         "its jitter must be at most a day",
         "its name must consist of",
+        "its end must be later than the start",
+        "its start must be a date",
         "its task `with_input` is not registered",
         "two schedules are named `twice`",
     ] {

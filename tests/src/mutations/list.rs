@@ -406,6 +406,13 @@ pub const MUTATIONS: &[Mutation] = &[
         ],
     },
     Mutation {
+        name: "a schedule with another end goes on from its last tick",
+        file: "pgq/src/postgres/sql/declare_schedules.sql",
+        find: "(excluded.expression, excluded.time_zone, excluded.starts_at, excluded.ends_at)",
+        replace: "(excluded.expression, excluded.time_zone, excluded.starts_at, schedule.ends_at)",
+        tests: &["conformance::schedule::postgres::a_schedule_whose_dates_changed_begins_anew"],
+    },
+    Mutation {
         name: "a tick does not look for the running job before it",
         file: "pgq/src/postgres/sql/tick.sql",
         find: "running.id = last.job",

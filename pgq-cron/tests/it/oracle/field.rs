@@ -4,6 +4,8 @@ use std::fmt;
 
 use fastrand::Rng;
 
+use super::month::Month;
+
 /// One field as it is written.
 #[derive(Clone)]
 pub(super) struct Field {
@@ -32,6 +34,16 @@ enum Item {
     From {
         first: u32,
         step: u32,
+    },
+    /// `L`, and `L-3` with 3.
+    FromEnd(u32),
+    /// `15W`, and `LW` without a day.
+    Nearest(Option<u32>),
+    /// `FRI#2`, and `FRIL` without a number.
+    Nth {
+        weekday: u32,
+        named: bool,
+        nth: Option<usize>,
     },
 }
 
@@ -66,6 +78,11 @@ impl Field {
             .any(|item| item.matches(self.min, value) || (sunday && item.matches_seven()))
     }
 
+    /// Whether a day of the month is one that `L`, `W` or `#` mean.
+    pub(super) fn means(&self, month: &Month, day: u32) -> bool {
+        self.items.iter().any(|item| item.means(month) == Some(day))
+    }
+
     pub(super) fn is_starred(&self) -> bool {
         matches!(self.items[0], Item::Any | Item::Star { .. })
     }
@@ -76,7 +93,18 @@ impl Item {
         let size = if max == 7 { 7 } else { max - min + 1 };
         let step = random.u32(1..=size);
         let named = random.bool();
-        match random.u32(0..5) {
+        match random.u32(0..7) {
+            5 | 6 if max == 31 => match random.u32(0..6) {
+                0 => Self::FromEnd(0),
+                1 | 2 => Self::FromEnd(random.u32(1..=30)),
+                3 => Self::Nearest(None),
+                _ => Self::Nearest(Some(random.u32(1..=31))),
+            },
+            5 | 6 if max == 7 => Self::Nth {
+                weekday: random.u32(0..=7),
+                named,
+                nth: random.bool().then(|| random.usize(1..=5)),
+            },
             0 => Self::Star { step },
             1 => Self::From {
                 first: random.u32(min..min + size),
@@ -108,6 +136,21 @@ impl Item {
             Self::Range {
                 first, last, step, ..
             } => (first..=last).contains(&value) && (value - first).is_multiple_of(step),
+            Self::FromEnd(_) | Self::Nearest(_) | Self::Nth { .. } => false,
+        }
+    }
+
+    /// The day of the month that it means; `None` if it is a number, or if the month has no such day.
+    fn means(&self, month: &Month) -> Option<u32> {
+        match *self {
+            Self::FromEnd(days) => month.days().nth_back(days as usize),
+            Self::Nearest(None) => month.working_days().next_back(),
+            Self::Nearest(Some(day)) => month.nearest_working_day(day),
+            Self::Nth { weekday, nth, .. } => match nth {
+                Some(nth) => month.weekdays(weekday % 7).nth(nth - 1),
+                None => month.weekdays(weekday % 7).next_back(),
+            },
+            _ => None,
         }
     }
 
@@ -136,6 +179,16 @@ impl fmt::Display for Field {
                 Item::Star { step } => write!(f, "*/{step}")?,
                 Item::One { value, named } => f.write_str(&show(value, named))?,
                 Item::From { first, step } => write!(f, "{first}/{step}")?,
+                Item::FromEnd(0) => f.write_str("L")?,
+                Item::FromEnd(days) => write!(f, "l-{days}")?,
+                Item::Nearest(None) => f.write_str("Lw")?,
+                Item::Nearest(Some(day)) => write!(f, "{day}W")?,
+                Item::Nth {
+                    weekday,
+                    named,
+                    nth: Some(nth),
+                } => write!(f, "{}#{nth}", show(weekday, named))?,
+                Item::Nth { weekday, named, .. } => write!(f, "{}L", show(weekday, named))?,
                 Item::Range {
                     first,
                     last,

@@ -3,10 +3,12 @@
 
 use std::collections::BTreeSet;
 
-use chrono::{DateTime, NaiveDateTime, Offset, TimeDelta, TimeZone, Utc};
+use chrono::{DateTime, NaiveDateTime, TimeDelta, TimeZone, Utc};
 use chrono_tz::Tz;
 use fastrand::Rng;
 use pgq_cron::{Expression, Timetable, Zone, zone_names};
+
+use crate::clocks::{changes, shown};
 
 /// Zones with changes of an hour, half an hour, twice a year, at midnight and by a whole day.
 const ZONES: &[&str] = &[
@@ -42,26 +44,6 @@ const MINUTE: TimeDelta = TimeDelta::minutes(1);
 
 /// How far around a change the walk goes.
 const AROUND: TimeDelta = TimeDelta::hours(26);
-
-/// What clocks show, from the source and not from what is tested.
-fn shown(zone: Tz, at: DateTime<Utc>) -> NaiveDateTime {
-    let offset = zone.offset_from_utc_datetime(&at.naive_utc()).fix();
-    at.naive_utc() + TimeDelta::seconds(offset.local_minus_utc().into())
-}
-
-/// The hours after which clocks show something else than an hour more.
-fn changes(zone: Tz, years: std::ops::Range<i32>) -> Vec<DateTime<Utc>> {
-    let start = Utc.with_ymd_and_hms(years.start, 1, 1, 0, 0, 0).unwrap();
-    let end = Utc.with_ymd_and_hms(years.end, 1, 1, 0, 0, 0).unwrap();
-    let hours = (0..).map(|hour| start + TimeDelta::hours(hour));
-    hours
-        .take_while(|hour| *hour < end)
-        .filter(|hour| {
-            let hour_later = *hour + TimeDelta::hours(1);
-            shown(zone, hour_later) - shown(zone, *hour) != TimeDelta::hours(1)
-        })
-        .collect()
-}
 
 /// The ticks in the window, by the documented rule, minute by minute.
 fn walk(

@@ -16,6 +16,7 @@ fn board_of(queues: &[&str]) -> Board {
     };
     Board::new(&WorkerConfig {
         queues: queues.iter().map(queue).collect(),
+        app_version: None,
         concurrency: 10,
         poll: Duration::from_secs(1),
         lease: Duration::from_secs(1),

@@ -27,7 +27,13 @@ async fn each() {}
 #[pgq::cron("0 4 * * *", overlap = cancel_running)]
 async fn replaced() {}
 
+#[pgq::cron("0 18 L-3,LW * FRI#2,5L", starts = "2026-01-31", ends = "2027-01-31T08:30")]
+async fn by_the_calendar() {}
+
+#[pgq::cron(every = "12h", ends = "2020-06-01T12:00:00")]
+async fn long_over() {}
+
 fn main() {
     let registry = pgq::Registry::linked();
-    assert_eq!(registry.schedules().count(), 6);
+    assert_eq!(registry.schedules().count(), 8);
 }

@@ -1,0 +1,4 @@
+#[pgq::cron("0 0 * * L")]
+async fn tidy() {}
+
+fn main() {}

@@ -1,0 +1,4 @@
+#[pgq::cron("@daily", starts = 2026)]
+async fn tidy() {}
+
+fn main() {}

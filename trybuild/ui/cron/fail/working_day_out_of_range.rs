@@ -1,0 +1,4 @@
+#[pgq::cron("0 0 32W * *")]
+async fn tidy() {}
+
+fn main() {}
