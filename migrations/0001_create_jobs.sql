@@ -298,6 +298,32 @@ create table pgq_jobs.pause (
     primary key (kind, name)
 );
 
+-- Running jobs that are to be cancelled, by their claim tokens. Whoever writes a row has the job's row
+-- in `running` locked, and whoever takes that one away looks here after it: so no request is missed,
+-- and one that is left behind by a job that ended means nothing.
+create table pgq_jobs.cancel_request (
+    worker       bigint      not null,
+    job          bigint      not null,
+    claim        bigint      not null,
+    requested_at timestamptz not null default now(),
+    primary key (worker, job, claim)
+);
+
+-- Takes the requests to cancel these jobs of these workers.
+--
+-- It is a function because a function sees what was committed before it is called, where a part of a
+-- statement sees what was committed before the statement began. Call it when the rows in `running`
+-- have been taken away.
+create function pgq_jobs.take_cancel_requests(workers bigint[], jobs bigint[])
+    returns table (worker bigint, job bigint, claim bigint)
+    language sql volatile
+    begin atomic
+        delete from pgq_jobs.cancel_request as request
+        where request.worker = any (workers)
+          and request.job = any (jobs)
+        returning request.worker, request.job, request.claim;
+    end;
+
 -- All jobs, for people. A large input and a detail are read only if their columns are asked for.
 create view pgq_jobs.job as
 select stored.id, stored.state, stored.task, stored.queue, stored.priority, stored.attempt,

@@ -62,10 +62,10 @@ pub use self::queue::{
 };
 pub use self::schedule::{InvalidTiming, Missed, Overlap, Timing};
 pub use self::task::{
-    Batch, CompleteError, CompleteIn, Concurrency, Conflict, Context, Injected, IntoBatchOutcome,
-    IntoOutcome, IntoTaskError, MissingState, Problem, Problems, Rate, Registration, Registry,
-    ScheduleDescriptor, Source, StateMap, Task, TaskDescriptor, TaskError, TaskOptions, Unique,
-    run_in_batch,
+    Batch, CancelReason, CompleteError, CompleteIn, Concurrency, Conflict, Context, Injected,
+    IntoBatchOutcome, IntoOutcome, IntoTaskError, MissingState, Problem, Problems, Rate,
+    Registration, Registry, ScheduleDescriptor, Source, StateMap, Task, TaskDescriptor, TaskError,
+    TaskOptions, Unique, run_in_batch,
 };
 #[cfg(all(feature = "macros", feature = "testing"))]
 pub use pgq_macros::test;

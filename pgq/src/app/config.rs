@@ -20,6 +20,8 @@ const LEASE: Duration = Duration::from_secs(10);
 const LEASE_MIN: Duration = Duration::from_secs(1);
 /// What most supervisors allow a process between SIGTERM and SIGKILL.
 const DRAIN_DEADLINE: Duration = Duration::from_secs(30);
+/// How long an attempt may take to end once its job is cancelled.
+const CANCEL_GRACE: Duration = Duration::from_secs(5);
 /// The largest result that is stored.
 const RESULT_MAX: usize = 1024 * 1024;
 
@@ -66,6 +68,7 @@ pub(super) struct Config {
     pub(super) poll: Duration,
     pub(super) lease: Duration,
     pub(super) drain_deadline: Duration,
+    pub(super) cancel_grace: Duration,
     pub(super) result_max: usize,
     pub(super) input_memory: usize,
     pub(super) app_version: Option<String>,
@@ -80,6 +83,7 @@ impl Default for Config {
             poll: POLL,
             lease: LEASE,
             drain_deadline: DRAIN_DEADLINE,
+            cancel_grace: CANCEL_GRACE,
             result_max: RESULT_MAX,
             input_memory: INPUT_MEMORY,
             app_version: None,
@@ -165,6 +169,7 @@ impl Config {
             poll: self.poll,
             lease: self.lease,
             drain_deadline: self.drain_deadline,
+            cancel_grace: self.cancel_grace,
             result_max: self.result_max,
             input_memory: self.input_memory,
             app_version: self.app_version.clone(),

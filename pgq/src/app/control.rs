@@ -1,8 +1,10 @@
 //! What a [`Pgq`] tells the workers of a fleet.
 
 use super::Pgq;
-use crate::driver::{Driver, Pausable, Pause};
+use crate::client::JobHandle;
+use crate::driver::{Cancellation, Driver, Pausable, Pause};
 use crate::error::Result;
+use crate::job::JobId;
 
 /// Pausing. A pause holds for every worker of the database, those that start later included, until
 /// it is ended. It is a row: a worker finds it within its
@@ -92,5 +94,22 @@ impl Pgq {
     /// Cancel safe: the call only looks.
     pub async fn paused(&self) -> Result<Vec<Pause>> {
         Ok(self.driver.pauses().await?)
+    }
+}
+
+/// Cancelling.
+impl Pgq {
+    /// Cancels a job, wherever it is: [`JobHandle::cancel`] for a job of which only the number is
+    /// known.
+    ///
+    /// # Errors
+    ///
+    /// Fails with [`JobError::NotFound`](crate::JobError::NotFound) if there is no such job.
+    ///
+    /// # Cancel safety
+    ///
+    /// A dropped call may have cancelled the job; calling it again does no harm.
+    pub async fn cancel(&self, job: JobId) -> Result<Cancellation> {
+        Ok(JobHandle::<()>::from_id(job).cancel(self).await?)
     }
 }

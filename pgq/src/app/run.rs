@@ -230,6 +230,14 @@ impl Run {
         self
     }
 
+    /// Sets how long an attempt may take to end by itself once its job is cancelled, by
+    /// [`JobHandle::cancel`](crate::JobHandle::cancel) for instance; then it is dropped at its next
+    /// `await`. Default: 5 s.
+    pub fn cancel_grace(mut self, grace: Duration) -> Self {
+        self.config.cancel_grace = grace;
+        self
+    }
+
     /// Sets the largest result that is stored, in bytes, up to [`INPUT_MAX`](crate::INPUT_MAX).
     /// Default: 1 MiB. A job with a larger one fails.
     pub fn result_max(mut self, bytes: usize) -> Self {

@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use tokio::time::{Instant, sleep_until};
 
 use super::{JobError, Reader};
-use crate::driver::Driver;
+use crate::driver::{Cancellation, Driver};
 use crate::job::{DecodeError, Job, JobId, JobState, decode_value};
 
 /// A job that was enqueued, and whose result is a `T`.
@@ -69,6 +69,43 @@ impl<T> JobHandle<T> {
     /// Cancel safe: the call only looks.
     pub async fn job(&self, reader: impl Reader) -> Result<Job, JobError> {
         find(&*reader.driver(), self.id).await
+    }
+}
+
+impl<T> JobHandle<T> {
+    /// Cancels the job, wherever it is. One that waits ends at once. One that runs is told through
+    /// [`Context::cancelled`](crate::Context::cancelled), within a poll interval of its worker and at
+    /// once as a rule, and ends as cancelled whatever it returns, unless it ends before it is told.
+    ///
+    /// The request is stored: if the worker dies, or the attempt is given back or would be tried
+    /// again, the job ends as cancelled instead.
+    ///
+    /// ```no_run
+    /// # use pgq::driver::Cancellation;
+    /// # async fn example(job: pgq::JobHandle<()>, pool: sqlx::PgPool) -> Result<(), pgq::JobError> {
+    /// match job.cancel(&pool).await? {
+    ///     Cancellation::Cancelled => println!("it will not run"),
+    ///     Cancellation::Requested => println!("it runs, and is told to end"),
+    ///     Cancellation::AlreadyFinished(state) => println!("too late: {state}"),
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Fails with [`JobError::NotFound`] if there is no such job, for instance because its
+    /// transaction has not committed.
+    ///
+    /// # Cancel safety
+    ///
+    /// A dropped call may have cancelled the job; calling it again does no harm.
+    pub async fn cancel(&self, reader: impl Reader) -> Result<Cancellation, JobError> {
+        let job = self.id;
+        let cancelled = reader.driver().cancel(job).await;
+        cancelled
+            .map_err(|source| JobError::Driver { job, source })?
+            .ok_or(JobError::NotFound { job })
     }
 }
 

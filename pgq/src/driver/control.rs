@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
+use crate::job::{JobId, JobState};
 use crate::limit::FleetLimit;
 
 /// Whose jobs can be paused.
@@ -31,4 +32,18 @@ pub struct Directives {
     pub paused: Vec<Pausable>,
     /// The limits of the fleet that are in force, in the order of what they are for.
     pub limits: Vec<FleetLimit>,
+    /// Jobs that the worker is to cancel, each with the claim under which it holds the job. There may
+    /// be some that it does not hold any more.
+    pub cancel: Vec<(JobId, i64)>,
+}
+
+/// What cancelling a job came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cancellation {
+    /// It had not started, and has ended as cancelled.
+    Cancelled,
+    /// It runs, and its worker will end it.
+    Requested,
+    /// It had ended before, in this state.
+    AlreadyFinished(JobState),
 }

@@ -22,7 +22,7 @@ use crate::limit::{FleetLimit, FleetRate, Limited};
 
 pub use self::attempt::{Attempt, AttemptOutcome};
 pub use self::completion::{CompletionWithin, Hold};
-pub use self::control::{Directives, Pausable, Pause};
+pub use self::control::{Cancellation, Directives, Pausable, Pause};
 pub use self::error::{DriverError, DriverErrorKind};
 pub use self::fleet::{Build, KnownTask, WorkerState};
 pub use self::limit::{Allotment, Ask, Asked, Keep, PermitAsk};
@@ -440,13 +440,26 @@ pub trait Driver: fmt::Debug + Send + Sync + 'static {
     /// Returns the error of the storage.
     async fn pauses(&self) -> Result<Vec<Pause>, DriverError>;
 
-    /// Returns what workers are to do, and to leave. A worker asks before its first claim, once per
-    /// poll interval, and when it hears [`Wake::Directives`].
+    /// Cancels a job; returns `None` if there is none of that id, or no more.
+    ///
+    /// A job that waits ends as cancelled at once. For one that runs a request is stored, of which its
+    /// worker reads in its [`directives`](Self::directives), and every listener is told with
+    /// [`Wake::Directives`]. The job may still complete or fail. If it would run again instead,
+    /// because the attempt is retried or released or because its worker stops or dies, it ends as
+    /// cancelled.
     ///
     /// # Errors
     ///
     /// Returns the error of the storage.
-    async fn directives(&self) -> Result<Directives, DriverError>;
+    async fn cancel(&self, job: JobId) -> Result<Option<Cancellation>, DriverError>;
+
+    /// Returns what a worker is to do, and to leave. It asks before its first claim, once per poll
+    /// interval, and when it hears [`Wake::Directives`].
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of the storage.
+    async fn directives(&self, worker: WorkerId) -> Result<Directives, DriverError>;
 
     /// Starts to listen for wake-ups.
     ///

@@ -197,6 +197,19 @@ pub struct ClaimedJob {
     pub detail: Option<Box<Detail>>,
 }
 
+impl ClaimedJob {
+    /// The same, without its input and its detail.
+    pub(crate) fn bare(&self) -> Self {
+        Self {
+            task: Arc::clone(&self.task),
+            queue: Arc::clone(&self.queue),
+            input: ClaimedInput::Here(Vec::new()),
+            detail: None,
+            ..*self
+        }
+    }
+}
+
 /// The input of a job that was claimed.
 #[derive(Clone, PartialEq, Eq)]
 pub enum ClaimedInput {
@@ -309,6 +322,8 @@ pub struct Rescued {
     pub scheduled: usize,
     /// How many jobs are dead letters, because too many workers died of them.
     pub failed: usize,
+    /// How many jobs are cancelled, as somebody had asked for.
+    pub cancelled: usize,
 }
 
 /// What [`Driver::promote`](super::Driver::promote) did.

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
+use super::record::Stage;
 use super::store::Store;
-use crate::driver::{Directives, Pausable, Pause, Wake};
+use crate::driver::{Cancellation, Directives, Pausable, Pause, Wake, WorkerId};
+use crate::job::{JobId, JobState, Retain};
 
 /// What is paused, since when.
 pub(super) type Pauses = BTreeMap<Pausable, DateTime<Utc>>;
@@ -33,10 +35,46 @@ impl Store {
         self.paused.iter().map(pause).collect()
     }
 
-    pub(super) fn directives(&self) -> Directives {
+    pub(super) fn directives(&self, worker: WorkerId) -> Directives {
+        let cancel = self.held(worker).into_iter().filter(|(job, _)| {
+            let record = self.jobs.get(job);
+            record.is_some_and(|record| record.cancel_requested)
+        });
         Directives {
             paused: self.paused.keys().cloned().collect(),
+            cancel: cancel.collect(),
             limits: self.limits.in_force(),
         }
+    }
+
+    pub(super) fn cancel(&mut self, job: JobId, now: DateTime<Utc>) -> Option<Cancellation> {
+        let record = self.jobs.get_mut(&job)?;
+        match &record.stage {
+            Stage::Scheduled { run_at } => {
+                self.scheduled.remove(&(*run_at, job));
+            }
+            Stage::Ready => self.ready.remove(record),
+            Stage::Running { .. } => {
+                record.cancel_requested = true;
+                self.wake(Wake::Directives);
+                return Some(Cancellation::Requested);
+            }
+            Stage::Finished { state, .. } => return Some(Cancellation::AlreadyFinished(*state)),
+        }
+        record.error = None;
+        record.finish(JobState::Cancelled, Retain::DEFAULT.completed, None, now);
+        Some(Cancellation::Cancelled)
+    }
+
+    /// Ends a job as cancelled that would run again, if somebody has asked for that.
+    pub(super) fn cancel_if_requested(&mut self, job: JobId, now: DateTime<Utc>) -> bool {
+        let Some(record) = self.jobs.get_mut(&job) else {
+            return false;
+        };
+        let requested = record.cancel_requested;
+        if requested {
+            record.finish(JobState::Cancelled, Retain::DEFAULT.completed, None, now);
+        }
+        requested
     }
 }

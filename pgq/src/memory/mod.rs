@@ -29,10 +29,10 @@ use self::listener::MemoryListener;
 use self::store::Store;
 use crate::client::{Enqueuer, Reader};
 use crate::driver::{
-    Allotment, Ask, Asked, Attempt, Claim, Claimed, Completion, Directives, Driver, DriverError,
-    Ending, Enqueue, HeldInput, HistoryReport, Hold, JobCounts, Keep, ListedJobs, Listener,
-    Listing, Pausable, Pause, Promoted, QueuedInput, Rescued, Schedule, ScheduleState, Start, Tick,
-    Wake, WorkerId, WorkerInfo, WorkerState,
+    Allotment, Ask, Asked, Attempt, Cancellation, Claim, Claimed, Completion, Directives, Driver,
+    DriverError, Ending, Enqueue, HeldInput, HistoryReport, Hold, JobCounts, Keep, ListedJobs,
+    Listener, Listing, Pausable, Pause, Promoted, QueuedInput, Rescued, Schedule, ScheduleState,
+    Start, Tick, Wake, WorkerId, WorkerInfo, WorkerState,
 };
 use crate::job::{Job, JobId, Retain};
 use crate::limit::{FleetLimit, FleetRate, Limited};
@@ -208,7 +208,7 @@ impl Driver for MemoryDriver {
     }
 
     async fn deregister_worker(&self, worker: WorkerId) -> Result<(), DriverError> {
-        self.call(|store, _| store.deregister_worker(worker));
+        self.call(|store, now| store.deregister_worker(worker, now));
         Ok(())
     }
 
@@ -354,8 +354,12 @@ impl Driver for MemoryDriver {
         Ok(self.call(|store, _| store.pauses()))
     }
 
-    async fn directives(&self) -> Result<Directives, DriverError> {
-        Ok(self.call(|store, _| store.directives()))
+    async fn cancel(&self, job: JobId) -> Result<Option<Cancellation>, DriverError> {
+        Ok(self.call(|store, now| store.cancel(job, now)))
+    }
+
+    async fn directives(&self, worker: WorkerId) -> Result<Directives, DriverError> {
+        Ok(self.call(|store, _| store.directives(worker)))
     }
 
     async fn listen(&self) -> Result<Box<dyn Listener>, DriverError> {

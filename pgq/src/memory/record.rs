@@ -23,6 +23,8 @@ pub(super) struct Record {
     pub(super) input: Vec<u8>,
     created_at: DateTime<Utc>,
     pub(super) error: Option<String>,
+    /// Whether somebody has asked for the job to be cancelled while it runs.
+    pub(super) cancel_requested: bool,
     pub(super) marks: Marks,
     pub(super) detail: Option<Box<Detail>>,
     pub(super) stage: Stage,
@@ -81,6 +83,7 @@ impl Record {
             input: job.input,
             created_at: now,
             error: None,
+            cancel_requested: false,
             stage: Stage::Ready,
             past: PastAttempts::default(),
         }
@@ -105,6 +108,7 @@ impl Record {
     pub(super) fn deliver(&mut self, claim: &Claim, now: DateTime<Utc>) -> ClaimedJob {
         self.attempt = self.attempt.saturating_add(1);
         self.deliveries = self.deliveries.saturating_add(1);
+        self.cancel_requested = false;
         self.stage = Stage::Running {
             worker: claim.worker,
             claim: claim.number,

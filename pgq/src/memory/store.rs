@@ -23,9 +23,9 @@ const WORKER_DIED: &str = "the worker died";
 /// Every job, worker and schedule of one in-process storage.
 #[derive(Debug, Default)]
 pub(super) struct Store {
-    jobs: BTreeMap<JobId, Record>,
-    scheduled: BTreeSet<(DateTime<Utc>, JobId)>,
-    ready: Ready,
+    pub(super) jobs: BTreeMap<JobId, Record>,
+    pub(super) scheduled: BTreeSet<(DateTime<Utc>, JobId)>,
+    pub(super) ready: Ready,
     workers: BTreeMap<WorkerId, Worker>,
     schedules: BTreeMap<String, ScheduleRow>,
     pub(super) paused: Pauses,
@@ -178,6 +178,7 @@ impl Store {
                 End::Cancelled => {
                     record.finish(JobState::Cancelled, ending.retention, None, now);
                 }
+                End::Retry(_) | End::Release(_) if self.cancel_if_requested(ending.job, now) => {}
                 End::Release(Duration::ZERO) => self.make_ready(ending.job),
                 End::Retry(delay) | End::Release(delay) => {
                     self.schedule(ending.job, after(now, delay));
@@ -272,7 +273,7 @@ impl Store {
         self.workers.iter()
     }
 
-    pub(super) fn deregister_worker(&mut self, worker: WorkerId) {
+    pub(super) fn deregister_worker(&mut self, worker: WorkerId, now: DateTime<Utc>) {
         let Some(row) = self.workers.remove(&worker) else {
             return;
         };
@@ -280,7 +281,9 @@ impl Store {
         for job in row.held {
             if let Some(record) = self.jobs.get_mut(&job) {
                 record.attempt -= 1;
-                self.make_ready(job);
+                if !self.cancel_if_requested(job, now) {
+                    self.make_ready(job);
+                }
             }
         }
     }
@@ -329,15 +332,18 @@ impl Store {
             record.note(AttemptOutcome::Lost, error, Retain::DEFAULT.failed, now);
             record.attempt -= 1;
             record.deaths = record.deaths.saturating_add(1);
-            if record.deaths < deaths_max && (record.deaths == 1 || spread.is_zero()) {
+            let deaths = record.deaths;
+            record.error = Some(WORKER_DIED.to_owned());
+            if self.cancel_if_requested(job, now) {
+                rescued.cancelled += 1;
+            } else if deaths < deaths_max && (deaths == 1 || spread.is_zero()) {
                 self.make_ready(job);
                 rescued.ready += 1;
-            } else if record.deaths < deaths_max {
-                record.error = Some(WORKER_DIED.to_owned());
+            } else if deaths < deaths_max {
                 self.schedule(job, now + spread.mul_f64(fastrand::f64()));
                 rescued.scheduled += 1;
-            } else {
-                record.error = Some(death_report(record.deaths));
+            } else if let Some(record) = self.jobs.get_mut(&job) {
+                record.error = Some(death_report(deaths));
                 record.finish(JobState::Failed, Retain::DEFAULT.failed, None, now);
                 rescued.failed += 1;
             }

@@ -1,10 +1,11 @@
 //! The statements that direct workers.
 
-use sqlx::SqlStr;
+use sqlx::{Row, SqlStr};
 
 use super::PostgresDriver;
-use super::error::driver_error;
-use crate::driver::{Directives, DriverError, Pausable, Pause};
+use super::error::{driver_error, lacks_partition};
+use crate::driver::{Cancellation, Directives, Driver, DriverError, Pausable, Pause, WorkerId};
+use crate::job::{JobId, JobState, Retain};
 
 impl PostgresDriver {
     pub(super) async fn pause_jobs(&self, what: &Pausable) -> Result<bool, DriverError> {
@@ -47,14 +48,78 @@ impl PostgresDriver {
         Ok(rows.into_iter().filter_map(pause).collect())
     }
 
-    pub(super) async fn read_directives(&self) -> Result<Directives, DriverError> {
-        let pauses = self.list_pauses().await?;
-        Ok(Directives {
-            paused: pauses.into_iter().map(|pause| pause.what).collect(),
+    pub(super) async fn read_directives(
+        &self,
+        worker: WorkerId,
+    ) -> Result<Directives, DriverError> {
+        let rows: Vec<Directive> = sqlx::query_as(self.statements.directives.clone())
+            .bind(worker.as_i64())
+            .fetch_all(&self.pool)
+            .await
+            .map_err(|error| driver_error("failed to read the directives", error))?;
+        let mut directives = Directives {
             limits: self.list_limits().await?,
-        })
+            ..Directives::default()
+        };
+        for row in rows {
+            match row {
+                (Some(kind), Some(name), ..) => directives.paused.extend(pausable(&kind, name)),
+                (.., Some(job), Some(claim)) => {
+                    directives.cancel.push((JobId::from_i64(job), claim));
+                }
+                _ => {}
+            }
+        }
+        Ok(directives)
+    }
+
+    /// Looks where the job is until it has not moved meanwhile: in each look it is in one table.
+    pub(super) async fn cancel_job(&self, job: JobId) -> Result<Option<Cancellation>, DriverError> {
+        loop {
+            let mut waited = self.cancel_waiting(job).await;
+            if waited.as_ref().is_err_and(lacks_partition) {
+                self.make_partitions(&[Retain::DEFAULT]).await?;
+                waited = self.cancel_waiting(job).await;
+            }
+            if waited? {
+                return Ok(Some(Cancellation::Cancelled));
+            }
+            if self.cancel_running(job).await? {
+                return Ok(Some(Cancellation::Requested));
+            }
+            let state = self.find(job).await?.map(|job| job.state);
+            if state.is_none_or(JobState::is_finished) {
+                return Ok(state.map(Cancellation::AlreadyFinished));
+            }
+        }
+    }
+
+    async fn cancel_waiting(&self, job: JobId) -> Result<bool, DriverError> {
+        sqlx::query_scalar(self.statements.cancel_waiting.clone())
+            .bind(job.as_i64())
+            .bind(Retain::DEFAULT.completed.hours())
+            .persistent(false)
+            .fetch_one(&self.pool)
+            .await
+            .map(|jobs: i64| jobs > 0)
+            .map_err(|error| driver_error("failed to cancel a job", error))
+    }
+
+    async fn cancel_running(&self, job: JobId) -> Result<bool, DriverError> {
+        sqlx::query(self.statements.cancel_running.clone())
+            .bind(job.as_i64())
+            .bind(self.schema().as_str())
+            .persistent(false)
+            .fetch_one(&self.pool)
+            .await
+            .and_then(|row| row.try_get("held"))
+            .map(|jobs: i64| jobs > 0)
+            .map_err(|error| driver_error("failed to ask for a job to be cancelled", error))
     }
 }
+
+/// Something that is paused, by kind and name, or a job to be cancelled, with its claim.
+type Directive = (Option<String>, Option<String>, Option<i64>, Option<i64>);
 
 const QUEUE: &str = "queue";
 const TASK: &str = "task";

@@ -15,10 +15,10 @@ use super::large_input::Parted;
 use super::listener::PostgresListener;
 use super::{history, migrate, row};
 use crate::driver::{
-    Allotment, Ask, Asked, Attempt, Claim, Claimed, Completion, Directives, Driver, DriverError,
-    Ending, Enqueue, HeldInput, HistoryReport, Hold, JobCounts, Keep, ListedJobs, Listener,
-    Listing, Pausable, Pause, Promoted, QueuedInput, Rescued, Schedule, ScheduleState, Start, Tick,
-    WorkerId, WorkerInfo, WorkerState,
+    Allotment, Ask, Asked, Attempt, Cancellation, Claim, Claimed, Completion, Directives, Driver,
+    DriverError, Ending, Enqueue, HeldInput, HistoryReport, Hold, JobCounts, Keep, ListedJobs,
+    Listener, Listing, Pausable, Pause, Promoted, QueuedInput, Rescued, Schedule, ScheduleState,
+    Start, Tick, WorkerId, WorkerInfo, WorkerState,
 };
 use crate::job::{Job, JobId, Retain};
 use crate::limit::{FleetLimit, FleetRate, Limited};
@@ -342,8 +342,12 @@ impl Driver for PostgresDriver {
         self.list_pauses().await
     }
 
-    async fn directives(&self) -> Result<Directives, DriverError> {
-        self.read_directives().await
+    async fn cancel(&self, job: JobId) -> Result<Option<Cancellation>, DriverError> {
+        self.cancel_job(job).await
+    }
+
+    async fn directives(&self, worker: WorkerId) -> Result<Directives, DriverError> {
+        self.read_directives(worker).await
     }
 
     async fn listen(&self) -> Result<Box<dyn Listener>, DriverError> {

@@ -166,6 +166,7 @@ impl PostgresDriver {
             .bind(errors)
             .bind(retentions)
             .bind(self.schema().as_str())
+            .bind(Retain::DEFAULT.completed.hours())
             .fetch_one(session.connection())
             .await
             .map_err(error)?;

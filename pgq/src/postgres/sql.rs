@@ -40,6 +40,8 @@ macro_rules! statements {
 
 statements! {
     applied_migrations,
+    cancel_running,
+    cancel_waiting,
     claim_jobs,
     complete_jobs,
     complete_within,
@@ -50,6 +52,7 @@ statements! {
     delete_jobs,
     delete_details,
     delete_large_inputs,
+    directives,
     end_jobs,
     enqueue_apart_ready,
     enqueue_apart_scheduled,

@@ -59,6 +59,7 @@ impl PostgresDriver {
             .bind(micros(spread))
             .bind(Retain::DEFAULT.failed.hours())
             .bind(self.schema().as_str())
+            .bind(Retain::DEFAULT.completed.hours())
             .fetch_one(&mut *transaction)
             .await
             .map_err(error)?;
@@ -68,6 +69,7 @@ impl PostgresDriver {
             ready: count(row.try_get("ready").map_err(error)?),
             scheduled: count(row.try_get("scheduled").map_err(error)?),
             failed: count(row.try_get("failed").map_err(error)?),
+            cancelled: count(row.try_get("cancelled").map_err(error)?),
         })
     }
 
@@ -84,6 +86,7 @@ impl PostgresDriver {
         sqlx::query(self.statements.return_jobs.clone())
             .bind(worker.as_i64())
             .bind(self.schema().as_str())
+            .bind(Retain::DEFAULT.completed.hours())
             .execute(&mut *transaction)
             .await
             .map_err(error)?;

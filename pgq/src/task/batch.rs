@@ -2,6 +2,7 @@
 
 use std::any::{Any, TypeId};
 use std::collections::HashMap;
+use std::convert::Infallible;
 use std::fmt;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
@@ -13,7 +14,7 @@ use tokio::sync::oneshot;
 use tracing::Instrument;
 
 use super::panic::panic_message;
-use super::{Context, Host, IntoTaskError, Task, TaskError};
+use super::{CancelReason, Context, Host, IntoTaskError, Task, TaskError};
 
 /// How jobs of one task are collected for one call. The option `batch` of a task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -173,7 +174,7 @@ where
         (Some(host), Some(batch)) => join::<T, C, F>(&host, batch, context, member, call),
         // Nobody to wait for.
         _ => {
-            tokio::spawn(run_call(context.of_batch(), vec![member], call).in_current_span());
+            tokio::spawn(run_call(context.clone(), vec![member], call).in_current_span());
         }
     }
     outcome.await.unwrap_or_else(|_| {
@@ -198,7 +199,7 @@ where
         collecting.count += 1;
         let number = collecting.count;
         let (full, is_full) = oneshot::channel();
-        let (host, context) = (Arc::clone(host), context.of_batch());
+        let (host, context) = (Arc::clone(host), context.clone());
         let task = async move {
             let members = collect::<T>(&*host, batch.wait, number, is_full).await;
             run_call(context, members, call).await;
@@ -253,7 +254,7 @@ async fn collect<T: Task>(
 }
 
 /// Makes the call, and tells each job its outcome. Ends the call when nobody waits for it any more.
-async fn run_call<T, C, F>(context: Context, mut members: Vec<Member<T>>, call: C)
+async fn run_call<T, C, F>(first: Context, mut members: Vec<Member<T>>, call: C)
 where
     T: Task,
     C: FnOnce(Context, Vec<T::Input>) -> F,
@@ -272,9 +273,11 @@ where
             reply.closed().await;
         }
     };
+    let context = first.of_batch();
     let outcomes = tokio::select! {
-        outcomes = limited::<T, F>(call, context, inputs) => outcomes,
+        outcomes = limited::<T, F>(call, context.clone(), inputs) => outcomes,
         () = nobody_waits => return,
+        never = follow(&first, &context) => match never {},
     };
     match outcomes {
         Ok(outcomes) => {
@@ -289,6 +292,17 @@ where
             }
         }
     }
+}
+
+/// Tells a call to end as its first job is told, unless that is for a reason of the job's own. Ends
+/// never.
+async fn follow(first: &Context, call: &Context) -> Infallible {
+    first.cancelled().cancelled().await;
+    match first.cancel_reason() {
+        Some(CancelReason::Cancelled) | None => {}
+        Some(reason) => call.cancel().fire(reason),
+    }
+    std::future::pending().await
 }
 
 /// Makes the call within the time limit of its task, and lets no panic out.

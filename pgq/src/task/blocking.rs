@@ -6,12 +6,16 @@
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::thread;
+use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tracing::Span;
 
-use super::{Context, TaskError};
+use super::{CancelReason, Context, TaskError};
+
+/// How long a job waits that found no thread.
+const NO_THREAD_DELAY: Duration = Duration::from_secs(1);
 
 /// Runs `task` on a thread that has the name of the task, and waits for it.
 ///
@@ -19,7 +23,7 @@ use super::{Context, TaskError};
 ///
 /// # Errors
 ///
-/// Returns the error of the task, and one to be retried if there is no thread to be had.
+/// Returns the error of the task, and one that snoozes if there is no thread to be had.
 ///
 /// # Panics
 ///
@@ -53,11 +57,13 @@ where
     T: Send + 'static,
 {
     // The thread has its own share of everything that the task borrows.
-    let mut context = context.clone();
-    let cancelled = context.until_dropped();
+    let own = context;
+    let (context, ended) = (own.clone(), own.clone());
+    let dropped = TellWhenDropped(Some(context.clone()));
     let (reply, answer) = oneshot::channel();
     let runtime = Handle::try_current().ok();
     let span = Span::current();
+    context.pulse().thread.begin();
     let run = move || {
         let _runtime = runtime.as_ref().map(Handle::enter);
         let _span = span.enter();
@@ -69,12 +75,19 @@ where
         // Nobody may want it any more. It is dropped here, where its destructor may panic.
         drop(reply.send(returned));
     };
-    let detached = thread.spawn(move || contain(run));
+    let detached = thread.spawn(move || {
+        contain(run);
+        ended.pulse().thread.end();
+    });
     if let Err(error) = detached {
-        return Err(TaskError::retryable(NoThread(error)));
+        dropped.disarm();
+        own.pulse().thread.end();
+        // It is the machine that is to blame, so it costs no attempt.
+        tracing::warn!(%error, "no thread for a task that blocks; its job goes back for a moment");
+        return Err(TaskError::snooze(NO_THREAD_DELAY));
     }
     let returned = answer.await;
-    drop(cancelled);
+    dropped.disarm();
     match returned {
         Ok(Ok(returned)) => returned,
         Ok(Err(payload)) => resume_unwind(payload),
@@ -82,9 +95,22 @@ where
     }
 }
 
-#[derive(Debug, thiserror::Error)]
-#[error("failed to start a thread for the task")]
-struct NoThread(#[source] std::io::Error);
+/// Tells the thread when nobody waits for it any more, unless it has been told why.
+struct TellWhenDropped(Option<Context>);
+
+impl TellWhenDropped {
+    fn disarm(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for TellWhenDropped {
+    fn drop(&mut self) {
+        if let Some(context) = self.0.take() {
+            context.cancel().fire(CancelReason::LeaseLost);
+        }
+    }
+}
 
 /// Lets no panic out: the payload of one that leaves a thread is dropped outside of everything, and
 /// a panic of that destructor would abort the process.
@@ -97,21 +123,17 @@ fn contain(run: impl FnOnce()) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Verdict;
     use super::*;
 
     #[tokio::test]
-    async fn a_thread_that_cannot_be_had_is_an_error_to_be_retried() {
+    async fn a_job_for_which_there_is_no_thread_is_given_back() {
         let thread = thread::Builder::new().stack_size(usize::MAX / 4);
 
         let returned = run_on(thread, &Context::for_test(), (), |_, ()| Ok(())).await;
 
-        let error = returned.unwrap_err();
-        assert!(error.is_retryable());
-        assert!(
-            error.report().starts_with("failed to start a thread"),
-            "{}",
-            error.report()
-        );
+        let verdict = returned.unwrap_err().verdict();
+        assert_eq!(verdict, Verdict::Snooze(NO_THREAD_DELAY));
     }
 
     #[tokio::test]
@@ -128,7 +150,6 @@ mod tests {
     #[tokio::test]
     async fn a_result_that_nobody_waits_for_is_dropped_and_the_task_is_told() {
         use std::sync::mpsc;
-        use std::time::Duration;
 
         struct Late(mpsc::Sender<bool>, bool);
 
@@ -161,6 +182,5 @@ mod tests {
 
         let told = tokio::task::spawn_blocking(move || was_told.recv());
         assert!(told.await.unwrap().unwrap());
-        assert!(!context.cancelled().is_cancelled());
     }
 }

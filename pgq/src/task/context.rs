@@ -5,13 +5,14 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use chrono::{DateTime, Utc};
-use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::sync::CancellationToken;
 
-use super::StateMap;
 use super::complete::Completing;
 use super::descriptor::TaskDescriptor;
 use super::host::Host;
 use super::transaction::{AttemptTransaction, MakeTransaction};
+use super::vital::Vital;
+use super::{Cancel, CancelReason, StateMap};
 use crate::driver::ClaimedJob;
 use crate::job::{Detail, JobId};
 
@@ -20,7 +21,6 @@ use crate::job::{Detail, JobId};
 pub struct Context {
     attempt: Arc<Attempt>,
     state: Arc<StateMap>,
-    cancelled: CancellationToken,
     /// What lives as long as anything of the attempt does.
     kept: Option<Kept>,
 }
@@ -45,6 +45,8 @@ pub(crate) struct Attempt {
     pub(crate) max: i16,
     pub(crate) deliveries: i32,
     pub(crate) detail: Option<Box<Detail>>,
+    /// What others can see and tell of it.
+    pub(crate) vital: Arc<Vital>,
     /// The number of the claim under which the job is held.
     pub(crate) claim: i64,
     /// What is run; `None` in a unit test, as the host.
@@ -56,7 +58,12 @@ pub(crate) struct Attempt {
 
 impl Attempt {
     /// An attempt of a job that `host` has claimed.
-    pub(crate) fn new(job: &ClaimedJob, task: &TaskDescriptor, host: Arc<dyn Host>) -> Self {
+    pub(crate) fn new(
+        job: &ClaimedJob,
+        task: &TaskDescriptor,
+        host: Arc<dyn Host>,
+        vital: Arc<Vital>,
+    ) -> Self {
         Self {
             job: job.id,
             task: Arc::clone(&job.task),
@@ -65,6 +72,7 @@ impl Attempt {
             max: job.max_attempts,
             deliveries: job.deliveries,
             detail: job.detail.clone(),
+            vital,
             claim: job.claim,
             descriptor: Some(*task),
             host: Some(host),
@@ -83,6 +91,7 @@ impl Attempt {
             max: 1,
             deliveries: 1,
             detail: None,
+            vital: Arc::default(),
             claim: 0,
             descriptor: None,
             host: None,
@@ -100,15 +109,10 @@ pub struct MissingState {
 }
 
 impl Context {
-    pub(crate) fn new(
-        attempt: Attempt,
-        state: Arc<StateMap>,
-        cancelled: CancellationToken,
-    ) -> Self {
+    pub(crate) fn new(attempt: Attempt, state: Arc<StateMap>) -> Self {
         Self {
             attempt: Arc::new(attempt),
             state,
-            cancelled,
             kept: None,
         }
     }
@@ -123,11 +127,7 @@ impl Context {
     /// A context for calling a task as a plain fn in a unit test: job 0, first attempt, no state.
     #[must_use]
     pub fn for_test() -> Self {
-        Self::new(
-            Attempt::of_nobody(),
-            Arc::default(),
-            CancellationToken::new(),
-        )
+        Self::new(Attempt::of_nobody(), Arc::default())
     }
 
     /// The context of a call for many jobs, of which this is one: it is of no single job.
@@ -142,13 +142,19 @@ impl Context {
             deliveries: own.deliveries,
             ..Attempt::of_nobody()
         };
-        Self::new(attempt, Arc::clone(&self.state), self.cancelled.clone())
+        Self::new(attempt, Arc::clone(&self.state))
     }
 
-    /// Lets this clone be cancelled when the guard is dropped, and the others not.
-    pub(super) fn until_dropped(&mut self) -> DropGuard {
-        self.cancelled = self.cancelled.child_token();
-        self.cancelled.clone().drop_guard()
+    pub(crate) fn task_name(&self) -> &Arc<str> {
+        &self.attempt.task
+    }
+
+    pub(crate) fn pulse(&self) -> &super::Pulse {
+        &self.attempt.vital.pulse
+    }
+
+    pub(crate) fn cancel(&self) -> &Cancel {
+        &self.attempt.vital.cancel
     }
 
     pub(crate) fn own(&self) -> &Attempt {
@@ -240,14 +246,21 @@ impl Context {
         self.attempt.detail.as_deref()
     }
 
-    /// Is cancelled when this attempt should end: its worker stops and its deadline has come, or
-    /// its lease is lost. A task that then returns an error is given back, at no cost to its
-    /// attempts, unless the error is permanent. Whatever the task does after a lost lease is not
-    /// recorded. A blocking task is told by it as well when its time limit is over, since its thread
-    /// goes on.
+    /// Is cancelled when this attempt should end; [`cancel_reason`](Self::cancel_reason) says why.
+    ///
+    /// That is when somebody cancels the job, when the time limit is over, when the worker loses its
+    /// lease, and when it stops and its deadline has come. A task that then returns early spares
+    /// its worker from dropping it. What becomes of the job depends on the reason:
+    /// [`CancelReason`] says it for each.
     #[must_use]
     pub fn cancelled(&self) -> &CancellationToken {
-        &self.cancelled
+        self.cancel().token()
+    }
+
+    /// Why this attempt should end; `None` if nobody has said so.
+    #[must_use]
+    pub fn cancel_reason(&self) -> Option<CancelReason> {
+        self.cancel().reason()
     }
 
     /// Returns the shared value of type `T`.

@@ -2,6 +2,7 @@
 
 mod batch;
 mod blocking;
+mod cancel;
 mod complete;
 mod context;
 mod descriptor;
@@ -13,10 +14,13 @@ mod limits;
 mod options;
 mod outcome;
 mod panic;
+mod pulse;
 mod registry;
 mod state;
+mod thread;
 mod transaction;
 mod unique;
+mod vital;
 
 use std::future::Future;
 
@@ -28,6 +32,8 @@ use crate::job::Input;
 pub(crate) use self::batch::{BATCH_MAX, Batches};
 pub use self::batch::{Batch, IntoBatchOutcome, run_in_batch};
 pub use self::blocking::blocking;
+pub(crate) use self::cancel::Cancel;
+pub use self::cancel::CancelReason;
 pub use self::complete::{CompleteError, CompleteIn};
 pub(crate) use self::context::Attempt;
 pub use self::context::{Context, MissingState};
@@ -41,6 +47,7 @@ pub use self::limits::{Concurrency, Rate};
 pub use self::options::TaskOptions;
 pub use self::outcome::{IntoOutcome, IntoTaskError};
 pub(crate) use self::panic::panic_message;
+pub(crate) use self::pulse::Pulse;
 pub(crate) use self::registry::KnownSchedule;
 pub use self::registry::{Problem, Problems, Registry};
 pub use self::state::StateMap;
@@ -48,6 +55,7 @@ pub use self::state::StateMap;
 pub(crate) use self::transaction::MakeTransaction;
 pub(crate) use self::transaction::{AttemptTransaction, Committed};
 pub use self::unique::{Conflict, Unique};
+pub(crate) use self::vital::Vital;
 
 /// Code that can be run as a job.
 ///

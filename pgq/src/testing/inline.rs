@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tokio_util::sync::CancellationToken;
 
 use super::{Report, Run};
 use crate::client::INPUT_MAX_DEFAULT;
@@ -144,10 +143,11 @@ impl Inline {
             driver: storage.driver(),
             worker,
         });
-        let attempt = Attempt::new(job, task, host);
-        let context = Context::new(attempt, Arc::clone(&self.state), CancellationToken::new());
+        let attempt = Attempt::new(job, task, host, Arc::default());
+        let context = Context::new(attempt, Arc::clone(&self.state));
         let input = input(storage, worker, job).await?;
-        let end = run_attempt(task, &TaskService::task(), &context, input).await;
+        let layers = TaskService::task();
+        let end = run_attempt(task, &layers, &context, input, Duration::ZERO).await;
         let end = match conclude(&context, end).await {
             Conclusion::Decide(end) => end,
             Conclusion::Completed => return Ok(Run::completed(job)),

@@ -1,14 +1,21 @@
 //! One attempt: runs a task within its time limit, and lets no panic out.
 
 use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
+use std::task::{Context as Poller, Poll};
+use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 
 use super::decide::AttemptEnd;
 use crate::middleware::TaskService;
-use crate::task::{Context, RunResult, TaskDescriptor, Verdict, panic_message};
+use crate::task::{
+    CancelReason, Context, Pulse, RunResult, TaskDescriptor, Verdict, panic_message,
+};
 
-/// Runs one attempt of `task` within its layers, and says how it ended.
+/// Runs one attempt of `task` within its layers, and says how it ended. A task that is cancelled has
+/// `grace` to end by itself.
 ///
 /// Everything that belongs to the user is run and dropped in here: decoding, the task, its
 /// destructors after a timeout, and the message of its error.
@@ -22,27 +29,78 @@ pub(crate) async fn run_attempt(
     layers: &TaskService,
     context: &Context,
     input: Vec<u8>,
+    grace: Duration,
 ) -> AttemptEnd {
     // The time limit is inside, because dropping a task that timed out may panic too.
     let attempt = async {
-        let run = layers.run(task, context, input);
         // A call for many jobs has the limit, and its jobs may have waited for each other.
         let limit = task
             .options
             .timeout
             .filter(|_| task.options.batch.is_none());
-        match limit {
-            None => end_of(run.await),
-            Some(limit) => match tokio::time::timeout(limit, run).await {
-                Ok(result) => end_of(result),
-                Err(_) => AttemptEnd::TimedOut(limit),
-            },
+        if let Some(limit) = limit {
+            context.pulse().must_end(Instant::now() + limit);
+        }
+        let watched = Watched {
+            run: layers.run(task, context, input),
+            pulse: context.pulse(),
+        };
+        tokio::select! {
+            biased;
+            result = watched => end_of(result),
+            end = overdue(limit, context, grace) => end,
         }
     };
     AssertUnwindSafe(attempt)
         .catch_unwind()
         .await
         .unwrap_or_else(|payload| AttemptEnd::Panicked(panic_message(payload)))
+}
+
+/// Tells the pulse of an attempt when a thread is in its task.
+struct Watched<'a> {
+    run: BoxFuture<'a, RunResult>,
+    pulse: &'a Pulse,
+}
+
+impl Future for Watched<'_> {
+    type Output = RunResult;
+
+    fn poll(mut self: Pin<&mut Self>, poller: &mut Poller<'_>) -> Poll<RunResult> {
+        self.pulse.enter(Instant::now());
+        let polled = self.run.as_mut().poll(poller);
+        self.pulse.leave();
+        polled
+    }
+}
+
+/// Waits until the task must not run on: its time limit is over, or it has been cancelled and did
+/// not end within `grace`.
+async fn overdue(limit: Option<Duration>, context: &Context, grace: Duration) -> AttemptEnd {
+    let timed_out = async {
+        match limit {
+            Some(limit) => {
+                tokio::time::sleep(limit).await;
+                limit
+            }
+            None => std::future::pending().await,
+        }
+    };
+    let cancelled = async {
+        context.cancelled().cancelled().await;
+        match context.cancel_reason() {
+            Some(CancelReason::Cancelled) => tokio::time::sleep(grace).await,
+            // Its worker sees to it.
+            _ => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        limit = timed_out => {
+            context.cancel().fire(CancelReason::TimedOut);
+            AttemptEnd::TimedOut(limit)
+        }
+        () = cancelled => AttemptEnd::Cancelled(None),
+    }
 }
 
 fn end_of(result: RunResult) -> AttemptEnd {
@@ -62,10 +120,11 @@ fn end_of(result: RunResult) -> AttemptEnd {
 #[cfg(test)]
 mod tests {
     use std::fmt;
-    use std::time::Duration;
 
     use super::*;
     use crate::task::{Source, Task, TaskError, TaskOptions};
+
+    const GRACE: Duration = Duration::from_millis(1);
 
     /// Does what its input says.
     struct Act;
@@ -120,7 +179,8 @@ mod tests {
 
     async fn act(input: &str) -> AttemptEnd {
         let input = crate::job::encode_value(input).unwrap();
-        run_attempt(&ACT, &TaskService::task(), &Context::for_test(), input).await
+        let layers = TaskService::task();
+        run_attempt(&ACT, &layers, &Context::for_test(), input, GRACE).await
     }
 
     #[tokio::test]
@@ -154,8 +214,35 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_task_that_ignores_its_cancellation_is_dropped_after_the_grace_time() {
+        struct Hang;
+
+        impl Task for Hang {
+            const NAME: &'static str = "hang";
+            type Input = ();
+            type Output = ();
+
+            async fn run(_: &Context, (): ()) -> Result<(), TaskError> {
+                std::future::pending().await
+            }
+        }
+        const HANG: TaskDescriptor = TaskDescriptor::of::<Hang>(Source {
+            file: file!(),
+            line: line!(),
+        });
+        let context = Context::for_test();
+        let input = crate::job::encode_value(&()).unwrap();
+
+        context.cancel().fire(CancelReason::Cancelled);
+        let end = run_attempt(&HANG, &TaskService::task(), &context, input, GRACE).await;
+
+        assert!(matches!(end, AttemptEnd::Cancelled(None)), "{end:?}");
+    }
+
+    #[tokio::test]
     async fn input_of_another_type_does_not_decode() {
-        let end = run_attempt(&ACT, &TaskService::task(), &Context::for_test(), vec![1, 7]).await;
+        let layers = TaskService::task();
+        let end = run_attempt(&ACT, &layers, &Context::for_test(), vec![1, 7], GRACE).await;
 
         let undecodable = Verdict::Undecodable;
         assert!(

@@ -1,8 +1,10 @@
 //! Who runs, who waits, and what the worker holds: the bookkeeping of one worker, without I/O.
 
+mod cancel;
 mod gate;
 mod pause;
 mod source;
+mod stuck;
 
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
@@ -15,11 +17,14 @@ use self::gate::Gate;
 pub(crate) use self::pause::Claimable;
 pub(super) use self::source::Source;
 use self::source::{Need, Room};
+pub(crate) use self::stuck::GivenUp;
+use self::stuck::Stuck;
 use super::config::WorkerConfig;
 use super::line::Line;
 use super::memory::Memory;
 use crate::driver::{ClaimedJob, PermitAsk};
 use crate::job::JobId;
+use crate::task::{CancelReason, Vital};
 
 /// The jobs that a worker holds, from their claim until the storage has taken their end.
 #[derive(Debug)]
@@ -37,6 +42,9 @@ pub(crate) struct Board {
     /// How many jobs run of each task, by the name in their rows; those included that nobody waits for
     /// any more.
     in_use: FxHashMap<Arc<str>, u32>,
+    stuck: Stuck,
+    /// Why all attempts were told to end.
+    ended_by: Option<CancelReason>,
     /// The worker is being dropped: nothing starts any more.
     abandoned: bool,
 }
@@ -50,12 +58,21 @@ struct Held {
 #[derive(Debug)]
 enum Stage {
     Waiting,
-    /// The handle is there as soon as the attempt's task is.
-    Running(Option<AbortHandle>),
+    /// The attempt is there as soon as its task is.
+    Running(Option<Running>),
     /// A transaction of the running attempt completes the job, so that its row may go while it runs.
-    Completing(Option<AbortHandle>),
+    Completing(Option<Running>),
     /// The attempt has ended; the storage is being told.
     Ending,
+}
+
+/// An attempt that runs.
+#[derive(Debug)]
+struct Running {
+    handle: AbortHandle,
+    vital: Arc<Vital>,
+    /// Without its input.
+    job: ClaimedJob,
 }
 
 /// A claim that should be made.
@@ -88,6 +105,8 @@ impl Board {
             claimable: Claimable::default(),
             gates: Vec::new(),
             in_use: FxHashMap::default(),
+            stuck: Stuck::default(),
+            ended_by: None,
             abandoned: false,
         }
     }
@@ -271,33 +290,40 @@ impl Board {
         None
     }
 
-    /// Keeps the handle of a running attempt's task. One that was taken just before the worker was
-    /// abandoned is aborted.
-    pub(crate) fn started(&mut self, job: JobId, claim: i64, handle: AbortHandle) {
+    /// Keeps a running attempt, and the handle of its task. One that was taken just before all were
+    /// told to end is told so, too.
+    pub(crate) fn started(&mut self, job: ClaimedJob, vital: Arc<Vital>, handle: AbortHandle) {
         if self.abandoned {
             handle.abort();
+        }
+        if let Some(reason) = self.ended_by {
+            vital.cancel.fire(reason);
         }
         if let Some(Held {
             stage: Stage::Running(slot) | Stage::Completing(slot),
             ..
-        }) = self.held(job, claim)
+        }) = self.held(job.id, job.claim)
         {
-            *slot = Some(handle);
+            *slot = Some(Running { handle, vital, job });
         }
     }
 
     /// The attempt is about to complete its job itself, in a transaction.
     pub(crate) fn completing(&mut self, job: JobId, claim: i64) {
         if let Some(held) = self.held(job, claim)
-            && let Stage::Running(handle) = &mut held.stage
+            && let Stage::Running(running) = &mut held.stage
         {
-            held.stage = Stage::Completing(handle.take());
+            held.stage = Stage::Completing(running.take());
         }
     }
 
-    /// The attempt has ended and the storage is being told; its slot is still taken.
-    pub(crate) fn ending(&mut self, job: JobId, claim: i64) {
-        self.set_stage(job, claim, Stage::Ending);
+    /// The attempt has ended and the storage is to be told; its slot is still taken. Returns `false`
+    /// if it counts no more, because it was given up or its job was lost.
+    pub(crate) fn ending(&mut self, job: JobId, claim: i64) -> bool {
+        let running = self
+            .held(job, claim)
+            .filter(|held| matches!(held.stage, Stage::Running(_) | Stage::Completing(_)));
+        running.map(|held| held.stage = Stage::Ending).is_some()
     }
 
     /// Holds a job until the storage has taken its end, which is on its way: the worker found out only
@@ -310,10 +336,18 @@ impl Board {
     /// Frees the slot of a job of that queue, and the memory of its input. Its permits are
     /// [released](Self::release) when nothing of it runs any more.
     pub(crate) fn free(&mut self, queue: &str, bytes: usize) {
+        self.free_memory(bytes);
+        self.free_slot(queue);
+    }
+
+    fn free_memory(&mut self, bytes: usize) {
         if bytes > 0 {
             self.memory.give_back(bytes);
             self.lines.iter_mut().for_each(|line| line.stuck = false);
         }
+    }
+
+    fn free_slot(&mut self, queue: &str) {
         self.running = self.running.saturating_sub(1);
         if let Some(line) = self.line(queue) {
             line.running = line.running.saturating_sub(1);
@@ -351,49 +385,6 @@ impl Board {
 
     pub(crate) fn holds_nothing(&self) -> bool {
         self.held.is_empty()
-    }
-
-    /// Drops a job that the storage says this worker does not hold, unless its end is on its way, or
-    /// was brought about by the attempt itself:
-    /// one that waits does not start, one that runs is aborted. Returns whether it was dropped.
-    pub(crate) fn drop_lost(&mut self, job: JobId) -> bool {
-        let Entry::Occupied(held) = self.held.entry(job) else {
-            return false;
-        };
-        if let Stage::Running(None) | Stage::Completing(_) | Stage::Ending = held.get().stage {
-            return false;
-        }
-        let lost = held.remove();
-        self.end_lost(job, &lost.stage);
-        true
-    }
-
-    /// Sees to it that a job does not start, or does not run on.
-    fn end_lost(&mut self, job: JobId, stage: &Stage) {
-        match stage {
-            Stage::Waiting => {
-                for line in &mut self.lines {
-                    line.take_those(|waiting| waiting.job.id == job);
-                }
-            }
-            Stage::Running(Some(handle)) => handle.abort(),
-            Stage::Running(None) | Stage::Completing(_) | Stage::Ending => {}
-        }
-    }
-
-    /// Aborts every running attempt.
-    pub(crate) fn abort_all(&self) {
-        for held in self.held.values() {
-            if let Stage::Running(Some(handle)) | Stage::Completing(Some(handle)) = &held.stage {
-                handle.abort();
-            }
-        }
-    }
-
-    /// Aborts every running attempt, and lets none start any more.
-    pub(crate) fn abandon(&mut self) {
-        self.abandoned = true;
-        self.abort_all();
     }
 
     fn set_stage(&mut self, job: JobId, claim: i64, stage: Stage) {

@@ -15,6 +15,8 @@ pub(crate) struct WorkerConfig {
     pub(crate) lease: Duration,
     /// How long running jobs may take to end once the worker drains.
     pub(crate) drain_deadline: Duration,
+    /// How long an attempt may take to end once its job is cancelled.
+    pub(crate) cancel_grace: Duration,
     /// The largest result that is stored, in bytes.
     pub(crate) result_max: usize,
     /// How many bytes of large inputs may be in the worker at once.

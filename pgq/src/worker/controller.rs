@@ -10,7 +10,8 @@ use super::board::Claimable;
 use super::claimer::report;
 use super::decide::Decision;
 use super::hub::{Hub, limited, retry_pause};
-use crate::driver::{ClaimedJob, Directives, DriverError, Ending};
+use crate::driver::{ClaimedJob, Directives, DriverError, End, Ending};
+use crate::job::Retain;
 
 /// Directs for as long as it is polled. Nothing is claimed before it has read once.
 pub(crate) async fn run(hub: Arc<Hub>) {
@@ -20,6 +21,7 @@ pub(crate) async fn run(hub: Arc<Hub>) {
             Ok(directives) => {
                 failures = 0;
                 restrict(&hub, &directives).await;
+                cancel(&hub, &directives).await;
                 hub.directed.cancel();
                 hub.setup.config.poll
             }
@@ -37,7 +39,7 @@ pub(crate) async fn run(hub: Arc<Hub>) {
 }
 
 async fn read(hub: &Hub) -> Result<Directives, DriverError> {
-    limited(hub.setup.driver.directives()).await
+    limited(hub.setup.driver.directives(hub.worker)).await
 }
 
 /// Leaves what is paused, and takes up what is not any more.
@@ -57,6 +59,26 @@ async fn restrict(hub: &Hub, directives: &Directives) {
     );
     hub.claim.notify_one();
     give_back(hub, paused).await;
+}
+
+/// Cancels what somebody has asked for. It is asked for again until the job has ended.
+async fn cancel(hub: &Hub, directives: &Directives) {
+    let until = Instant::now() + hub.setup.config.cancel_grace;
+    for (job, claim) in &directives.cancel {
+        let Some(waiting) = hub.board().cancel(*job, *claim, until) else {
+            continue;
+        };
+        let task = hub.setup.registry.task(&waiting.task);
+        let retain = task.map_or(Retain::DEFAULT, |task| task.options.retain);
+        let ending = Ending {
+            job: waiting.id,
+            claim: waiting.claim,
+            end: End::Cancelled,
+            error: None,
+            retention: retain.completed,
+        };
+        hub.tell(Decision::End(ending)).await;
+    }
 }
 
 /// Gives jobs back that have not started, at no cost to them.

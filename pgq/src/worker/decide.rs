@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::driver::{ClaimedJob, Completion, End, Ending};
-use crate::task::{TaskDescriptor, Verdict};
+use crate::task::{CancelReason, TaskDescriptor, Verdict};
 
 /// How one attempt ended.
 #[derive(Debug)]
@@ -29,9 +29,36 @@ pub(crate) enum AttemptEnd {
     TimedOut(Duration),
     /// The task panicked with this message.
     Panicked(String),
+    /// Somebody has cancelled the job; what the task then said, if it failed.
+    Cancelled(Option<String>),
     /// The task returned, but the transaction that was to complete the job did not commit; why, if
     /// that is known.
     Uncommitted(Option<String>),
+}
+
+impl AttemptEnd {
+    /// What an end comes to that followed a word to end.
+    pub(crate) fn told(self, reason: Option<CancelReason>) -> Self {
+        match (reason, self) {
+            // Whatever it returned.
+            (Some(CancelReason::Cancelled), Self::Failed { report, .. }) => {
+                Self::Cancelled(Some(report))
+            }
+            (Some(CancelReason::Cancelled), Self::Panicked(message)) => {
+                Self::Cancelled(Some(panicked(&message)))
+            }
+            (Some(CancelReason::Cancelled), Self::Cancelled(report)) => Self::Cancelled(report),
+            (Some(CancelReason::Cancelled), _) => Self::Cancelled(None),
+            (
+                Some(CancelReason::Shutdown | CancelReason::LeaseLost),
+                Self::Failed {
+                    report,
+                    verdict: Verdict::Retry(None),
+                },
+            ) => Self::Stopped(report),
+            (_, end) => end,
+        }
+    }
 }
 
 /// What the storage is to be told of an attempt.
@@ -107,12 +134,23 @@ pub(crate) fn decide(
         AttemptEnd::TimedOut(limit) => {
             failed(format!("timed out after {limit:?}"), job, task, random)
         }
-        AttemptEnd::Panicked(message) => failed(format!("panicked: {message}"), job, task, random),
+        AttemptEnd::Panicked(message) => failed(panicked(&message), job, task, random),
+        AttemptEnd::Cancelled(report) => Decision::End(Ending {
+            job: job.id,
+            claim: job.claim,
+            end: End::Cancelled,
+            error: report.map(storable),
+            retention: task.options.retain.completed,
+        }),
         AttemptEnd::Uncommitted(None) => failed(UNCOMMITTED.to_owned(), job, task, random),
         AttemptEnd::Uncommitted(Some(why)) => {
             failed(format!("{UNCOMMITTED}: {why}"), job, task, random)
         }
     }
+}
+
+fn panicked(message: &str) -> String {
+    format!("panicked: {message}")
 }
 
 fn complete(
@@ -358,6 +396,32 @@ mod tests {
             decided,
             (End::Release(Duration::ZERO), "no time".to_owned())
         );
+    }
+
+    #[test]
+    fn a_job_that_was_cancelled_ends_so_whatever_its_task_returned() {
+        let cases = [
+            (AttemptEnd::Completed(None), None),
+            (failure(Verdict::Retry(None)), Some("no luck")),
+            (failure(Verdict::Fail), Some("no luck")),
+            (AttemptEnd::TimedOut(Duration::from_secs(1)), None),
+            (
+                AttemptEnd::Panicked("at the disco".to_owned()),
+                Some("panicked: at the disco"),
+            ),
+            (AttemptEnd::NotStarted, None),
+        ];
+
+        for (end, error) in cases {
+            let what = format!("{end:?}");
+            match decide_on(end.told(Some(CancelReason::Cancelled)), &job()) {
+                Decision::End(ending) => {
+                    assert_eq!(ending.end, End::Cancelled, "{what}");
+                    assert_eq!(ending.error.as_deref(), error, "{what}");
+                }
+                Decision::Complete(_) => panic!("completed: {what}"),
+            }
+        }
     }
 
     #[test]

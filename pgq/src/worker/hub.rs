@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use tokio::runtime::Handle;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -41,8 +42,8 @@ pub(crate) struct Hub {
     pub(crate) worker: WorkerId,
     pub(crate) tasks: Arc<[String]>,
     pub(crate) attempts: TaskTracker,
-    /// Tells running attempts to end.
-    pub(crate) cancelled: CancellationToken,
+    /// What attempts run on.
+    pub(crate) runtime: Handle,
     /// The worker holds nothing any more.
     pub(crate) lost: CancellationToken,
     /// Wakes the claimer: a slot is free, or a queue is hungry.
@@ -118,7 +119,7 @@ impl Hub {
             worker,
             tasks,
             attempts: TaskTracker::new(),
-            cancelled: CancellationToken::new(),
+            runtime: Handle::current(),
             lost: CancellationToken::new(),
             claim: Notify::new(),
             promote: Notify::new(),
@@ -165,7 +166,6 @@ impl Hub {
 
     /// Ends every attempt without a word to the storage, where the worker is dropped.
     pub(crate) fn abandon(&self) {
-        self.cancelled.cancel();
         self.attempts.close();
         self.board().abandon();
     }

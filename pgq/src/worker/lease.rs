@@ -9,6 +9,8 @@ use tokio_util::task::TaskTracker;
 
 use super::claimer::report;
 use super::config::HEARTBEATS_PER_LEASE;
+use super::hub::Hub;
+use super::overseer;
 use super::storm::CommitTime;
 use crate::driver::{Driver, WorkerId};
 
@@ -28,6 +30,8 @@ pub(crate) struct LeaseKeeper {
     pub(crate) attempts: TaskTracker,
     /// A heartbeat is a small durable commit, so it tells how long one takes.
     pub(crate) commit_time: Arc<CommitTime>,
+    /// Its attempts are watched on the same thread.
+    pub(crate) hub: Arc<Hub>,
     /// Stops the keeper.
     pub(crate) stop: CancellationToken,
 }
@@ -44,8 +48,16 @@ impl LeaseKeeper {
             .build()?;
         thread::Builder::new()
             .name("pgq-lease".to_owned())
-            .spawn(move || runtime.block_on(self.keep(renewed)))?;
+            .spawn(move || runtime.block_on(self.work(renewed)))?;
         Ok(())
+    }
+
+    async fn work(self, renewed: Instant) {
+        let overseer = overseer::run(Arc::clone(&self.hub));
+        tokio::select! {
+            () = self.keep(renewed) => {}
+            () = overseer => {}
+        }
     }
 
     async fn keep(self, mut renewed: Instant) {

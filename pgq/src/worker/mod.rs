@@ -15,6 +15,7 @@ mod lease;
 mod limits;
 mod line;
 mod memory;
+mod overseer;
 mod pace;
 mod parking;
 mod persist;

@@ -7,14 +7,16 @@ use tokio::sync::oneshot;
 use tracing::Instrument;
 
 use super::attempt::run_attempt;
+use super::board::GivenUp;
 use super::claimer::report;
 use super::conclude::{Conclusion, conclude};
 use super::decide::{AttemptEnd, Decision, decide};
 use super::fetcher::{Fetched, Wanted};
 use super::hub::{Hub, Tally};
 use crate::driver::{ClaimedInput, ClaimedJob, End};
+use crate::job::JobId;
 use crate::middleware::{Failure, HookList, Success};
-use crate::task::{Attempt, Context, Host, TaskDescriptor, Verdict};
+use crate::task::{Attempt, CancelReason, Context, Host, TaskDescriptor, Vital};
 
 /// Starts every job that may start.
 pub(crate) fn start_jobs(hub: &Arc<Hub>) {
@@ -26,10 +28,10 @@ pub(crate) fn start_jobs(hub: &Arc<Hub>) {
             };
             (job, board.has_gates())
         };
-        let (id, claim) = (job.id, job.claim);
         // Made here: an attempt that is aborted before it was ever polled has no locals to drop.
         let permit = Permit {
             hub: Arc::clone(hub),
+            attempt: (job.id, job.claim),
             queue: Arc::clone(&job.queue),
             task: Arc::clone(&job.task),
         };
@@ -40,8 +42,10 @@ pub(crate) fn start_jobs(hub: &Arc<Hub>) {
                 false => Use::Own(permit),
             },
         };
-        let attempt = hub.attempts.spawn(Box::pin(run_job(slot, job)));
-        hub.board().started(id, claim, attempt.abort_handle());
+        let (bare, vital) = (job.bare(), Arc::<Vital>::default());
+        let running = run_job(slot, job, Arc::clone(&vital));
+        let handle = hub.attempts.spawn(Box::pin(running)).abort_handle();
+        hub.board().started(bare, vital, handle);
     }
 }
 
@@ -64,6 +68,7 @@ enum Use {
 /// Counts a job under the limits of its queue and task.
 struct Permit {
     hub: Arc<Hub>,
+    attempt: (JobId, i64),
     queue: Arc<str>,
     task: Arc<str>,
 }
@@ -84,7 +89,9 @@ impl Slot {
 impl Drop for Slot {
     fn drop(&mut self) {
         let permit = self.permit();
-        permit.hub.board().free(&permit.queue, self.bytes);
+        let mut board = permit.hub.board();
+        board.leave(permit.attempt, &permit.queue, self.bytes);
+        drop(board);
         // Dropped with the slot, the permit does the same.
         if let Use::Shared(permit) = &self.permit
             && Arc::strong_count(permit) > 1
@@ -103,7 +110,7 @@ impl Drop for Permit {
     }
 }
 
-async fn run_job(slot: Slot, job: ClaimedJob) {
+async fn run_job(slot: Slot, job: ClaimedJob, vital: Arc<Vital>) {
     let hub = Arc::clone(slot.hub());
     let (id, claim) = (job.id, job.claim);
     let Some(task) = hub.setup.registry.task(&job.task) else {
@@ -123,11 +130,11 @@ async fn run_job(slot: Slot, job: ClaimedJob) {
         Use::Own(_) => None,
         Use::Shared(permit) => Some(Arc::clone(permit)),
     };
-    match attempt(&hub, task, job, permit).instrument(span).await {
-        Ended::Decided(decision) => {
-            hub.board().ending(id, claim);
-            hub.tell(decision).await;
-        }
+    match attempt(&hub, task, job, vital, permit)
+        .instrument(span)
+        .await
+    {
+        Ended::Decided(decision) => hub.tell(decision).await,
         Ended::Completed => {
             hub.board().forget([(id, claim)]);
             Tally::add(&hub.setup.tally.completed, 1);
@@ -136,6 +143,7 @@ async fn run_job(slot: Slot, job: ClaimedJob) {
             hub.board().forget([(id, claim)]);
             Tally::add(&hub.setup.tally.fenced, 1);
         }
+        Ended::Late => Tally::add(&hub.setup.tally.fenced, 1),
     }
     drop(slot);
 }
@@ -148,6 +156,8 @@ enum Ended {
     Completed,
     /// The job is not this worker's any more.
     Fenced,
+    /// It was given up, or its job is lost.
+    Late,
 }
 
 /// Runs an attempt, if the worker still holds its job.
@@ -155,25 +165,24 @@ async fn attempt(
     hub: &Arc<Hub>,
     task: &TaskDescriptor,
     mut job: ClaimedJob,
+    vital: Arc<Vital>,
     permit: Option<Arc<Permit>>,
 ) -> Ended {
     let host: Arc<dyn Host> = Arc::<Hub>::clone(hub);
-    let context = Context::new(
-        Attempt::new(&job, task, host),
-        Arc::clone(&hub.setup.state),
-        hub.cancelled.clone(),
-    );
+    let attempt = Attempt::new(&job, task, host, vital);
+    let context = Context::new(attempt, Arc::clone(&hub.setup.state));
     let context = match permit {
         Some(permit) => context.keeping(permit),
         None => context,
     };
     let hooks = &hub.setup.hooks;
-    let input = input(hub, &mut job).await;
+    let input = input(hub, &mut job, &context).await;
     let began = Instant::now();
     let end = match input {
         Ok(input) => {
             hooks.tell(|hooks| hooks.on_start(&context));
-            run_attempt(task, &hub.setup.layers, &context, input).await
+            let (layers, grace) = (&hub.setup.layers, hub.setup.config.cancel_grace);
+            run_attempt(task, layers, &context, input, grace).await
         }
         Err(Unstarted::NotHeld) => {
             tracing::warn!("the job was taken from this worker before it started");
@@ -196,13 +205,14 @@ async fn attempt(
             return Ended::Fenced;
         }
     };
-    let end = match end {
-        AttemptEnd::Failed {
-            report,
-            verdict: Verdict::Retry(None),
-        } if hub.cancelled.is_cancelled() => AttemptEnd::Stopped(report),
-        end => end,
-    };
+    if !hub.board().ending(job.id, job.claim) {
+        tracing::info!("an attempt that counted no more has ended");
+        return Ended::Late;
+    }
+    if let AttemptEnd::TimedOut(_) | AttemptEnd::Cancelled(_) = end {
+        leave_thread(hub, &context, job.claim);
+    }
+    let end = end.told(context.cancel_reason());
     if let AttemptEnd::Completed(_) = end {
         tracing::debug!("attempt completed");
     }
@@ -220,6 +230,54 @@ async fn attempt(
         tracing::warn!(error, end = ?ending.end, "attempt ended without a result");
     }
     Ended::Decided(decision)
+}
+
+/// Takes note of a thread that goes on after its attempt.
+fn leave_thread(hub: &Arc<Hub>, context: &Context, claim: i64) {
+    let attempt = (context.job_id(), claim);
+    let left = Arc::downgrade(hub);
+    let ended = move || {
+        if let Some(hub) = left.upgrade() {
+            hub.board().thread_ended(attempt);
+        }
+    };
+    let began = || hub.board().leave_thread(attempt, context.task_name());
+    if context.pulse().thread.on_end(began, ended) {
+        let stuck = hub.board().stuck(context.task());
+        tracing::warn!(
+            stuck,
+            "the thread of a task goes on after its attempt has ended"
+        );
+    }
+}
+
+/// Ends attempts that were given up, for the storage and for the hooks.
+pub(super) async fn end_given_up(hub: Arc<Hub>, given_up: Vec<GivenUp>) {
+    start_jobs(&hub);
+    hub.claim.notify_one();
+    for GivenUp { job, vital, stuck } in given_up {
+        let Some(task) = hub.setup.registry.task(&job.task) else {
+            continue;
+        };
+        vital.cancel.fire(CancelReason::TimedOut);
+        tracing::warn!(
+            job = job.id.as_i64(),
+            task = task.name(),
+            attempt = job.attempt,
+            stuck,
+            "a task does not end although it must, because it never pauses at an `await`; its slot \
+             is free, but it holds a thread of the runtime. Let it run as `#[pgq::task(blocking)]`",
+        );
+        let limit = task.options.timeout.unwrap_or_default();
+        let end = AttemptEnd::TimedOut(limit).told(vital.cancel.reason());
+        let result_max = hub.setup.config.result_max;
+        let decision = decide(end, &job, task, &[], result_max, fastrand::f64());
+        let host: Arc<dyn Host> = Arc::<Hub>::clone(&hub);
+        let attempt = Attempt::new(&job, task, host, vital);
+        let context = Context::new(attempt, Arc::clone(&hub.setup.state));
+        tell(&hub.setup.hooks, &context, limit, &decision);
+        hub.tell(decision).await;
+    }
 }
 
 /// Tells the hooks how an attempt ended.
@@ -261,7 +319,7 @@ enum Unstarted {
 }
 
 /// Takes the input out of a job; waits for one that is kept apart.
-async fn input(hub: &Hub, job: &mut ClaimedJob) -> Result<Vec<u8>, Unstarted> {
+async fn input(hub: &Hub, job: &mut ClaimedJob, context: &Context) -> Result<Vec<u8>, Unstarted> {
     let bytes = match &mut job.input {
         ClaimedInput::Here(input) => return Ok(std::mem::take(input)),
         ClaimedInput::Apart { bytes } => *bytes,
@@ -288,6 +346,6 @@ async fn input(hub: &Hub, job: &mut ClaimedJob) -> Result<Vec<u8>, Unstarted> {
             // The worker is being dropped.
             None => Err(Unstarted::Ended(AttemptEnd::NotStarted)),
         },
-        () = hub.cancelled.cancelled() => Err(Unstarted::Ended(AttemptEnd::NotStarted)),
+        () = context.cancelled().cancelled() => Err(Unstarted::Ended(AttemptEnd::NotStarted)),
     }
 }

@@ -162,6 +162,7 @@ async fn live(
         lost: hub.lost.clone(),
         attempts: hub.attempts.clone(),
         commit_time: Arc::clone(&hub.commit_time),
+        hub: Arc::clone(&hub),
         stop: lease_stop.clone(),
     };
     let _stop_keeper = lease_stop.clone().drop_guard();

@@ -12,6 +12,7 @@ use super::decide::Decision;
 use super::hub::Hub;
 use super::settle::{SETTLE, settle};
 use crate::driver::Ending;
+use crate::task::CancelReason;
 
 /// Tells a worker to stop.
 #[derive(Clone, Debug, Default)]
@@ -32,6 +33,9 @@ const LAST_WORDS_MAX: Duration = Duration::from_secs(5);
 /// How long an attempt that was cancelled may take to notice before it is aborted.
 const NOTICE: Duration = Duration::from_millis(250);
 
+/// How often it looks whether all that still runs was given up.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
 /// How long an attempt that was aborted may take to be dropped.
 const ABORT: Duration = Duration::from_millis(100);
 
@@ -50,14 +54,19 @@ pub(super) async fn wind_up(
     hub.attempts.close();
     if ended == Some(&Ended::Stopped) {
         tokio::select! {
-            () = hub.attempts.wait() => {}
+            () = attempts_end(hub) => {}
             () = tokio::time::sleep_until(deadline.into()) => {}
             () = stop.now.cancelled() => {}
             () = hub.lost.cancelled() => {}
             never = give_permits_back(hub) => match never {},
         }
     }
-    end_attempts(hub).await;
+    let reason = match ended {
+        Some(Ended::LeaseLost) => CancelReason::LeaseLost,
+        _ if hub.lost.is_cancelled() => CancelReason::LeaseLost,
+        _ => CancelReason::Shutdown,
+    };
+    end_attempts(hub, reason).await;
 
     let patience = || {
         let left = match stop.now.is_cancelled() {
@@ -100,8 +109,21 @@ async fn give_back_waiting(hub: &Hub) {
     }
 }
 
+/// Waits until no attempt runs but those that were given up.
+async fn attempts_end(hub: &Hub) {
+    loop {
+        tokio::select! {
+            () = hub.attempts.wait() => return,
+            () = tokio::time::sleep(LOOK_EVERY) => {}
+        }
+        if hub.attempts.len() <= hub.board().given_up() {
+            return;
+        }
+    }
+}
+
 /// Cancels the attempts that still run, and aborts those that do not notice.
-async fn end_attempts(hub: &Hub) {
+async fn end_attempts(hub: &Hub, reason: CancelReason) {
     if hub.attempts.is_empty() {
         return;
     }
@@ -109,7 +131,7 @@ async fn end_attempts(hub: &Hub) {
         attempts = hub.attempts.len(),
         "ending attempts that still run"
     );
-    hub.cancelled.cancel();
+    hub.board().cancel_all(reason);
     if timeout(NOTICE, hub.attempts.wait()).await.is_err() {
         hub.board().abort_all();
         let _ = timeout(ABORT, hub.attempts.wait()).await;

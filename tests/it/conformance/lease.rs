@@ -111,6 +111,7 @@ async fn a_rescue_makes_the_jobs_ready_and_gives_their_attempt_back(
         ready: 2,
         scheduled: 0,
         failed: 0,
+        cancelled: 0,
     };
     assert_eq!(rescued, expected);
     for id in &enqueued {
@@ -139,6 +140,7 @@ async fn a_rescue_takes_from_every_dead_worker(storage: &Storage) -> anyhow::Res
         ready: 3,
         scheduled: 0,
         failed: 0,
+        cancelled: 0,
     };
     assert_eq!(rescued, expected);
     let mut again = ids(&storage.worker().await?.claim_all().await?);
@@ -283,6 +285,7 @@ async fn a_rescue_tells_ready_jobs_from_failed_ones(storage: &Storage) -> anyhow
         ready: 1,
         scheduled: 0,
         failed: 1,
+        cancelled: 0,
     };
     assert_eq!(rescued, expected);
     assert_eq!(storage.job(suspect).await?.state, JobState::Failed);

@@ -1,6 +1,7 @@
 //! What every driver promises: the sentences of [`pgq::driver::Driver`], one case each.
 
 mod attempts;
+mod cancel;
 mod change;
 mod claim;
 mod contract;

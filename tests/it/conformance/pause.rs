@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pgq::driver::{Pausable, Wake};
+use pgq::driver::{Pausable, Wake, WorkerId};
 use tokio::time::timeout;
 
 use super::{Storage, conformance};
@@ -17,6 +17,9 @@ conformance! {
 /// How long a wake-up may take. Only a test that fails waits so long.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// Pauses concern every worker.
+const NOBODY: WorkerId = WorkerId::from_i64(1);
+
 fn queue(name: &str) -> Pausable {
     Pausable::Queue(name.to_owned())
 }
@@ -28,17 +31,17 @@ fn task(name: &str) -> Pausable {
 async fn what_is_paused_is_a_directive_until_it_is_resumed(
     storage: &Storage,
 ) -> anyhow::Result<()> {
-    assert!(storage.directives().await?.paused.is_empty());
+    assert!(storage.directives(NOBODY).await?.paused.is_empty());
 
     // A queue and a task of one name are not the same.
     storage.pause(&queue("mail")).await?;
     storage.pause(&task("mail")).await?;
-    let mut paused = storage.directives().await?.paused;
+    let mut paused = storage.directives(NOBODY).await?.paused;
     paused.sort();
     assert_eq!(paused, [queue("mail"), task("mail")]);
 
     storage.resume(&queue("mail")).await?;
-    assert_eq!(storage.directives().await?.paused, [task("mail")]);
+    assert_eq!(storage.directives(NOBODY).await?.paused, [task("mail")]);
     Ok(())
 }
 
@@ -52,7 +55,7 @@ async fn pausing_twice_is_pausing_once(storage: &Storage) -> anyhow::Result<()> 
     ];
 
     assert_eq!(answers, [true, false, true, false]);
-    assert!(storage.directives().await?.paused.is_empty());
+    assert!(storage.directives(NOBODY).await?.paused.is_empty());
     Ok(())
 }
 

@@ -1,5 +1,6 @@
 //! Several workers, each a process of its own, that are killed, stalled and cut off.
 
+mod hog;
 mod kill;
 mod outage;
 mod schedule;

@@ -56,10 +56,11 @@ pub(super) const CASES: &[Case] = &[
         statement: "end_jobs",
         arguments: &[
             "1, '{20000001,2}', '{1,1}', '{failed,retry}', '{0,1000}', '{oops,oops}',
-             '{24,24}', 'pgq_jobs'",
+             '{24,24}', 'pgq_jobs', 24::smallint",
             "1, array_fill(20000001::bigint, '{1000}'), array_fill(1::bigint, '{1000}'),
              array_fill('release'::text, '{1000}'), array_fill(0::bigint, '{1000}'),
-             array_fill('oops'::text, '{1000}'), array_fill(24::smallint, '{1000}'), 'pgq_jobs'",
+             array_fill('oops'::text, '{1000}'), array_fill(24::smallint, '{1000}'), 'pgq_jobs',
+             24::smallint",
         ],
         indexes: &[RUNNING],
         looked_up: &["worker", "id"],
@@ -105,6 +106,24 @@ pub(super) const CASES: &[Case] = &[
             SCHEDULED_ID,
         ],
         // The first lane and the first kind are looked up by nothing.
+        looked_up: &[],
+    },
+    Case {
+        statement: "cancel_waiting",
+        arguments: &["7, 24::smallint"],
+        indexes: &[READY_ID, READY_LANES, SCHEDULED_ID],
+        looked_up: &[],
+    },
+    Case {
+        statement: "cancel_running",
+        arguments: &["20000001, 'pgq_jobs'"],
+        indexes: &[RUNNING],
+        looked_up: &["worker", "id"],
+    },
+    Case {
+        statement: "directives",
+        arguments: &["1", "2"],
+        indexes: &[RUNNING],
         looked_up: &[],
     },
     Case {
@@ -196,15 +215,15 @@ pub(super) const CASES: &[Case] = &[
     Case {
         statement: "rescue_jobs",
         arguments: &[
-            "'{1}', 3::smallint, 1000000, 336::smallint, 'pgq_jobs'",
-            "'{2,3}', 3::smallint, 1000000, 336::smallint, 'pgq_jobs'",
+            "'{1}', 3::smallint, 1000000, 336::smallint, 'pgq_jobs', 24::smallint",
+            "'{2,3}', 3::smallint, 1000000, 336::smallint, 'pgq_jobs', 24::smallint",
         ],
         indexes: &[RUNNING],
         looked_up: &["worker"],
     },
     Case {
         statement: "return_jobs",
-        arguments: &["1, 'pgq_jobs'", "2, 'pgq_jobs'"],
+        arguments: &["1, 'pgq_jobs', 24::smallint", "2, 'pgq_jobs', 24::smallint"],
         indexes: &[RUNNING],
         looked_up: &["worker"],
     },

@@ -3,6 +3,7 @@
 mod batch;
 mod blocking;
 mod both;
+mod cancel;
 mod changes;
 mod enqueue;
 mod failures;

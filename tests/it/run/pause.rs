@@ -38,14 +38,14 @@ async fn hold_forth(gate: &Arc<Semaphore>, _text: String) -> anyhow::Result<()> 
     Ok(())
 }
 
-/// A worker that looks at the database only when it is told to, unless it is given an interval.
-struct Running {
-    stop: CancellationToken,
+/// A worker that runs until it is stopped.
+pub(super) struct Running {
+    pub(super) stop: CancellationToken,
     running: JoinHandle<pgq::Result<()>>,
 }
 
 impl Running {
-    fn start(run: Run) -> Self {
+    pub(super) fn start(run: Run) -> Self {
         let stop = CancellationToken::new();
         let run = run.stop_on(stop.clone());
         Self {
@@ -54,7 +54,7 @@ impl Running {
         }
     }
 
-    async fn stop(self) -> anyhow::Result<()> {
+    pub(super) async fn stop(self) -> anyhow::Result<()> {
         self.stop.cancel();
         Ok(self.running.await??)
     }

@@ -10,7 +10,10 @@ async fn main() -> anyhow::Result<()> {
         .task::<tasks::gated>()
         .task::<tasks::obedient>()
         .task::<tasks::haul>()
-        .task::<tasks::crash>();
+        .task::<tasks::crash>()
+        .task::<tasks::hog>()
+        .task::<tasks::overrun>()
+        .task::<tasks::overrun_blocking>();
     if worker::knows_rare() {
         run = run.task::<tasks::rare>();
     }

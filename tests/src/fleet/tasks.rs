@@ -79,6 +79,40 @@ pub async fn crash(context: &Context, ledger: &Ledger) -> Result<Ran, io::Error>
     std::process::abort()
 }
 
+/// Holds its thread until its gate is open.
+#[pgq::task]
+pub async fn hog(context: &Context, ledger: &Ledger, gate: String) -> Result<Ran, io::Error> {
+    let ran = began(context, ledger)?;
+    hold_thread(&gate);
+    Ok(ran)
+}
+
+/// Holds its thread until its gate is open, although it has little time.
+#[pgq::task(timeout = "200ms", max_attempts = 1)]
+pub async fn overrun(context: &Context, ledger: &Ledger, gate: String) -> Result<Ran, io::Error> {
+    let ran = began(context, ledger)?;
+    hold_thread(&gate);
+    Ok(ran)
+}
+
+/// As [`overrun`], on a thread of its own.
+#[pgq::task(blocking, timeout = "200ms", max_attempts = 1)]
+pub fn overrun_blocking(
+    context: &Context,
+    ledger: &Ledger,
+    gate: String,
+) -> Result<Ran, io::Error> {
+    let ran = began(context, ledger)?;
+    hold_thread(&gate);
+    Ok(ran)
+}
+
+fn hold_thread(gate: &str) {
+    while !Path::new(gate).exists() {
+        std::thread::sleep(LOOK_EVERY);
+    }
+}
+
 /// Waits until its gate is open, whatever it is told, and returns how long its load is.
 #[pgq::task(input_max = "20MiB")]
 pub async fn haul(

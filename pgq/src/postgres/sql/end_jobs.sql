@@ -9,6 +9,9 @@
 -- $6 errors      text[]
 -- $7 retentions  smallint[], in hours
 -- $8 channel     text
+-- $9 retention   smallint, in hours; of jobs that are cancelled in the place of running again
+--
+-- A job that would run again is cancelled if somebody has asked for that.
 --
 -- Rows are looked up as in `complete_jobs`.
 with ending as materialized (
@@ -31,23 +34,34 @@ with ending as materialized (
     ))
     returning id, claim, fingerprint, created_at, claimed_at, deliveries, priority, attempt,
               max_attempts, deaths, marks, queue, task, input
+), requested as materialized (
+    select job, claim
+    from pgq_jobs.take_cancel_requests(
+        array [$1], coalesce((select array_agg(id) from taken), '{}'))
 ), ended as (
     select taken.id, taken.fingerprint, taken.created_at, taken.claimed_at, taken.deliveries,
            taken.priority, taken.attempt as started,
            (taken.attempt - (ending.kind = 'release')::int)::smallint as attempt,
-           taken.max_attempts, taken.deaths, taken.marks, taken.queue, taken.task, taken.input,
-           ending.kind, ending.delay, ending.error, ending.retention
+           taken.max_attempts, taken.deaths, taken.marks, taken.queue, taken.task, taken.input, ending.delay,
+           ending.error, ending.retention, ending.kind as told,
+           case
+               when requested.job is not null and ending.kind in ('retry', 'release')
+                   then 'requested'
+               else ending.kind
+           end as kind
     from taken
     join ending on ending.job = taken.id and ending.claim = taken.claim
+    left join requested on requested.job = taken.id and requested.claim = taken.claim
 ), over as (
     insert into pgq_jobs.finished
         (id, worker, fingerprint, created_at, claimed_at, finished_at, deliveries, state, retention,
          priority, attempt, max_attempts, deaths, marks, queue, task, input, error)
     select id, $1, fingerprint, created_at, claimed_at, now(), deliveries,
-           case kind when 'failed' then 2 else 3 end, retention, priority, attempt, max_attempts,
+           case kind when 'failed' then 2 else 3 end,
+           case kind when 'requested' then $9 else retention end, priority, attempt, max_attempts,
            deaths, marks, queue, task, input, error
     from ended
-    where kind in ('failed', 'cancelled')
+    where kind in ('failed', 'cancelled', 'requested')
 ), later as (
     insert into pgq_jobs.scheduled
         (id, fingerprint, created_at, run_at, deliveries, priority, attempt, max_attempts, deaths,
@@ -68,10 +82,10 @@ with ending as materialized (
 ), history as (
     insert into pgq_jobs.failure
         (job, worker, claimed_at, failed_at, attempt, outcome, retention, error)
-    select id, $1, claimed_at, now(), started, case kind when 'cancelled' then 3 else 2 end,
+    select id, $1, claimed_at, now(), started, case told when 'cancelled' then 3 else 2 end,
            retention, error
     from ended
-    where error is not null and kind in ('failed', 'retry', 'cancelled')
+    where error is not null and told in ('failed', 'retry', 'cancelled')
 ), woken as (
     select pgq_jobs.wake($8, 'ready ' || queue)
     from (select distinct queue from again) as queues

@@ -5,6 +5,9 @@
 -- $3 spread      bigint, in microseconds
 -- $4 retention   smallint, in hours; of the errors, and of the jobs that fail
 -- $5 channel     text
+-- $6 retention   smallint, in hours; of jobs that are cancelled
+--
+-- A job is cancelled if somebody has asked for that.
 --
 -- A job that has outlived a worker before comes back at a random time within the spread: a job that
 -- kills its workers takes all with it that are held beside it, and so it meets fewer of them again.
@@ -25,7 +28,7 @@ with held as materialized (
         where worker = any ($1)
         for update skip locked
     ))
-    returning id, worker, fingerprint, created_at, claimed_at, deliveries, priority, attempt,
+    returning id, worker, claim, fingerprint, created_at, claimed_at, deliveries, priority, attempt,
               max_attempts, (deaths + 1)::smallint as deaths, marks, queue, task, input
 ), left_over as materialized (
     select worker
@@ -35,6 +38,9 @@ with held as materialized (
     delete from pgq_jobs.worker
     where id = any ($1) and id not in (select worker from left_over)
     returning id
+), stale as (
+    delete from pgq_jobs.cancel_request
+    where worker in (select id from dead) and job not in (select id from lost)
 ), unallotted as (
     delete from pgq_jobs.allotment
     where worker in (select id from dead)
@@ -42,6 +48,24 @@ with held as materialized (
     update pgq_jobs.worker
     set lease_until = 'epoch'
     where id in (select worker from left_over) and lease_until > 'epoch'
+), requested as materialized (
+    select worker, job, claim
+    from pgq_jobs.take_cancel_requests(
+        $1, coalesce((select array_agg(id) from lost), '{}'))
+), kept as (
+    select id, worker, fingerprint, created_at, claimed_at, deliveries, priority, attempt,
+           max_attempts, deaths, marks, queue, task, input
+    from lost
+    where (worker, id, claim) not in (select worker, job, claim from requested)
+), cancelled as (
+    insert into pgq_jobs.finished
+        (id, worker, fingerprint, created_at, claimed_at, finished_at, deliveries, state, retention,
+         priority, attempt, max_attempts, deaths, marks, queue, task, input)
+    select id, worker, fingerprint, created_at, claimed_at, now(), deliveries, 3, $6, priority,
+           (attempt - 1)::smallint, max_attempts, deaths, marks, queue, task, input
+    from lost
+    where (worker, id, claim) in (select worker, job, claim from requested)
+    returning id
 ), failed as (
     insert into pgq_jobs.finished
         (id, worker, fingerprint, created_at, claimed_at, finished_at, deliveries, state, retention,
@@ -49,7 +73,7 @@ with held as materialized (
     select id, worker, fingerprint, created_at, claimed_at, now(), deliveries, 2, $4, priority,
            attempt, max_attempts, deaths, marks, queue, task, input,
            format('%s workers died while they held this job', deaths)
-    from lost
+    from kept
     where deaths >= $2
     returning id
 ), again as (
@@ -58,7 +82,7 @@ with held as materialized (
          marks, queue, task, input)
     select id, nextval('pgq_jobs.job_number'), fingerprint, created_at, deliveries, priority,
            (attempt - 1)::smallint, max_attempts, deaths, marks, queue, task, input
-    from lost
+    from kept
     where deaths < $2 and (deaths = 1 or $3 = 0)
     returning queue
 ), later as (
@@ -69,7 +93,7 @@ with held as materialized (
            deliveries, priority, (attempt - 1)::smallint, max_attempts, deaths, marks, queue, task,
            input,
            'the worker died'
-    from lost
+    from kept
     where deaths < $2 and deaths > 1 and $3 > 0
     returning id
 ), history as (
@@ -85,4 +109,5 @@ select (select count(*) from dead) as workers,
        (select count(*) from again) as ready,
        (select count(*) from later) as scheduled,
        (select count(*) from failed) as failed,
+       (select count(*) from cancelled) as cancelled,
        (select count(*) from woken) as woken;

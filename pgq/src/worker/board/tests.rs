@@ -21,6 +21,7 @@ fn board_of(queues: &[&str]) -> Board {
         poll: Duration::from_secs(1),
         lease: Duration::from_secs(1),
         drain_deadline: Duration::from_secs(1),
+        cancel_grace: Duration::from_secs(1),
         result_max: 1,
         input_memory: 100,
         mode: Mode::Forever,
@@ -129,12 +130,12 @@ async fn nothing_starts_or_runs_on_once_the_worker_is_abandoned() {
     let spawn = || tokio::spawn(std::future::pending::<()>());
     let (running, starting) = (spawn(), spawn());
     let first = board.take().unwrap();
-    board.started(first.id, first.claim, running.abort_handle());
+    board.started(first, Arc::default(), running.abort_handle());
     let second = board.take().unwrap();
 
     board.abandon();
     // On another thread: it was taken already, but not yet started.
-    board.started(second.id, second.claim, starting.abort_handle());
+    board.started(second, Arc::default(), starting.abort_handle());
 
     assert!(board.take().is_none());
     for attempt in [running, starting] {

@@ -1,0 +1,25 @@
+-- Asks for a job that runs to be cancelled; returns how many that were.
+--
+-- $1 job      bigint
+-- $2 channel  text
+--
+-- The job's row is locked against its end: whoever ends the job sees the request, or this statement
+-- sees that the job is gone.
+with held as materialized (
+    select held.worker, held.id, held.claim
+    from pgq_jobs.worker as worker
+    cross join lateral (
+        select running.worker, running.id, running.claim
+        from pgq_jobs.running as running
+        where running.worker = worker.id and running.id = $1
+        limit 1
+        for update
+    ) as held
+), requested as (
+    insert into pgq_jobs.cancel_request (worker, job, claim)
+    select worker, id, claim
+    from held
+    on conflict do nothing
+)
+select count(*) as held, bool_or(pgq_jobs.direct($2)) as told
+from held;

@@ -1,0 +1,67 @@
+-- Cancels a job that waits; returns how many that were.
+--
+-- $1 job        bigint
+-- $2 retention  smallint, in hours
+--
+-- The lanes of `ready` are few: each is asked for the job by the whole key of its index, as in
+-- `find_job`.
+with recursive lane (hash) as (
+    (
+        select hashtextextended(queue, priority)
+        from pgq_jobs.ready
+        order by hashtextextended(queue, priority)
+        limit 1
+    )
+    union all
+    select (
+        select hashtextextended(ready.queue, ready.priority)
+        from pgq_jobs.ready as ready
+        where hashtextextended(ready.queue, ready.priority) > lane.hash
+        order by hashtextextended(ready.queue, ready.priority)
+        limit 1
+    )
+    from lane
+    where lane.hash is not null
+), place as materialized (
+    select waiting.ctid
+    from lane
+    cross join lateral (
+        select ready.ctid
+        from pgq_jobs.ready as ready
+        where hashtextextended(ready.queue, ready.priority) = lane.hash
+          and ready.seq = $1
+          and ready.id = $1
+        limit 1
+    ) as waiting
+    union all
+    select ready.ctid
+    from pgq_jobs.ready as ready
+    where ready.id = $1 and ready.id <> ready.seq
+), taken as (
+    delete from pgq_jobs.ready
+    where ctid = any (array(select ctid from place))
+    returning id, fingerprint, created_at, deliveries, priority, attempt, max_attempts, deaths, marks,
+              queue, task, input
+), delayed as (
+    delete from pgq_jobs.scheduled
+    where id = $1
+    returning id, fingerprint, created_at, deliveries, priority, attempt, max_attempts, deaths, marks,
+              queue, task, input
+), over as (
+    insert into pgq_jobs.finished
+        (id, fingerprint, created_at, finished_at, deliveries, state, retention, priority, attempt,
+         max_attempts, deaths, marks, queue, task, input)
+    select id, fingerprint, created_at, now(), deliveries, 3, $2, priority, attempt, max_attempts,
+           deaths, marks, queue, task, input
+    from (
+        select id, fingerprint, created_at, deliveries, priority, attempt, max_attempts, deaths,
+               marks, queue, task, input
+        from taken
+        union all
+        select id, fingerprint, created_at, deliveries, priority, attempt, max_attempts, deaths,
+               marks, queue, task, input
+        from delayed
+    ) as waiting
+    returning id
+)
+select count(*) from over;

@@ -1,0 +1,19 @@
+-- Reads what a worker is to do: what is paused, and which of its jobs are to be cancelled. Requests
+-- that a job has left behind are deleted.
+--
+-- $1 worker  bigint
+with stale as (
+    delete from pgq_jobs.cancel_request as request
+    where request.worker = $1
+      and not exists (
+          select
+          from pgq_jobs.running as running
+          where running.worker = $1 and running.id = request.job and running.claim = request.claim
+      )
+)
+select kind, name, null::bigint as job, null::bigint as claim
+from pgq_jobs.pause
+union all
+select null, null, request.job, request.claim
+from pgq_jobs.cancel_request as request
+where request.worker = $1;

@@ -1,0 +1,128 @@
+//! Tasks that do not end although they must, as the board sees them.
+//!
+//! A task that holds its thread cannot be stopped. Once it has overstayed, its attempt is *given up*:
+//! the storage is told that it has ended, its slot is free, and what it returns one day is dropped.
+//! Until then it is *stuck*. So is a task that blocks whose thread goes on after its attempt.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rustc_hash::FxHashMap;
+
+use super::{Board, Running, Stage};
+use crate::driver::ClaimedJob;
+use crate::job::JobId;
+use crate::task::Vital;
+
+/// The tasks of attempts, by job and claim.
+type Attempts = FxHashMap<(JobId, i64), Arc<str>>;
+
+/// What is stuck in a worker.
+#[derive(Debug, Default)]
+pub(super) struct Stuck {
+    given_up: Attempts,
+    /// Attempts that left a thread behind.
+    threads: Attempts,
+}
+
+/// An attempt that was given up.
+#[derive(Debug)]
+pub(crate) struct GivenUp {
+    /// Without its input.
+    pub(crate) job: ClaimedJob,
+    pub(crate) vital: Arc<Vital>,
+    /// How many attempts of its task are stuck in this worker, this one included.
+    pub(crate) stuck: usize,
+}
+
+/// A task that a thread has been in for long without a pause.
+#[derive(Debug)]
+pub(crate) struct Hog {
+    pub(crate) task: Arc<str>,
+    pub(crate) job: JobId,
+    pub(crate) since: Duration,
+}
+
+impl Board {
+    /// Gives up attempts that must have ended longer ago than `patience`: their slots are free, and
+    /// they count as ending.
+    pub(crate) fn give_up(&mut self, now: Instant, patience: Duration) -> Vec<GivenUp> {
+        let mut given_up = Vec::new();
+        for held in self.held.values_mut() {
+            let Stage::Running(running) = &mut held.stage else {
+                continue;
+            };
+            let overstayed = |running: &mut Running| {
+                let overstayed = running.vital.pulse.overstayed(now);
+                overstayed.is_some_and(|overstayed| overstayed >= patience)
+            };
+            if let Some(Running { vital, job, .. }) = running.take_if(overstayed) {
+                held.stage = Stage::Ending;
+                given_up.push((job, vital));
+            }
+        }
+        for (job, _) in &given_up {
+            self.free_slot(&job.queue);
+            let attempt = (job.id, job.claim);
+            self.stuck.given_up.insert(attempt, Arc::clone(&job.task));
+        }
+        let given_up = given_up.into_iter().map(|(job, vital)| GivenUp {
+            stuck: self.stuck(&job.task),
+            job,
+            vital,
+        });
+        given_up.collect()
+    }
+
+    /// The attempt has left the runtime: frees its slot, unless it was given up, and the memory of its
+    /// input.
+    pub(crate) fn leave(&mut self, attempt: (JobId, i64), queue: &str, bytes: usize) {
+        if self.stuck.given_up.remove(&attempt).is_some() {
+            self.free_memory(bytes);
+        } else {
+            self.free(queue, bytes);
+        }
+    }
+
+    /// The thread of an attempt goes on after it.
+    pub(crate) fn leave_thread(&mut self, attempt: (JobId, i64), task: &Arc<str>) {
+        self.stuck.threads.insert(attempt, Arc::clone(task));
+    }
+
+    /// That thread has ended.
+    pub(crate) fn thread_ended(&mut self, attempt: (JobId, i64)) {
+        self.stuck.threads.remove(&attempt);
+    }
+
+    /// How many attempts of a task have ended for the storage, and run on here.
+    pub(crate) fn stuck(&self, task: &str) -> usize {
+        let Stuck { given_up, threads } = &self.stuck;
+        let only_threads = threads
+            .iter()
+            .filter(|(attempt, _)| !given_up.contains_key(attempt));
+        given_up
+            .iter()
+            .chain(only_threads)
+            .filter(|(_, name)| &***name == task)
+            .count()
+    }
+
+    /// How many attempts are in the runtime although they were given up.
+    pub(crate) fn given_up(&self) -> usize {
+        self.stuck.given_up.len()
+    }
+
+    /// What a thread has been in for so long without a pause.
+    pub(crate) fn hogs(&self, now: Instant, long: Duration) -> Vec<Hog> {
+        let running = self.held.values().filter_map(|held| match &held.stage {
+            Stage::Running(running) | Stage::Completing(running) => running.as_ref(),
+            Stage::Waiting | Stage::Ending => None,
+        });
+        let hog = |running: &Running| Hog {
+            task: Arc::clone(&running.job.task),
+            job: running.job.id,
+            since: running.vital.pulse.inside(now),
+        };
+        running.map(hog).filter(|hog| hog.since >= long).collect()
+    }
+}
