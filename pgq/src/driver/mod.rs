@@ -405,7 +405,8 @@ pub trait Driver: fmt::Debug + Send + Sync + 'static {
     async fn schedules(&self, names: &[String]) -> Result<ScheduleState, DriverError>;
 
     /// Enqueues the job of a tick, if `tick.previous` is still the last tick of its schedule;
-    /// returns `None` if another worker was faster.
+    /// returns `None` if another worker was faster, or if the schedule was declared with another
+    /// expression or zone.
     ///
     /// While the last job that the schedule enqueued is not finished, `tick.overlap` decides. With
     /// [`Skip`](crate::Overlap::Skip) the last tick moves and no job is enqueued, with

@@ -366,6 +366,10 @@ pub struct ScheduleState {
 pub struct Tick {
     /// The name of the schedule.
     pub schedule: String,
+    /// When it ticks, as [`Schedule::expression`] has it.
+    pub expression: String,
+    /// The time zone by whose clocks it ticks.
+    pub zone: String,
     /// What the last tick is believed to be.
     pub previous: DateTime<Utc>,
     /// The tick.

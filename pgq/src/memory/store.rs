@@ -388,6 +388,10 @@ impl Store {
 
     pub(super) fn tick(&mut self, tick: Tick, now: DateTime<Utc>) -> Option<JobId> {
         let row = self.schedules.get_mut(&tick.schedule)?;
+        let stored = &row.declared;
+        if (&stored.expression, &stored.zone) != (&tick.expression, &tick.zone) {
+            return None;
+        }
         if row.last_tick != tick.previous || row.last_tick >= tick.at {
             return None;
         }

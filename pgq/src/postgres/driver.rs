@@ -292,6 +292,8 @@ impl Driver for PostgresDriver {
     async fn tick(&self, tick: Tick) -> Result<Option<JobId>, DriverError> {
         let Tick {
             schedule,
+            expression,
+            zone,
             previous,
             at,
             overlap,
@@ -324,6 +326,8 @@ impl Driver for PostgresDriver {
             .bind(overlap)
             .bind(job.details.pop())
             .bind(job.marks.pop().unwrap_or_default())
+            .bind(expression)
+            .bind(zone)
             .fetch_optional(&self.pool)
             .await
             .map(|id: Option<i64>| id.map(JobId::from_i64))

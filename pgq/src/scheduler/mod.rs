@@ -158,6 +158,8 @@ impl Scheduler {
         let (task, queue) = (enqueue.task.clone(), enqueue.queue.clone());
         let tick = Tick {
             schedule: name.to_owned(),
+            expression: schedule.descriptor.timing.to_string(),
+            zone: schedule.descriptor.timing.zone().to_owned(),
             previous,
             at,
             overlap: schedule.descriptor.policy.overlap,

@@ -121,9 +121,46 @@ impl Shape {
     }
 
     /// A number that is the same for the same shape of the input of the same task, whatever the
-    /// compiler and the platform.
+    /// compiler and the platform. So the names of types are left out of it, which compilers do not
+    /// promise to keep.
     pub(crate) fn fingerprint(&self, task: &str) -> i64 {
-        fnv1a(&format!("{task}\n{self}")).cast_signed()
+        let mut unnamed = self.clone();
+        unnamed.forget_types();
+        fnv1a(&format!("{task}\n{unnamed}")).cast_signed()
+    }
+
+    /// Takes the names of types out of the shape.
+    fn forget_types(&mut self) {
+        match self {
+            Self::Opaque(name) => name.clear(),
+            Self::Checked { shape, by } => {
+                shape.forget_types();
+                by.clear();
+            }
+            Self::Option(inner) | Self::List(inner) => inner.forget_types(),
+            Self::Map(key, value) => {
+                key.forget_types();
+                value.forget_types();
+            }
+            Self::Tuple(elements) => elements.iter_mut().for_each(Self::forget_types),
+            Self::Struct { fields, .. } => {
+                let shapes = fields.iter_mut().map(|field| &mut field.shape);
+                shapes.for_each(Self::forget_types);
+            }
+            Self::Enum { variants, .. } => {
+                let contents = variants.iter_mut().flat_map(|variant| &mut variant.content);
+                contents.for_each(Self::forget_types);
+            }
+            Self::Unit
+            | Self::Bool
+            | Self::Integer { .. }
+            | Self::Float(_)
+            | Self::Char
+            | Self::Text
+            | Self::Bytes
+            | Self::Any
+            | Self::Again(_) => {}
+        }
     }
 
     /// Whether a type that takes any value, such as `serde_json::Value`, takes every one of this
@@ -279,6 +316,33 @@ mod tests {
         assert_eq!(fnv1a(""), 0xcbf2_9ce4_8422_2325);
         assert_eq!(fnv1a("a"), 0xaf63_dc4c_8601_ec8c);
         assert_eq!(fnv1a("foobar"), 0x8594_4171_f739_67e8);
+    }
+
+    #[test]
+    fn a_fingerprint_does_not_depend_on_the_names_of_types() {
+        let named = |name: &str| {
+            let mut shape = every_part();
+            rename(&mut shape, name);
+            shape
+        };
+        let (one, other) = (named("Url"), named("Address"));
+        assert_ne!(one, other);
+        assert_eq!(one.fingerprint("send"), other.fingerprint("send"));
+
+        let checked = Shape::Checked {
+            shape: Box::new(Shape::Text),
+            by: "Url".to_owned(),
+        };
+        assert_ne!(checked.fingerprint("send"), Shape::Text.fingerprint("send"));
+    }
+
+    /// Gives the types that the parts of [`every_part`] name another name.
+    fn rename(shape: &mut Shape, name: &str) {
+        let renamed = shape
+            .to_string()
+            .replace("Url", name)
+            .replace("Either", name);
+        *shape = Tokens::new(&renamed).shape().unwrap();
     }
 
     #[test]

@@ -139,6 +139,8 @@ async fn a_tick_can_have_a_detail(storage: &Storage) -> anyhow::Result<()> {
     let previous = storage.schedules(&["hourly".to_owned()]).await?.last_ticks[0].1;
     let tick = Tick {
         schedule: "hourly".to_owned(),
+        expression: "@hourly".to_owned(),
+        zone: "UTC".to_owned(),
         previous,
         at: previous + Duration::from_secs(3600),
         overlap: Overlap::Allow,

@@ -100,6 +100,8 @@ async fn the_job_of_a_tick_wakes(storage: &Storage) -> anyhow::Result<()> {
 
     let tick = Tick {
         schedule: "hourly".to_owned(),
+        expression: "@hourly".to_owned(),
+        zone: "UTC".to_owned(),
         previous: state.last_ticks[0].1,
         at: state.now + LONG,
         overlap: Overlap::Allow,

@@ -5,6 +5,7 @@ mod cancel;
 mod change;
 mod claim;
 mod contract;
+mod declare;
 mod detail;
 mod enqueue;
 mod filter;

@@ -58,6 +58,8 @@ impl<'a> Minutes<'a> {
         let at = self.last + TimeDelta::minutes(1);
         let tick = Tick {
             schedule: self.name.to_owned(),
+            expression: "* * * * *".to_owned(),
+            zone: "UTC".to_owned(),
             previous: self.last,
             at,
             overlap: self.overlap,

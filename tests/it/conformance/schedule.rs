@@ -1,4 +1,4 @@
-//! What every driver promises about schedules.
+//! What every driver promises about the ticks of schedules.
 
 use anyhow::Context as _;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -8,12 +8,6 @@ use pgq::{JobState, Overlap};
 use super::{SHORT, Storage, conformance, ids, input, one};
 
 conformance! {
-    a_new_schedule_last_ticked_when_it_was_declared,
-    declaring_again_keeps_the_last_tick,
-    a_schedule_whose_expression_changed_begins_anew,
-    a_schedule_whose_zone_changed_begins_anew,
-    a_schedule_whose_dates_changed_begins_anew,
-    only_the_schedules_that_are_asked_for_are_told,
     a_tick_enqueues_its_job_and_moves_the_last_tick,
     a_tick_may_enqueue_a_job_that_starts_later,
     a_tick_that_was_overtaken_enqueues_nothing,
@@ -24,7 +18,7 @@ conformance! {
     the_time_of_the_storage_goes_on,
 }
 
-fn schedule(name: &str) -> Schedule {
+pub(super) fn schedule(name: &str) -> Schedule {
     Schedule {
         name: name.to_owned(),
         task: "greet".to_owned(),
@@ -36,9 +30,11 @@ fn schedule(name: &str) -> Schedule {
 }
 
 /// A tick of `schedule`, a minute after `previous`.
-fn tick(schedule: &str, previous: DateTime<Utc>) -> Tick {
+pub(super) fn tick(schedule: &str, previous: DateTime<Utc>) -> Tick {
     Tick {
         schedule: schedule.to_owned(),
+        expression: "* * * * *".to_owned(),
+        zone: "UTC".to_owned(),
         previous,
         at: previous + TimeDelta::minutes(1),
         overlap: Overlap::Allow,
@@ -47,127 +43,12 @@ fn tick(schedule: &str, previous: DateTime<Utc>) -> Tick {
 }
 
 /// The last tick of the schedule, which must exist.
-async fn last_tick(storage: &Storage, name: &str) -> anyhow::Result<DateTime<Utc>> {
+pub(super) async fn last_tick(storage: &Storage, name: &str) -> anyhow::Result<DateTime<Utc>> {
     let state = storage.schedules(&[name.to_owned()]).await?;
     match &state.last_ticks[..] {
         [(found, last_tick)] if found == name => Ok(*last_tick),
         other => anyhow::bail!("asked for {name}, found {other:?}"),
     }
-}
-
-async fn a_new_schedule_last_ticked_when_it_was_declared(storage: &Storage) -> anyhow::Result<()> {
-    let before = storage.now().await?;
-
-    storage.declare_schedules(&[schedule("hourly")]).await?;
-
-    let after = storage.now().await?;
-    let last_tick = last_tick(storage, "hourly").await?;
-    assert!((before..=after).contains(&last_tick), "{last_tick}");
-    Ok(())
-}
-
-async fn declaring_again_keeps_the_last_tick(storage: &Storage) -> anyhow::Result<()> {
-    storage.declare_schedules(&[schedule("hourly")]).await?;
-    let first = last_tick(storage, "hourly").await?;
-    storage.tick(tick("hourly", first)).await?;
-    storage.pass(SHORT).await?;
-
-    let declared = [schedule("hourly"), schedule("new")];
-    storage.declare_schedules(&declared).await?;
-
-    let kept = last_tick(storage, "hourly").await?;
-    assert_eq!(kept, first + TimeDelta::minutes(1));
-    assert!(last_tick(storage, "new").await? > first);
-    Ok(())
-}
-
-async fn a_schedule_whose_expression_changed_begins_anew(storage: &Storage) -> anyhow::Result<()> {
-    storage.declare_schedules(&[schedule("hourly")]).await?;
-    storage.pass(SHORT).await?;
-    let before = storage.now().await?;
-
-    let changed = Schedule {
-        expression: "@daily".to_owned(),
-        ..schedule("hourly")
-    };
-    storage
-        .declare_schedules(std::slice::from_ref(&changed))
-        .await?;
-    let begun = last_tick(storage, "hourly").await?;
-    storage.pass(SHORT).await?;
-    storage.declare_schedules(&[changed]).await?;
-
-    assert!(begun >= before, "{begun} is before {before}");
-    assert_eq!(last_tick(storage, "hourly").await?, begun);
-    Ok(())
-}
-
-async fn a_schedule_whose_zone_changed_begins_anew(storage: &Storage) -> anyhow::Result<()> {
-    storage.declare_schedules(&[schedule("hourly")]).await?;
-    storage.pass(SHORT).await?;
-    let before = storage.now().await?;
-
-    let changed = Schedule {
-        zone: "Europe/Berlin".to_owned(),
-        ..schedule("hourly")
-    };
-    storage
-        .declare_schedules(std::slice::from_ref(&changed))
-        .await?;
-    let begun = last_tick(storage, "hourly").await?;
-    storage.pass(SHORT).await?;
-    storage.declare_schedules(&[changed]).await?;
-
-    assert!(begun >= before, "{begun} is before {before}");
-    assert_eq!(last_tick(storage, "hourly").await?, begun);
-    Ok(())
-}
-
-async fn a_schedule_whose_dates_changed_begins_anew(storage: &Storage) -> anyhow::Result<()> {
-    let (starts, ends) = (schedule("starts"), schedule("ends"));
-    storage
-        .declare_schedules(&[starts.clone(), ends.clone()])
-        .await?;
-    let first = last_tick(storage, "starts").await?;
-    storage.pass(SHORT).await?;
-    let before = storage.now().await?;
-
-    let changed = [
-        Schedule {
-            starts_at: Some(first - TimeDelta::days(1)),
-            ..starts
-        },
-        Schedule {
-            ends_at: Some(first + TimeDelta::days(1)),
-            ..ends
-        },
-    ];
-    storage.declare_schedules(&changed).await?;
-    let begun = last_tick(storage, "starts").await?;
-    let other = last_tick(storage, "ends").await?;
-    storage.pass(SHORT).await?;
-    storage.declare_schedules(&changed).await?;
-
-    assert!(
-        before <= begun.min(other),
-        "{begun} and {other} are before {before}"
-    );
-    assert_eq!(last_tick(storage, "starts").await?, begun);
-    assert_eq!(last_tick(storage, "ends").await?, other);
-    Ok(())
-}
-
-async fn only_the_schedules_that_are_asked_for_are_told(storage: &Storage) -> anyhow::Result<()> {
-    let declared = ["a", "b", "c"].map(schedule);
-    storage.declare_schedules(&declared).await?;
-
-    let asked = ["c", "a", "unknown"].map(str::to_owned);
-    let state = storage.schedules(&asked).await?;
-
-    let mut names: Vec<_> = state.last_ticks.iter().map(|(name, _)| &**name).collect();
-    names.sort_unstable();
-    assert_eq!(names, ["a", "c"]);
-    Ok(())
 }
 
 async fn a_tick_enqueues_its_job_and_moves_the_last_tick(storage: &Storage) -> anyhow::Result<()> {

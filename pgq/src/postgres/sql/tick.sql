@@ -18,6 +18,11 @@
 --                  it has no job, with 'queue_one' it is left for later, with 'allow' nothing
 -- $14 detail       text, the job's detail as JSON, or null
 -- $15 marks        smallint
+-- $16 expression   text
+-- $17 time_zone    text
+--
+-- A build whose declaration of the schedule is not the one that is stored does not tick: old and new
+-- builds run side by side for a while, and only one of them knows when the ticks are.
 with recursive last (job) as (
     select last_job
     from pgq_jobs.schedule
@@ -80,6 +85,8 @@ with recursive last (job) as (
         end
     from overlap
     where schedule.name = $1
+      and schedule.expression = $16
+      and schedule.time_zone = $17
       and schedule.last_tick = $2
       and schedule.last_tick < $3
       and not (overlap.found and $13 = 'queue_one')

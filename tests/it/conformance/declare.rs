@@ -1,0 +1,163 @@
+//! What every driver promises about the declarations of schedules.
+
+use chrono::TimeDelta;
+use pgq::driver::Schedule;
+
+use super::schedule::{last_tick, schedule, tick};
+use super::{SHORT, Storage, conformance};
+
+conformance! {
+    a_new_schedule_last_ticked_when_it_was_declared,
+    declaring_again_keeps_the_last_tick,
+    a_schedule_whose_expression_changed_begins_anew,
+    a_schedule_whose_zone_changed_begins_anew,
+    a_schedule_whose_dates_changed_begins_anew,
+    only_the_schedules_that_are_asked_for_are_told,
+    a_build_with_another_declaration_does_not_tick,
+}
+
+async fn a_new_schedule_last_ticked_when_it_was_declared(storage: &Storage) -> anyhow::Result<()> {
+    let before = storage.now().await?;
+
+    storage.declare_schedules(&[schedule("hourly")]).await?;
+
+    let after = storage.now().await?;
+    let last_tick = last_tick(storage, "hourly").await?;
+    assert!((before..=after).contains(&last_tick), "{last_tick}");
+    Ok(())
+}
+
+async fn declaring_again_keeps_the_last_tick(storage: &Storage) -> anyhow::Result<()> {
+    storage.declare_schedules(&[schedule("hourly")]).await?;
+    let first = last_tick(storage, "hourly").await?;
+    storage.tick(tick("hourly", first)).await?;
+    storage.pass(SHORT).await?;
+
+    let declared = [schedule("hourly"), schedule("new")];
+    storage.declare_schedules(&declared).await?;
+
+    let kept = last_tick(storage, "hourly").await?;
+    assert_eq!(kept, first + TimeDelta::minutes(1));
+    assert!(last_tick(storage, "new").await? > first);
+    Ok(())
+}
+
+async fn a_schedule_whose_expression_changed_begins_anew(storage: &Storage) -> anyhow::Result<()> {
+    storage.declare_schedules(&[schedule("hourly")]).await?;
+    storage.pass(SHORT).await?;
+    let before = storage.now().await?;
+
+    let changed = Schedule {
+        expression: "@daily".to_owned(),
+        ..schedule("hourly")
+    };
+    storage
+        .declare_schedules(std::slice::from_ref(&changed))
+        .await?;
+    let begun = last_tick(storage, "hourly").await?;
+    storage.pass(SHORT).await?;
+    storage.declare_schedules(&[changed]).await?;
+
+    assert!(begun >= before, "{begun} is before {before}");
+    assert_eq!(last_tick(storage, "hourly").await?, begun);
+    Ok(())
+}
+
+async fn a_schedule_whose_zone_changed_begins_anew(storage: &Storage) -> anyhow::Result<()> {
+    storage.declare_schedules(&[schedule("hourly")]).await?;
+    storage.pass(SHORT).await?;
+    let before = storage.now().await?;
+
+    let changed = Schedule {
+        zone: "Europe/Berlin".to_owned(),
+        ..schedule("hourly")
+    };
+    storage
+        .declare_schedules(std::slice::from_ref(&changed))
+        .await?;
+    let begun = last_tick(storage, "hourly").await?;
+    storage.pass(SHORT).await?;
+    storage.declare_schedules(&[changed]).await?;
+
+    assert!(begun >= before, "{begun} is before {before}");
+    assert_eq!(last_tick(storage, "hourly").await?, begun);
+    Ok(())
+}
+
+async fn only_the_schedules_that_are_asked_for_are_told(storage: &Storage) -> anyhow::Result<()> {
+    let declared = ["a", "b", "c"].map(schedule);
+    storage.declare_schedules(&declared).await?;
+
+    let asked = ["c", "a", "unknown"].map(str::to_owned);
+    let state = storage.schedules(&asked).await?;
+
+    let mut names: Vec<_> = state.last_ticks.iter().map(|(name, _)| &**name).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["a", "c"]);
+    Ok(())
+}
+
+async fn a_build_with_another_declaration_does_not_tick(storage: &Storage) -> anyhow::Result<()> {
+    let old = schedule("hourly");
+    storage
+        .declare_schedules(std::slice::from_ref(&old))
+        .await?;
+    for new in [
+        Schedule {
+            expression: "@daily".to_owned(),
+            ..old.clone()
+        },
+        Schedule {
+            zone: "Europe/Berlin".to_owned(),
+            ..old.clone()
+        },
+    ] {
+        storage
+            .declare_schedules(std::slice::from_ref(&new))
+            .await?;
+        let last = last_tick(storage, "hourly").await?;
+
+        assert_eq!(storage.tick(tick("hourly", last)).await?, None);
+        assert_eq!(last_tick(storage, "hourly").await?, last);
+
+        let mut own = tick("hourly", last);
+        own.expression = new.expression;
+        own.zone = new.zone;
+        assert!(storage.tick(own).await?.is_some());
+    }
+    Ok(())
+}
+
+async fn a_schedule_whose_dates_changed_begins_anew(storage: &Storage) -> anyhow::Result<()> {
+    let (starts, ends) = (schedule("starts"), schedule("ends"));
+    storage
+        .declare_schedules(&[starts.clone(), ends.clone()])
+        .await?;
+    let first = last_tick(storage, "starts").await?;
+    storage.pass(SHORT).await?;
+    let before = storage.now().await?;
+
+    let changed = [
+        Schedule {
+            starts_at: Some(first - TimeDelta::days(1)),
+            ..starts
+        },
+        Schedule {
+            ends_at: Some(first + TimeDelta::days(1)),
+            ..ends
+        },
+    ];
+    storage.declare_schedules(&changed).await?;
+    let begun = last_tick(storage, "starts").await?;
+    let other = last_tick(storage, "ends").await?;
+    storage.pass(SHORT).await?;
+    storage.declare_schedules(&changed).await?;
+
+    assert!(
+        before <= begun.min(other),
+        "{begun} and {other} are before {before}"
+    );
+    assert_eq!(last_tick(storage, "starts").await?, begun);
+    assert_eq!(last_tick(storage, "ends").await?, other);
+    Ok(())
+}
