@@ -410,7 +410,7 @@ pub const MUTATIONS: &[Mutation] = &[
         file: "pgq/src/postgres/sql/declare_schedules.sql",
         find: "(excluded.expression, excluded.time_zone, excluded.starts_at, excluded.ends_at)",
         replace: "(excluded.expression, excluded.time_zone, excluded.starts_at, schedule.ends_at)",
-        tests: &["conformance::schedule::postgres::a_schedule_whose_dates_changed_begins_anew"],
+        tests: &["conformance::declare::postgres::a_schedule_whose_dates_changed_begins_anew"],
     },
     Mutation {
         name: "a tick does not look for the running job before it",

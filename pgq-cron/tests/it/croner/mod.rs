@@ -148,7 +148,8 @@ fn sample_zones() -> Vec<Tz> {
 }
 
 /// A sample; with `PGQ_WALK=all` everything, by
-/// `PGQ_WALK=all cargo test --release -p pgq-cron croner -- --nocapture`.
+/// `PGQ_WALK=all cargo test --release -p pgq-cron croner -- --nocapture`, which takes a few minutes:
+/// 18 million ticks around 757 changes.
 #[test]
 fn around_each_change_ticks_differ_from_croner_only_by_the_rules() {
     let all = std::env::var("PGQ_WALK").is_ok_and(|walk| walk == "all");
@@ -192,5 +193,5 @@ fn around_each_change_ticks_differ_from_croner_only_by_the_rules() {
         "{expressions}, {ticks}"
     );
     // Each rule is needed.
-    assert!(!all || rules.len() == 6, "{rules:?}");
+    assert!(!all || rules.len() == 5, "{rules:?}");
 }

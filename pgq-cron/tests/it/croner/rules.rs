@@ -23,8 +23,6 @@ pub(super) enum Rule {
     /// croner takes either day field if both are restricted, and holds `*/2` to be restricted. Here, as
     /// in crontab, a field that begins with `*` is not.
     StarWithAStep,
-    /// croner reads `L` and `15W` in one list as `LW` and `15W`.
-    LastDayBesideWorkingDay,
 }
 
 /// What is known of a tick that only one of the two has.
@@ -68,8 +66,7 @@ impl Difference<'_> {
         if self.is_croner && stepped && restricted(first) && restricted(last) {
             return Some(Rule::StarWithAStep);
         }
-        let has = |end| first.split(',').any(|item| item.ends_with(end));
-        (has('L') && has('W')).then_some(Rule::LastDayBesideWorkingDay)
+        None
     }
 
     /// Whether a time of the expression ticks there, but for its date.
