@@ -23,8 +23,8 @@ create table pgq_jobs.migration (
 create sequence pgq_jobs.job_number as bigint cache 1;
 
 -- `marks` says what else there is of a job, in bits, so that others cost nothing: 1, it waits in the
--- line of its keys in place of `ready`; 2, it holds unique keys, which end with it; 4, it has a
--- `detail`.
+-- line of its keys in place of `ready`; 2, it holds a unique key, which whoever ends the job frees; 4,
+-- it has a `detail`; 8, no attempt of it has begun, and it expires.
 
 -- The tables that jobs pass through are large one minute and empty the next. Giving their pages back
 -- takes a lock that everybody would wait for, and they are needed again at once.
@@ -218,6 +218,204 @@ create table pgq_jobs.detail (
 
 -- tagged_jobs
 create index detail_tags on pgq_jobs.detail using gin (tags) where tags <> '{}';
+
+-- When to look whether a job has expired that nobody claims: one row for each job that can, until it is
+-- looked at. The time that counts is that of the `detail`.
+create table pgq_jobs.expiry (
+    job        bigint      not null,
+    expires_at timestamptz not null
+);
+-- expire_jobs
+create index expiry_expires_at on pgq_jobs.expiry (expires_at);
+
+-- Which jobs keep others away that are the same. The statement that ends a job with the mark 2 deletes
+-- its row; one with a period stays for that long, whatever becomes of the job.
+create table pgq_jobs.unique_key (
+    -- The first half of the SHA-256 of the task and of what is compared.
+    key   uuid        not null primary key,
+    job   bigint      not null,
+    -- Null until the job has ended.
+    until timestamptz
+);
+-- complete_jobs, end_jobs, rescue_jobs, expire_jobs
+create index unique_key_job on pgq_jobs.unique_key (job) where until is null;
+-- prune_keys
+create index unique_key_until on pgq_jobs.unique_key (until) where until is not null;
+
+-- Takes a job away that waits and has not been started, with what is kept apart of it, so that another
+-- takes its place. Returns false if there is none.
+create function pgq_jobs.withdraw(id bigint) returns boolean
+    language plpgsql volatile
+    -- However small the tables were when its plans were made.
+    set enable_seqscan = off
+as $$
+declare
+    place tid;
+    is_scheduled boolean;
+begin
+    loop
+        is_scheduled := exists (
+            select from pgq_jobs.scheduled as job
+            where job.id = withdraw.id and job.attempt = 0
+        );
+        with recursive lane (hash) as (
+            (
+                select hashtextextended(queue, priority)
+                from pgq_jobs.ready
+                order by hashtextextended(queue, priority)
+                limit 1
+            )
+            union all
+            select (
+                select hashtextextended(job.queue, job.priority)
+                from pgq_jobs.ready as job
+                where hashtextextended(job.queue, job.priority) > lane.hash
+                order by hashtextextended(job.queue, job.priority)
+                limit 1
+            )
+            from lane
+            where lane.hash is not null
+        )
+        select waiting.ctid into place
+        from (
+            select first.ctid
+            from lane
+            cross join lateral (
+                select job.ctid
+                from pgq_jobs.ready as job
+                where hashtextextended(job.queue, job.priority) = lane.hash
+                  and job.seq = withdraw.id
+                  and job.id = withdraw.id
+                  and job.attempt = 0
+                limit 1
+            ) as first
+            union all
+            select job.ctid
+            from pgq_jobs.ready as job
+            where job.id = withdraw.id and job.id <> job.seq and job.attempt = 0
+        ) as waiting
+        limit 1;
+        if not is_scheduled and place is null then
+            return false;
+        end if;
+        if is_scheduled then
+            delete from pgq_jobs.scheduled as job
+            where job.id = withdraw.id and job.attempt = 0;
+        else
+            delete from pgq_jobs.ready as job
+            where job.ctid = place and job.id = withdraw.id;
+        end if;
+        -- If not, somebody has moved it since it was looked for: it is looked for again.
+        exit when found;
+    end loop;
+    delete from pgq_jobs.detail as detail where detail.job = withdraw.id;
+    delete from pgq_jobs.large_input as large where large.job = withdraw.id;
+    return true;
+end
+$$;
+
+-- Says for each of the keys, by its place from 1, under which number its job is to be added, if it is:
+--
+-- - `new`: the number is a fresh one, and the job now holds the key;
+-- - `replaced`: the job of that number has been withdrawn, and another is to be added under it;
+-- - `existing`: the job of that number holds the key, and no other is to be added.
+--
+-- If `conflict` is `raise` and a key is held, or given twice, no key is taken and none of the jobs is
+-- to be added: there is one row, `refused`, with the number of the job that holds it, if one does.
+--
+-- Keys are taken in their order, one after the other, so that calls at once wait for each other and not
+-- in a circle. Who wants a key that an open transaction has taken, or frees, waits for its end. A key
+-- that is held is not locked: whoever ends its job does not wait for those who met it.
+create function pgq_jobs.take_keys(keys uuid[], periods bigint[], conflict text)
+    returns table (place bigint, job bigint, outcome text)
+    language plpgsql volatile
+    set enable_seqscan = off
+as $$
+#variable_conflict use_column
+declare
+    -- In the order of the places, and not of the keys.
+    numbers bigint[] := array(
+        select nextval('pgq_jobs.job_number') from generate_series(1, cardinality(keys))
+    );
+    wanted record;
+    holder record;
+    actor bigint;
+    number bigint;
+    ends timestamptz;
+    decided text;
+    taken uuid[] := '{}';
+    jobs bigint[] := numbers;
+    outcomes text[] := array_fill('existing'::text, array [cardinality(keys)]);
+    at bigint;
+begin
+    for wanted in
+        select given.key, array_agg(given.place order by given.place) as places
+        from unnest(keys) with ordinality as given (key, place)
+        group by given.key
+        order by given.key
+    loop
+        -- Of jobs of one call that are the same the first is added; one that replaces them is the last.
+        actor := wanted.places[
+            case conflict when 'replace' then cardinality(wanted.places) else 1 end
+        ];
+        number := numbers[actor];
+        ends := statement_timestamp() + periods[actor] * interval '1 microsecond';
+        decided := null;
+        while decided is null loop
+            insert into pgq_jobs.unique_key (key, job, until)
+            values (wanted.key, number, ends)
+            on conflict (key) do nothing;
+            if found then
+                decided := 'new';
+                exit;
+            end if;
+            select held.job, held.until into holder
+            from pgq_jobs.unique_key as held
+            where held.key = wanted.key;
+            -- It was freed meanwhile.
+            continue when not found;
+            if holder.until <= clock_timestamp() then
+                update pgq_jobs.unique_key as held
+                set job = number, until = ends
+                where held.key = wanted.key and held.until <= clock_timestamp();
+                if found then
+                    decided := 'new';
+                end if;
+                continue;
+            end if;
+            if conflict = 'replace' and pgq_jobs.withdraw(holder.job) then
+                update pgq_jobs.unique_key as held
+                set until = ends
+                where held.key = wanted.key and held.until is distinct from ends;
+                number := holder.job;
+                decided := 'replaced';
+            elsif conflict <> 'replace' or exists (
+                select from pgq_jobs.unique_key as held
+                where held.key = wanted.key and held.job = holder.job
+            ) then
+                number := holder.job;
+                decided := 'existing';
+            end if;
+        end loop;
+        if decided = 'new' then
+            taken := taken || wanted.key;
+        end if;
+        if conflict = 'raise' and (decided = 'existing' or cardinality(wanted.places) > 1) then
+            delete from pgq_jobs.unique_key as held where held.key = any (taken);
+            return query select actor, case decided when 'existing' then number end, 'refused';
+            return;
+        end if;
+        foreach at in array wanted.places loop
+            jobs[at] := number;
+        end loop;
+        outcomes[actor] := decided;
+    end loop;
+    -- Nothing is told before all keys are looked at.
+    return query
+    select each.place, each.job, each.outcome
+    from unnest(jobs, outcomes) with ordinality as each (job, outcome, place);
+end
+$$;
 
 -- Where each schedule stands. A tick moves `last_tick` and enqueues its job in one statement.
 create table pgq_jobs.schedule (

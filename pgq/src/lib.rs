@@ -51,8 +51,8 @@ pub use self::client::{
 pub use self::driver::{Attempt, AttemptOutcome, Start};
 pub use self::error::{Error, Result};
 pub use self::job::{
-    DecodeError, EncodeError, INPUT_INLINE_MAX, INPUT_MAX, Input, Job, JobId, JobState, Retain,
-    Retention,
+    Conflict, DecodeError, EncodeError, Enqueued, INPUT_INLINE_MAX, INPUT_MAX, Input, Job, JobId,
+    JobState, Retain, Retention,
 };
 pub use self::limit::{FleetLimit, FleetRate, Limited};
 #[cfg(feature = "postgres")]
@@ -62,7 +62,7 @@ pub use self::queue::{
 };
 pub use self::schedule::{InvalidTiming, Missed, Overlap, Timing};
 pub use self::task::{
-    Batch, CancelReason, CompleteError, CompleteIn, Concurrency, Conflict, Context, Injected,
+    Batch, CancelReason, CompleteError, CompleteIn, Concurrency, Context, Injected,
     IntoBatchOutcome, IntoOutcome, IntoTaskError, MissingState, Problem, Problems, Rate,
     Registration, Registry, ScheduleDescriptor, Source, StateMap, Task, TaskDescriptor, TaskError,
     TaskOptions, Unique, run_in_batch,

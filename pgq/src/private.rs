@@ -14,12 +14,13 @@ pub use std::vec::Vec;
 
 pub use crate::backoff::Backoff;
 pub use crate::client::{EnqueueError, Enqueuer, JobBuilder, JobHandle};
+pub use crate::job::Conflict;
 pub use crate::job::{DecodeError, EncodeError, Input, InputReader, InputWriter};
 use crate::job::{Retain, Retention, parameter_shape};
 pub use crate::schedule::{Missed, Overlap, Timing};
 pub use crate::shape::{Field, Shape};
 pub use crate::task::{
-    Batch, Concurrency, Conflict, Context, Injected, IntoBatchOutcome, IntoOutcome, IntoTaskError,
+    Batch, Concurrency, Context, Injected, IntoBatchOutcome, IntoOutcome, IntoTaskError,
     MissingState, Rate, Registration, ScheduleDescriptor, Source, Task, TaskDescriptor, TaskError,
     TaskOptions, Unique, blocking, run_in_batch,
 };

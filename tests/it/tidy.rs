@@ -224,6 +224,8 @@ fn statements_are_static_qualified_and_explained() -> anyhow::Result<()> {
         "pause",
         "cancel_request",
         "detail",
+        "expiry",
+        "unique_key",
         "worker",
         "schedule",
         "migration",

@@ -41,6 +41,9 @@ pub struct Report {
     pub failed: u64,
     /// How many jobs their tasks cancelled.
     pub cancelled: u64,
+    /// How many jobs had not been started by the time they expired, and were ended by this worker when
+    /// it claimed them.
+    pub expired: u64,
     /// How many jobs were given back, or snoozed by their tasks: without an attempt that counts.
     pub released: u64,
     /// Whether the work was done; `false` if the deadline or a signal came first.
@@ -80,6 +83,7 @@ impl Report {
             retried: tally.retried.load(Ordering::Relaxed),
             failed: tally.failed.load(Ordering::Relaxed),
             cancelled: tally.cancelled.load(Ordering::Relaxed),
+            expired: tally.expired.load(Ordering::Relaxed),
             released: tally.released.load(Ordering::Relaxed),
             idle,
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use sqlx::{PgConnection, PgPool};
 
 use crate::client::{Enqueuer, INPUT_MAX_DEFAULT, Reader};
-use crate::driver::{Driver, DriverError, Enqueue, WorkerState};
+use crate::driver::{Driver, DriverError, Enqueue, KeyedJobs, WorkerState};
 use crate::error::Result;
 use crate::job::JobId;
 use crate::middleware::{HookList, Hooks};
@@ -146,6 +146,13 @@ impl Enqueuer for &Pgq {
         Ok(jobs)
     }
 
+    async fn enqueue_unique(self, enqueue: Enqueue) -> Result<KeyedJobs, DriverError> {
+        let (task, queue) = (enqueue.task.clone(), enqueue.queue.clone());
+        let jobs = Driver::enqueue_unique(&self.driver, enqueue).await?;
+        self.hooks.enqueued(&task, &queue, &jobs.added());
+        Ok(jobs)
+    }
+
     fn input_max(&self) -> usize {
         self.input_max
     }
@@ -163,6 +170,16 @@ impl Enqueuer for Within<'_> {
         let driver = &self.pgq.driver;
         let jobs = driver.enqueue_within(self.connection, enqueue).await?;
         self.pgq.hooks.enqueued(&task, &queue, &jobs);
+        Ok(jobs)
+    }
+
+    async fn enqueue_unique(self, enqueue: Enqueue) -> Result<KeyedJobs, DriverError> {
+        let (task, queue) = (enqueue.task.clone(), enqueue.queue.clone());
+        let driver = &self.pgq.driver;
+        let jobs = driver
+            .enqueue_unique_within(self.connection, enqueue)
+            .await?;
+        self.pgq.hooks.enqueued(&task, &queue, &jobs.added());
         Ok(jobs)
     }
 

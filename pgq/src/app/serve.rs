@@ -150,8 +150,11 @@ fn farewell(report: &Report) {
         retried,
         failed,
         cancelled,
+        expired,
         released,
         ..
     } = *report;
-    tracing::info!(completed, retried, failed, cancelled, released, "stopped");
+    tracing::info!(
+        completed, retried, failed, cancelled, expired, released, "stopped"
+    );
 }

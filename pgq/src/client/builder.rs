@@ -7,12 +7,12 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use super::{EnqueueError, Enqueuer, JobHandle};
-use crate::driver::{Enqueue, NewJob, Start};
-use crate::job::{Detail, Expires, INPUT_MAX, Input};
+use crate::driver::{Enqueue, KeyedJobs, NewJob, NewKey, Start};
+use crate::job::{Conflict, Detail, Enqueued, Expires, INPUT_MAX, Input};
 use crate::queue::{
     ATTEMPTS_MAX, DELAY_MAX, HEADER_VALUE_MAX, HEADERS_MAX, PRIORITY_MAX, TAGS_MAX, name_problem,
 };
-use crate::task::{Task, fingerprint};
+use crate::task::{Task, Unique, fingerprint};
 
 /// One job that is about to be enqueued.
 #[must_use = "a job does nothing until it is enqueued"]
@@ -32,6 +32,9 @@ struct JobOptions {
     max_attempts: i16,
     start: Start,
     detail: Detail,
+    unique: Option<Unique>,
+    /// What is compared in the place of parameters.
+    key: Option<String>,
 }
 
 impl<T: Task> JobBuilder<T> {
@@ -80,6 +83,44 @@ impl<T: Task> JobBuilder<T> {
     /// expire.
     pub fn expires_in(mut self, time: Duration) -> Self {
         self.options.detail.expires = Some(Expires::After(time));
+        self
+    }
+
+    /// Makes the job the same as every job of its task with this key, in the place of what its task
+    /// compares. Unless the task says otherwise, a job keeps others away until it has ended, and one
+    /// that is the same is skipped: its enqueue returns the handle of the one that is there.
+    ///
+    /// ```
+    /// # #[pgq::task]
+    /// # async fn charge(invoice: u64) {}
+    /// # async fn example(pool: sqlx::PgPool) -> Result<(), pgq::EnqueueError> {
+    /// let first = charge::job(7).unique("invoice 7").enqueue(&pool).await?;
+    /// let second = charge::job(7).unique("invoice 7").enqueue(&pool).await?;
+    /// if !second.is_new() {
+    ///     assert_eq!(first.id(), second.id());
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn unique(mut self, key: impl Into<String>) -> Self {
+        self.options.key = Some(key.into());
+        self.options.unique.get_or_insert_default();
+        self
+    }
+
+    /// Lets the job keep others away for `time` from the enqueue on, whether or not it has ended, and
+    /// in the place of what its task says. Without a key, and unless the task says otherwise, jobs of
+    /// the same input are the same.
+    pub fn unique_for(mut self, time: Duration) -> Self {
+        self.options.unique.get_or_insert_default().within = Some(time);
+        self
+    }
+
+    /// Sets what becomes of the job if there is one that is the same, in the place of what its task
+    /// says. With [`Conflict::Replace`] and a delay, a job runs once things have been quiet for that
+    /// long.
+    pub fn on_conflict(mut self, conflict: Conflict) -> Self {
+        self.options.unique.get_or_insert_default().conflict = conflict;
         self
     }
 
@@ -141,6 +182,26 @@ impl JobOptions {
             max_attempts: T::OPTIONS.max_attempts,
             start: start_after(T::OPTIONS.delay),
             detail: T::OPTIONS.detail(),
+            unique: T::OPTIONS.unique,
+            key: None,
+        }
+    }
+
+    /// By what the job of this input is the same as others.
+    fn key<T: Task>(&self, input: &[u8]) -> Result<Option<NewKey>, EnqueueError> {
+        let Some(unique) = &self.unique else {
+            return Ok(None);
+        };
+        match &self.key {
+            Some(key) => Ok(Some(unique.given(T::NAME, key))),
+            None => match unique.of_input(T::NAME, input) {
+                Ok(key) => Ok(Some(key)),
+                Err(_) => Err(EnqueueError::Invalid {
+                    task: T::NAME,
+                    problem: "its unique names parameters, and its input is not a map of such"
+                        .to_owned(),
+                }),
+            },
         }
     }
 
@@ -169,6 +230,13 @@ impl JobOptions {
     }
 
     fn detail_problem(&self) -> Option<String> {
+        if let Some(within) = self.unique.and_then(|unique| unique.within)
+            && (within.is_zero() || within > DELAY_MAX)
+        {
+            return Some(format!(
+                "its time to be unique must be longer than zero and at most {DELAY_MAX:?}"
+            ));
+        }
         if let Some(Expires::After(time)) = self.detail.expires {
             if time > DELAY_MAX {
                 return Some(format!("its time to expire must be at most {DELAY_MAX:?}"));
@@ -248,7 +316,7 @@ async fn enqueue_all<T: Task>(
         .input_max
         .unwrap_or_else(|| enqueuer.input_max())
         .min(INPUT_MAX);
-    let jobs = encode_all::<T>(inputs, &options.detail, limit)?;
+    let jobs = encode_all::<T>(inputs, &options, limit)?;
     if jobs.is_empty() {
         return Ok(Vec::new());
     }
@@ -261,24 +329,32 @@ async fn enqueue_all<T: Task>(
         start: options.start,
         jobs,
     };
-    let ids = enqueuer
-        .enqueue(enqueue)
-        .await
-        .map_err(|source| EnqueueError::Driver {
-            task: T::NAME,
-            source,
-        })?;
-    Ok(ids.into_iter().map(JobHandle::new).collect())
+    let failed = |source| EnqueueError::Driver {
+        task: T::NAME,
+        source,
+    };
+    if options.unique.is_none() {
+        let ids = enqueuer.enqueue(enqueue).await.map_err(failed)?;
+        let handle = |id| JobHandle::new(id, Enqueued::New);
+        return Ok(ids.into_iter().map(handle).collect());
+    }
+    match enqueuer.enqueue_unique(enqueue).await.map_err(failed)? {
+        KeyedJobs::Enqueued(jobs) => {
+            let handle = |(id, enqueued)| JobHandle::new(id, enqueued);
+            Ok(jobs.into_iter().map(handle).collect())
+        }
+        KeyedJobs::Refused(job) => Err(EnqueueError::Conflict { task: T::NAME, job }),
+    }
 }
 
 /// Encodes as it goes: of what is too large together no more is held than must be.
 fn encode_all<T: Task>(
     inputs: impl IntoIterator<Item = T::Input>,
-    detail: &Detail,
+    options: &JobOptions,
     limit: usize,
 ) -> Result<Vec<NewJob>, EnqueueError> {
     let (mut jobs, mut size) = (Vec::new(), 0);
-    let detail = (!detail.is_empty()).then_some(detail);
+    let detail = (!options.detail.is_empty()).then_some(&options.detail);
     for input in inputs {
         let bytes = encode::<T>(&input, limit)?;
         size += bytes.len();
@@ -289,9 +365,11 @@ fn encode_all<T: Task>(
                 limit: BATCH_BYTES_MAX,
             });
         }
+        let key = options.key::<T>(&bytes)?;
         jobs.push(NewJob {
             input: bytes,
             detail: detail.cloned().map(Box::new),
+            key: key.map(Box::new),
         });
     }
     Ok(jobs)

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use super::INPUT_MAX_DEFAULT;
-use crate::driver::{Driver, DriverError, Enqueue};
+use crate::driver::{Driver, DriverError, DriverErrorKind, Enqueue, KeyedJobs};
 use crate::job::JobId;
 
 /// Something that jobs can be enqueued through: a pool, a connection, or a transaction that is
@@ -24,6 +24,27 @@ pub trait Enqueuer: Send {
         self,
         enqueue: Enqueue,
     ) -> impl Future<Output = Result<Vec<JobId>, DriverError>> + Send;
+
+    /// Adds those of the jobs that are not the same as others; each has a
+    /// [`NewKey`](crate::driver::NewKey). See [`Driver::enqueue_unique`]. Unless it is implemented, jobs
+    /// with keys are refused.
+    ///
+    /// # Errors
+    ///
+    /// On an error no job is added.
+    fn enqueue_unique(
+        self,
+        enqueue: Enqueue,
+    ) -> impl Future<Output = Result<KeyedJobs, DriverError>> + Send
+    where
+        Self: Sized,
+    {
+        let problem = format!(
+            "jobs of task `{}` are unique, which this enqueuer does not know how to keep",
+            enqueue.task
+        );
+        std::future::ready(Err(DriverError::new(DriverErrorKind::Other, problem)))
+    }
 
     /// The largest input that may be enqueued, in bytes, for tasks that do not say so themselves.
     /// Whatever it says, [`INPUT_MAX`](crate::INPUT_MAX) is the limit.
@@ -47,6 +68,10 @@ pub trait Reader: Send {
 impl Enqueuer for &Arc<dyn Driver> {
     async fn enqueue(self, enqueue: Enqueue) -> Result<Vec<JobId>, DriverError> {
         Driver::enqueue(&**self, enqueue).await
+    }
+
+    async fn enqueue_unique(self, enqueue: Enqueue) -> Result<KeyedJobs, DriverError> {
+        Driver::enqueue_unique(&**self, enqueue).await
     }
 }
 

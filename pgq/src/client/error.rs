@@ -50,6 +50,15 @@ pub enum EnqueueError {
         /// Which option, and what is allowed.
         problem: String,
     },
+    /// The job is the same as another one, and its task, or its enqueuer, asks for an error then. An
+    /// open transaction is unharmed.
+    #[error("a job of task `{task}` is not enqueued: {}", same_as(*job))]
+    Conflict {
+        /// The name of the task.
+        task: &'static str,
+        /// The job that is there; `None` if two of the jobs that were to be enqueued are the same.
+        job: Option<JobId>,
+    },
     /// The storage failed.
     #[error("failed to enqueue a job of task `{task}`")]
     Driver {
@@ -65,6 +74,14 @@ fn or_raise(limit: usize) -> &'static str {
     match limit < INPUT_MAX {
         true => ", or raise the limit with the option `input_max` of the task",
         false => "",
+    }
+}
+
+/// What is in the way of a unique job.
+fn same_as(job: Option<JobId>) -> String {
+    match job {
+        Some(job) => format!("job {job} is the same"),
+        None => "two jobs of one call are the same".to_owned(),
     }
 }
 

@@ -9,13 +9,15 @@ use tokio::time::{Instant, sleep_until};
 
 use super::{JobError, Reader};
 use crate::driver::{Cancellation, Driver};
-use crate::job::{DecodeError, Job, JobId, JobState, decode_value};
+use crate::job::{DecodeError, Enqueued, Job, JobId, JobState, decode_value};
 
 /// A job that was enqueued, and whose result is a `T`.
 ///
-/// It is only the id of the job, so it can be kept and sent: [`JobHandle::from_id`] makes it again.
+/// It is little more than the id of the job, so it can be kept and sent: [`JobHandle::from_id`] makes it
+/// again.
 pub struct JobHandle<T> {
     id: JobId,
+    enqueued: Enqueued,
     result: PhantomData<fn() -> T>,
 }
 
@@ -25,8 +27,11 @@ const POLL_MIN: Duration = Duration::from_millis(5);
 const POLL_MAX: Duration = Duration::from_millis(250);
 
 impl<T> JobHandle<T> {
-    pub(crate) const fn new(id: JobId) -> Self {
-        Self::from_id(id)
+    pub(crate) const fn new(id: JobId, enqueued: Enqueued) -> Self {
+        Self {
+            enqueued,
+            ..Self::from_id(id)
+        }
     }
 
     /// Makes the handle of a job from its id. `T` must be the result of its task.
@@ -34,6 +39,7 @@ impl<T> JobHandle<T> {
     pub const fn from_id(id: JobId) -> Self {
         Self {
             id,
+            enqueued: Enqueued::Existing,
             result: PhantomData,
         }
     }
@@ -42,6 +48,20 @@ impl<T> JobHandle<T> {
     #[must_use]
     pub const fn id(&self) -> JobId {
         self.id
+    }
+
+    /// What became of the enqueue that returned the handle: if its job was the same as another one, this
+    /// is the handle of that one. A handle that was made from an id is that of an existing job.
+    #[must_use]
+    pub const fn enqueued(&self) -> Enqueued {
+        self.enqueued
+    }
+
+    /// Returns `true` if the enqueue that returned the handle has added the job, and no other one was
+    /// there that is the same.
+    #[must_use]
+    pub const fn is_new(&self) -> bool {
+        matches!(self.enqueued, Enqueued::New)
     }
 
     /// Returns the state that the job is in.

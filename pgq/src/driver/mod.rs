@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::job::{Job, JobId, Retain};
+use crate::job::{Job, JobId, Retain, Retention};
 use crate::limit::{FleetLimit, FleetRate, Limited};
 
 pub use self::attempt::{Attempt, AttemptOutcome};
@@ -33,7 +33,7 @@ pub use self::request::{
     HistoryReport, NewJob, Promoted, QueuedInput, Rescued, Schedule, ScheduleState, Start, Tick,
     WorkerId, WorkerInfo,
 };
-pub use crate::job::{Detail, Expires, Marks};
+pub use crate::job::{Detail, Expires, KeyedJobs, Marks, NewKey};
 
 /// Storage of jobs, as a set of atomic operations.
 ///
@@ -91,6 +91,19 @@ pub trait Driver: fmt::Debug + Send + Sync + 'static {
     ///
     /// On an error no job is added.
     async fn enqueue(&self, enqueue: Enqueue) -> Result<Vec<JobId>, DriverError>;
+
+    /// Adds those of the jobs that are not the same as others; each has a [`NewKey`].
+    ///
+    /// Of jobs that are the same at most one has not ended, whoever enqueues them at the same time; of
+    /// keys with a period at most one job was added within it. What is not committed counts: a call
+    /// waits for the transaction that has taken its key, and then goes by how that ended. Of jobs of
+    /// one call that are the same the first is added, with
+    /// [`Conflict::Replace`](crate::Conflict::Replace) the last.
+    ///
+    /// # Errors
+    ///
+    /// On an error no job is added.
+    async fn enqueue_unique(&self, enqueue: Enqueue) -> Result<KeyedJobs, DriverError>;
 
     /// Finds a job in whatever state; `None` if there is none of that id, or no more.
     ///
@@ -350,6 +363,17 @@ pub trait Driver: fmt::Debug + Send + Sync + 'static {
     /// Returns the error of the storage.
     async fn promote(&self, limit: usize) -> Result<Promoted, DriverError>;
 
+    /// Looks at up to `limit` jobs whose time to expire has come, and ends those that wait and have not
+    /// been started: as [`Expired`](crate::JobState::Expired), kept for `retention`. Returns how many it
+    /// has looked at.
+    ///
+    /// A claim hands such a job out as `expired`; this is for those that nobody claims.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of the storage.
+    async fn expire(&self, limit: usize, retention: Retention) -> Result<usize, DriverError>;
+
     /// Returns a number that no job enqueued from now on is below; for [`Claim::horizon`].
     ///
     /// # Errors
@@ -411,6 +435,9 @@ pub trait Driver: fmt::Debug + Send + Sync + 'static {
     /// While the last job that the schedule enqueued is not finished, `tick.overlap` decides. With
     /// [`Skip`](crate::Overlap::Skip) the last tick moves and no job is enqueued, with
     /// [`QueueOne`](crate::Overlap::QueueOne) nothing happens; both return `None`.
+    ///
+    /// The job may have a [`NewKey`]. If there is one that is the same, the last tick moves and no job
+    /// is enqueued, unless it is replaced.
     ///
     /// # Errors
     ///

@@ -9,7 +9,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use super::Build;
-use crate::job::{Detail, JobId, JobState, Marks, Retain, Retention};
+use crate::job::{Detail, JobId, JobState, Marks, NewKey, Retain, Retention};
 use crate::schedule::Overlap;
 
 /// The random number of one start of one worker. With the number of a claim it is the claim token:
@@ -81,6 +81,8 @@ pub struct NewJob {
     pub input: Vec<u8>,
     /// What there is of it beside its row; `None` for most.
     pub detail: Option<Box<Detail>>,
+    /// By what it is the same as others; `None` for most. All jobs of an enqueue have one, or none.
+    pub key: Option<Box<NewKey>>,
 }
 
 impl NewJob {
@@ -90,6 +92,7 @@ impl NewJob {
         Self {
             input,
             detail: None,
+            key: None,
         }
     }
 
@@ -100,12 +103,24 @@ impl NewJob {
         self
     }
 
+    /// The same job with a key.
+    #[must_use]
+    pub fn key(mut self, key: NewKey) -> Self {
+        self.key = Some(Box::new(key));
+        self
+    }
+
     /// Which rows it is to have beside its own.
     #[must_use]
-    pub const fn marks(&self) -> Marks {
-        match self.detail {
+    pub fn marks(&self) -> Marks {
+        let detail = match &self.detail {
+            Some(detail) if detail.expires.is_some() => Marks::DETAIL | Marks::EXPIRES,
             Some(_) => Marks::DETAIL,
             None => Marks::NONE,
+        };
+        match &self.key {
+            Some(key) if key.within.is_none() => detail | Marks::UNIQUE,
+            _ => detail,
         }
     }
 }
@@ -195,6 +210,8 @@ pub struct ClaimedJob {
     pub marks: Marks,
     /// What there is of it beside its row.
     pub detail: Option<Box<Detail>>,
+    /// The time to start it is over: it is to be ended as [`End::Expired`].
+    pub expired: bool,
 }
 
 impl ClaimedJob {
@@ -288,10 +305,19 @@ pub struct Ending {
 impl Ending {
     /// Gives a job back, ready after `delay`; nothing went wrong.
     pub(crate) const fn released(job: JobId, claim: i64, delay: Duration) -> Self {
+        Self::without_error(job, claim, End::Release(delay))
+    }
+
+    /// Gives a job back that was not started, ready at once.
+    pub(crate) const fn unstarted(job: JobId, claim: i64) -> Self {
+        Self::without_error(job, claim, End::Unstarted(Duration::ZERO))
+    }
+
+    const fn without_error(job: JobId, claim: i64, end: End) -> Self {
         Self {
             job,
             claim,
-            end: End::Release(delay),
+            end,
             error: None,
             retention: Retain::DEFAULT.failed,
         }
@@ -305,10 +331,14 @@ pub enum End {
     Failed,
     /// It is cancelled.
     Cancelled,
+    /// It was not started in time; there was no attempt.
+    Expired,
     /// It runs again after a delay; the attempt counts.
     Retry(Duration),
     /// It is given back, ready at once or after a delay; the attempt does not count.
     Release(Duration),
+    /// It is given back as with `Release`, and its task has not been run: it may still expire.
+    Unstarted(Duration),
 }
 
 /// What [`Driver::rescue`](super::Driver::rescue) did.

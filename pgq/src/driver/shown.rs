@@ -38,6 +38,7 @@ impl fmt::Debug for NewJob {
         f.debug_struct("NewJob")
             .field("input", &Size::of(&self.input))
             .field("detail", &self.detail)
+            .field("key", &self.key)
             .finish()
     }
 }

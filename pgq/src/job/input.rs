@@ -133,7 +133,7 @@ impl<'a> InputReader<'a> {
     }
 
     /// The value of a parameter as it is written: the last one, if there are several.
-    fn find(&self, name: &str) -> Option<&'a [u8]> {
+    pub(super) fn find(&self, name: &str) -> Option<&'a [u8]> {
         let mut parameters = self.parameters.iter().rev();
         parameters
             .find(|(own, _)| own == name)

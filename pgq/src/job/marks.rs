@@ -16,6 +16,8 @@ impl Marks {
     pub const UNIQUE: Self = Self(2);
     /// It has a [`Detail`](super::Detail).
     pub const DETAIL: Self = Self(4);
+    /// No attempt of it has begun, and it expires.
+    pub const EXPIRES: Self = Self(8);
 
     /// Makes marks from the number in the column `marks`.
     #[must_use]
@@ -33,6 +35,14 @@ impl Marks {
     #[must_use]
     pub const fn has(self, marks: Self) -> bool {
         self.0 & marks.0 == marks.0
+    }
+}
+
+impl Marks {
+    /// The same marks without those of `marks`.
+    #[must_use]
+    pub const fn without(self, marks: Self) -> Self {
+        Self(self.0 & !marks.0)
     }
 }
 

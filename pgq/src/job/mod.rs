@@ -9,6 +9,7 @@ mod marks;
 mod record;
 mod retention;
 mod state;
+mod unique;
 
 pub use self::codec::{DecodeError, EncodeError};
 pub(crate) use self::codec::{decode_value, encode_value};
@@ -25,3 +26,5 @@ pub use self::marks::Marks;
 pub use self::record::Job;
 pub use self::retention::{Retain, Retention};
 pub use self::state::JobState;
+pub use self::unique::{Conflict, Enqueued, KeyedJobs, NewKey};
+pub(crate) use self::unique::{given_key, parameters_key};

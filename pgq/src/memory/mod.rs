@@ -7,6 +7,8 @@ mod attempts;
 mod change;
 mod clock;
 mod control;
+mod enqueue;
+mod expire;
 mod fleet;
 mod limit;
 mod list;
@@ -14,6 +16,7 @@ mod listener;
 mod ready;
 mod record;
 mod store;
+mod unique;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -30,11 +33,11 @@ use self::store::Store;
 use crate::client::{Enqueuer, Reader};
 use crate::driver::{
     Allotment, Ask, Asked, Attempt, Cancellation, Claim, Claimed, Completion, Directives, Driver,
-    DriverError, Ending, Enqueue, HeldInput, HistoryReport, Hold, JobCounts, Keep, ListedJobs,
-    Listener, Listing, Pausable, Pause, Promoted, QueuedInput, Rescued, Schedule, ScheduleState,
-    Start, Tick, Wake, WorkerId, WorkerInfo, WorkerState,
+    DriverError, Ending, Enqueue, HeldInput, HistoryReport, Hold, JobCounts, Keep, KeyedJobs,
+    ListedJobs, Listener, Listing, Pausable, Pause, Promoted, QueuedInput, Rescued, Schedule,
+    ScheduleState, Start, Tick, Wake, WorkerId, WorkerInfo, WorkerState,
 };
-use crate::job::{Job, JobId, Retain};
+use crate::job::{Job, JobId, Retain, Retention};
 use crate::limit::{FleetLimit, FleetRate, Limited};
 
 /// How many wake-ups a listener may be behind before it is told only that it missed some.
@@ -160,6 +163,10 @@ impl Driver for MemoryDriver {
 
     async fn enqueue(&self, enqueue: Enqueue) -> Result<Vec<JobId>, DriverError> {
         Ok(self.call(|store, now| store.enqueue(enqueue, now)))
+    }
+
+    async fn enqueue_unique(&self, enqueue: Enqueue) -> Result<KeyedJobs, DriverError> {
+        Ok(self.call(|store, now| store.enqueue_unique(enqueue, now)))
     }
 
     async fn find(&self, job: JobId) -> Result<Option<Job>, DriverError> {
@@ -301,6 +308,10 @@ impl Driver for MemoryDriver {
         Ok(self.call(|store, now| store.promote(limit, now)))
     }
 
+    async fn expire(&self, limit: usize, retention: Retention) -> Result<usize, DriverError> {
+        Ok(self.call(|store, now| store.expire(limit, retention, now)))
+    }
+
     async fn horizon(&self) -> Result<i64, DriverError> {
         Ok(self.call(|store, _| store.horizon()))
     }
@@ -380,6 +391,10 @@ impl Driver for MemoryDriver {
 impl Enqueuer for &MemoryDriver {
     async fn enqueue(self, enqueue: Enqueue) -> Result<Vec<JobId>, DriverError> {
         Driver::enqueue(self, enqueue).await
+    }
+
+    async fn enqueue_unique(self, enqueue: Enqueue) -> Result<KeyedJobs, DriverError> {
+        Driver::enqueue_unique(self, enqueue).await
     }
 }
 

@@ -132,6 +132,7 @@ impl Record {
             },
             marks: self.marks,
             detail: self.detail.clone(),
+            expired: self.is_late(now),
         }
     }
 

@@ -10,9 +10,10 @@ use super::control::Pauses;
 use super::limit::Limits;
 use super::ready::Ready;
 use super::record::{Record, Stage, StoredResult};
+use super::unique::Keys;
 use crate::driver::{
-    AttemptOutcome, Claim, Claimed, Completion, End, Ending, Enqueue, HeldInput, HistoryReport,
-    Hold, NewJob, Promoted, Rescued, Schedule, Start, Tick, Wake, WorkerId, WorkerInfo,
+    AttemptOutcome, Claim, Claimed, Completion, End, Ending, HeldInput, HistoryReport, Hold,
+    Promoted, Rescued, Schedule, Tick, Wake, WorkerId, WorkerInfo,
 };
 use crate::job::{Job, JobId, JobState, Retain};
 use crate::schedule::Overlap;
@@ -26,12 +27,13 @@ pub(super) struct Store {
     pub(super) jobs: BTreeMap<JobId, Record>,
     pub(super) scheduled: BTreeSet<(DateTime<Utc>, JobId)>,
     pub(super) ready: Ready,
+    pub(super) keys: Keys,
     workers: BTreeMap<WorkerId, Worker>,
     schedules: BTreeMap<String, ScheduleRow>,
     pub(super) paused: Pauses,
     pub(super) limits: Limits,
     /// The last number that was given: to a job, or to its return to the ready ones.
-    sequence: i64,
+    pub(super) sequence: i64,
     /// What listeners are to be told.
     wakes: Vec<Wake>,
 }
@@ -57,25 +59,6 @@ struct ScheduleRow {
 
 // Jobs.
 impl Store {
-    pub(super) fn enqueue(&mut self, mut enqueue: Enqueue, now: DateTime<Utc>) -> Vec<JobId> {
-        let jobs = std::mem::take(&mut enqueue.jobs);
-        jobs.into_iter()
-            .map(|job| self.add(&enqueue, job, now))
-            .collect()
-    }
-
-    fn add(&mut self, enqueue: &Enqueue, job: NewJob, now: DateTime<Utc>) -> JobId {
-        let number = self.next_number();
-        let id = JobId::from_i64(number);
-        self.jobs.insert(id, Record::new(id, enqueue, job, now));
-        match enqueue.start {
-            Start::Now => self.make_ready_as(id, number),
-            Start::After(delay) => self.schedule(id, after(now, delay)),
-            Start::At(time) => self.schedule(id, time),
-        }
-        id
-    }
-
     pub(super) fn find(&self, job: JobId) -> Option<Job> {
         self.jobs.get(&job).map(Record::to_job)
     }
@@ -166,7 +149,13 @@ impl Store {
             if ending.error.is_some() {
                 record.error.clone_from(&ending.error);
             }
-            if matches!(ending.end, End::Release(_)) {
+            if !matches!(ending.end, End::Unstarted(_)) {
+                record.begun();
+            }
+            if matches!(
+                ending.end,
+                End::Expired | End::Release(_) | End::Unstarted(_)
+            ) {
                 record.attempt -= 1;
             }
             if matches!(ending.end, End::Retry(_)) {
@@ -178,9 +167,16 @@ impl Store {
                 End::Cancelled => {
                     record.finish(JobState::Cancelled, ending.retention, None, now);
                 }
-                End::Retry(_) | End::Release(_) if self.cancel_if_requested(ending.job, now) => {}
-                End::Release(Duration::ZERO) => self.make_ready(ending.job),
-                End::Retry(delay) | End::Release(delay) => {
+                End::Expired => {
+                    record.stage = Stage::Ready;
+                    record.finish(JobState::Expired, ending.retention, None, now);
+                }
+                End::Retry(_) | End::Release(_) | End::Unstarted(_)
+                    if self.cancel_if_requested(ending.job, now) => {}
+                End::Release(Duration::ZERO) | End::Unstarted(Duration::ZERO) => {
+                    self.make_ready(ending.job);
+                }
+                End::Retry(delay) | End::Release(delay) | End::Unstarted(delay) => {
                     self.schedule(ending.job, after(now, delay));
                 }
             }
@@ -281,6 +277,7 @@ impl Store {
         for job in row.held {
             if let Some(record) = self.jobs.get_mut(&job) {
                 record.attempt -= 1;
+                record.begun();
                 if !self.cancel_if_requested(job, now) {
                     self.make_ready(job);
                 }
@@ -331,6 +328,7 @@ impl Store {
             let error = Some(WORKER_DIED.to_owned());
             record.note(AttemptOutcome::Lost, error, Retain::DEFAULT.failed, now);
             record.attempt -= 1;
+            record.begun();
             record.deaths = record.deaths.saturating_add(1);
             let deaths = record.deaths;
             record.error = Some(WORKER_DIED.to_owned());
@@ -404,11 +402,11 @@ impl Store {
             }
             _ => row.last_tick = tick.at,
         }
-        let job = self.enqueue(tick.enqueue, now).first().copied();
+        let job = self.enqueue_tick(tick.enqueue, now)?;
         if let Some(row) = self.schedules.get_mut(&tick.schedule) {
-            row.last_job = job;
+            row.last_job = Some(job);
         }
-        job
+        Some(job)
     }
 }
 
@@ -418,7 +416,7 @@ impl Store {
         std::mem::take(&mut self.wakes)
     }
 
-    fn next_number(&mut self) -> i64 {
+    pub(super) fn next_number(&mut self) -> i64 {
         self.sequence += 1;
         self.sequence
     }
@@ -429,7 +427,7 @@ impl Store {
         self.make_ready_as(job, number);
     }
 
-    fn make_ready_as(&mut self, job: JobId, number: i64) {
+    pub(super) fn make_ready_as(&mut self, job: JobId, number: i64) {
         if let Some(record) = self.jobs.get_mut(&job) {
             record.stage = Stage::Ready;
             self.ready.insert(record, number);

@@ -34,6 +34,9 @@ struct Read {
     root: Option<i64>,
     tags: Vec<String>,
     headers: BTreeMap<String, String>,
+    /// Only in the answer to a claim.
+    #[serde(default)]
+    expired: bool,
 }
 
 /// Writes the detail of a new job.
@@ -59,13 +62,18 @@ pub(super) fn write(detail: &Detail) -> sqlx::Result<String> {
 
 /// Reads what a statement returns of a job's detail.
 pub(super) fn read(stored: Option<&str>) -> sqlx::Result<Option<Box<Detail>>> {
+    claimed(stored).map(|(detail, _)| detail)
+}
+
+/// Reads what a claim returns of a job's detail, and whether the job has expired.
+pub(super) fn claimed(stored: Option<&str>) -> sqlx::Result<(Option<Box<Detail>>, bool)> {
     let Some(stored) = stored else {
-        return Ok(None);
+        return Ok((None, false));
     };
     let read: Read =
         serde_json::from_str(stored).map_err(|error| sqlx::Error::Decode(error.into()))?;
     let expires = read.expires_at.as_deref().map(time).transpose()?;
-    Ok(Some(Box::new(Detail {
+    let detail = Box::new(Detail {
         expires: expires.map(Expires::At),
         concurrency_key: read.concurrency_key,
         order_key: read.order_key,
@@ -74,7 +82,8 @@ pub(super) fn read(stored: Option<&str>) -> sqlx::Result<Option<Box<Detail>>> {
         root: read.root.map(JobId::from_i64),
         tags: read.tags,
         headers: read.headers,
-    })))
+    });
+    Ok((Some(detail), read.expired))
 }
 
 fn time(stored: &str) -> sqlx::Result<DateTime<Utc>> {

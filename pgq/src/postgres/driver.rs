@@ -13,14 +13,14 @@ use super::enqueue::{enqueue, micros};
 use super::error::driver_error;
 use super::large_input::Parted;
 use super::listener::PostgresListener;
-use super::{history, migrate, row};
+use super::{history, migrate, row, unique};
 use crate::driver::{
     Allotment, Ask, Asked, Attempt, Cancellation, Claim, Claimed, Completion, Directives, Driver,
-    DriverError, Ending, Enqueue, HeldInput, HistoryReport, Hold, JobCounts, Keep, ListedJobs,
-    Listener, Listing, Pausable, Pause, Promoted, QueuedInput, Rescued, Schedule, ScheduleState,
-    Start, Tick, WorkerId, WorkerInfo, WorkerState,
+    DriverError, Ending, Enqueue, HeldInput, HistoryReport, Hold, JobCounts, Keep, KeyedJobs,
+    ListedJobs, Listener, Listing, Pausable, Pause, Promoted, QueuedInput, Rescued, Schedule,
+    ScheduleState, Start, Tick, WorkerId, WorkerInfo, WorkerState,
 };
-use crate::job::{Job, JobId, Retain};
+use crate::job::{Conflict, Job, JobId, Retain, Retention};
 use crate::limit::{FleetLimit, FleetRate, Limited};
 use crate::schedule::Overlap;
 
@@ -60,6 +60,12 @@ impl Driver for PostgresDriver {
         let error = |error| driver_error("no connection to enqueue through", error);
         let mut connection = self.pool.acquire().await.map_err(error)?;
         enqueue(&mut connection, &self.statements, request).await
+    }
+
+    async fn enqueue_unique(&self, request: Enqueue) -> Result<KeyedJobs, DriverError> {
+        let error = |error| driver_error("no connection to enqueue through", error);
+        let mut connection = self.pool.acquire().await.map_err(error)?;
+        unique::enqueue_unique(&mut connection, &self.statements, request).await
     }
 
     async fn find(&self, job: JobId) -> Result<Option<Job>, DriverError> {
@@ -210,6 +216,10 @@ impl Driver for PostgresDriver {
         self.promote_jobs(limit).await
     }
 
+    async fn expire(&self, limit: usize, retention: Retention) -> Result<usize, DriverError> {
+        self.expire_jobs(limit, retention).await
+    }
+
     async fn horizon(&self) -> Result<i64, DriverError> {
         sqlx::query_scalar(self.statements.horizon.clone())
             .fetch_one(&self.pool)
@@ -309,6 +319,11 @@ impl Driver for PostgresDriver {
             Start::Now | Start::After(_) => None,
         };
         let error = |error| driver_error("failed to enqueue the job of a tick", error);
+        // A tick that finds its job there has none, whatever becomes of others.
+        let conflict = match unique::conflict(&enqueue) {
+            Conflict::Raise => Conflict::Skip,
+            other => other,
+        };
         let mut job = Parted::new(enqueue.jobs).map_err(error)?;
         sqlx::query_scalar(self.statements.tick.clone())
             .bind(schedule)
@@ -328,6 +343,9 @@ impl Driver for PostgresDriver {
             .bind(job.marks.pop().unwrap_or_default())
             .bind(expression)
             .bind(zone)
+            .bind(job.keys.pop())
+            .bind(job.periods.pop().flatten())
+            .bind(unique::name(conflict))
             .fetch_optional(&self.pool)
             .await
             .map(|id: Option<i64>| id.map(JobId::from_i64))

@@ -14,8 +14,9 @@ use super::error::driver_error;
 use super::large_input::Parted;
 use super::schema::Schema;
 use super::sql::Statements;
+use super::unique::enqueue_unique;
 use crate::client::{Enqueuer, Reader};
-use crate::driver::{Driver, DriverError, Enqueue, NewJob, Start};
+use crate::driver::{Driver, DriverError, Enqueue, KeyedJobs, NewJob, Start};
 use crate::job::{JobId, Marks, is_kept_apart};
 
 /// Adds jobs, in the transaction that `connection` is in.
@@ -108,9 +109,20 @@ async fn enqueue_here(
     enqueue(connection, &Statements::of(&Schema::default()), request).await
 }
 
+async fn unique_here(
+    connection: &mut PgConnection,
+    request: Enqueue,
+) -> Result<KeyedJobs, DriverError> {
+    enqueue_unique(connection, &Statements::of(&Schema::default()), request).await
+}
+
 impl Enqueuer for &mut PgConnection {
     async fn enqueue(self, enqueue: Enqueue) -> Result<Vec<JobId>, DriverError> {
         enqueue_here(self, enqueue).await
+    }
+
+    async fn enqueue_unique(self, enqueue: Enqueue) -> Result<KeyedJobs, DriverError> {
+        unique_here(self, enqueue).await
     }
 }
 
@@ -118,11 +130,19 @@ impl Enqueuer for &mut PoolConnection<Postgres> {
     async fn enqueue(self, enqueue: Enqueue) -> Result<Vec<JobId>, DriverError> {
         enqueue_here(self, enqueue).await
     }
+
+    async fn enqueue_unique(self, enqueue: Enqueue) -> Result<KeyedJobs, DriverError> {
+        unique_here(self, enqueue).await
+    }
 }
 
 impl Enqueuer for &mut Transaction<'_, Postgres> {
     async fn enqueue(self, enqueue: Enqueue) -> Result<Vec<JobId>, DriverError> {
         enqueue_here(self, enqueue).await
+    }
+
+    async fn enqueue_unique(self, enqueue: Enqueue) -> Result<KeyedJobs, DriverError> {
+        unique_here(self, enqueue).await
     }
 }
 
@@ -133,6 +153,14 @@ impl Enqueuer for &PgPool {
             .await
             .map_err(|error| driver_error("no connection to enqueue through", error))?;
         enqueue_here(&mut connection, enqueue).await
+    }
+
+    async fn enqueue_unique(self, enqueue: Enqueue) -> Result<KeyedJobs, DriverError> {
+        let mut connection = self
+            .acquire()
+            .await
+            .map_err(|error| driver_error("no connection to enqueue through", error))?;
+        unique_here(&mut connection, enqueue).await
     }
 }
 

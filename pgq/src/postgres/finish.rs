@@ -178,12 +178,12 @@ impl PostgresDriver {
 /// What is needed to keep what an ending leaves behind.
 fn retain(ending: &Ending) -> Retain {
     match ending.end {
-        End::Cancelled => Retain {
+        End::Cancelled | End::Expired => Retain {
             completed: ending.retention,
             failed: ending.retention,
             ..Retain::DEFAULT
         },
-        End::Failed | End::Retry(_) | End::Release(_) => Retain {
+        End::Failed | End::Retry(_) | End::Release(_) | End::Unstarted(_) => Retain {
             failed: ending.retention,
             ..Retain::DEFAULT
         },
@@ -195,7 +195,9 @@ fn kind(end: End) -> (&'static str, i64) {
     match end {
         End::Failed => ("failed", 0),
         End::Cancelled => ("cancelled", 0),
+        End::Expired => ("expired", 0),
         End::Retry(delay) => ("retry", micros(delay)),
         End::Release(delay) => ("release", micros(delay)),
+        End::Unstarted(delay) => ("unstarted", micros(delay)),
     }
 }

@@ -5,6 +5,7 @@ use sqlx::Row;
 
 use super::PostgresDriver;
 use super::detail;
+use super::enqueue::micros;
 use super::error::driver_error;
 use super::session::Lent;
 use crate::driver::{ClaimedInput, DriverError, HeldInput, NewJob, WorkerId};
@@ -25,6 +26,10 @@ pub(super) struct Parted {
     pub(super) detailed: Vec<i64>,
     /// Their details.
     pub(super) details: Vec<String>,
+    /// The key of each job, if they have keys.
+    pub(super) keys: Vec<Vec<u8>>,
+    /// For how long each job keeps its key, in microseconds; `None` until it has ended.
+    pub(super) periods: Vec<Option<i64>>,
 }
 
 impl Parted {
@@ -32,6 +37,10 @@ impl Parted {
         let mut parted = Self::default();
         for (place, job) in (1..).zip(jobs) {
             parted.marks.push(job.marks().as_i16());
+            if let Some(key) = job.key {
+                parted.periods.push(key.within.map(micros));
+                parted.keys.push(key.key);
+            }
             if let Some(detail) = &job.detail {
                 parted.detailed.push(place);
                 parted.details.push(detail::write(detail)?);

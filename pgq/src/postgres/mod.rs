@@ -24,6 +24,7 @@ mod schema;
 mod session;
 mod sql;
 mod transaction;
+mod unique;
 mod worker;
 
 use std::fmt;
@@ -38,7 +39,7 @@ use self::cursor::Cursors;
 use self::promote::PromoteCursor;
 use self::session::Session;
 use self::sql::Statements;
-use crate::driver::{DriverError, Enqueue, WorkerId};
+use crate::driver::{DriverError, Enqueue, KeyedJobs, WorkerId};
 use crate::job::JobId;
 
 pub use self::connect::DATABASE_URL;
@@ -126,6 +127,14 @@ impl PostgresDriver {
         enqueue: Enqueue,
     ) -> Result<Vec<JobId>, DriverError> {
         enqueue::enqueue(connection, &self.statements, enqueue).await
+    }
+
+    pub(crate) async fn enqueue_unique_within(
+        &self,
+        connection: &mut PgConnection,
+        enqueue: Enqueue,
+    ) -> Result<KeyedJobs, DriverError> {
+        unique::enqueue_unique(connection, &self.statements, enqueue).await
     }
 
     /// The schema that the jobs are in.

@@ -17,8 +17,9 @@ use sqlx::postgres::PgRow;
 
 use super::PostgresDriver;
 use super::driver::count;
-use super::error::driver_error;
+use super::error::{driver_error, lacks_partition};
 use crate::driver::{DriverError, Promoted};
+use crate::job::{Retain, Retention};
 
 /// A walk that does not matter.
 const WALK_SHORT: Duration = Duration::from_millis(1);
@@ -96,6 +97,33 @@ impl PostgresDriver {
             .map_err(|error| driver_error("failed to promote scheduled jobs", error))?;
         self.with_promote_cursor(|cursor| cursor.moved(start, &step, Instant::now()));
         Ok(step.promoted)
+    }
+
+    pub(super) async fn expire_jobs(
+        &self,
+        limit: usize,
+        retention: Retention,
+    ) -> Result<usize, DriverError> {
+        let expired = self.try_expire(limit, retention).await;
+        if !expired.as_ref().is_err_and(lacks_partition) {
+            return expired;
+        }
+        let retain = Retain {
+            completed: retention,
+            ..Retain::DEFAULT
+        };
+        self.make_partitions(&[retain]).await?;
+        self.try_expire(limit, retention).await
+    }
+
+    async fn try_expire(&self, limit: usize, retention: Retention) -> Result<usize, DriverError> {
+        sqlx::query(self.statements.expire_jobs.clone())
+            .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+            .bind(retention.hours())
+            .fetch_one(&self.pool)
+            .await
+            .and_then(|row| row.try_get("looked").map(count))
+            .map_err(|error| driver_error("failed to end the jobs that expire", error))
     }
 
     fn with_promote_cursor<T>(&self, use_it: impl FnOnce(&mut PromoteCursor) -> T) -> T {

@@ -63,6 +63,7 @@ impl<'a> ClaimedJobs<'a> {
 
     /// A job, and where it stood among the ready ones.
     pub(super) fn read(&mut self, row: &PgRow) -> sqlx::Result<(i64, ClaimedJob)> {
+        let (detail, expired) = detail::claimed(row.try_get_unchecked(12)?)?;
         let job = ClaimedJob {
             id: JobId::from_i64(row.try_get_unchecked(3)?),
             claim: self.claim.number,
@@ -75,7 +76,8 @@ impl<'a> ClaimedJobs<'a> {
             fingerprint: row.try_get_unchecked(9)?,
             input: claimed_input(row.try_get_unchecked(10)?),
             marks: Marks::from_i16(row.try_get_unchecked(11)?),
-            detail: detail::read(row.try_get_unchecked(12)?)?,
+            detail,
+            expired,
         };
         Ok((row.try_get_unchecked(2)?, job))
     }

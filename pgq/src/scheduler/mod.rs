@@ -16,7 +16,7 @@ use self::due::{due_ticks, start};
 use crate::driver::{Driver, DriverError, Enqueue, NewJob, Schedule, Start, Tick};
 use crate::middleware::HookList;
 use crate::schedule::Overlap;
-use crate::task::{KnownSchedule, Registry};
+use crate::task::{KnownSchedule, Registry, TaskDescriptor};
 use crate::worker::{limited, report, retry_pause};
 
 /// The longest sleep. It bounds how long a jump of the database's clock goes unnoticed.
@@ -183,8 +183,19 @@ impl Scheduler {
             max_attempts: task.options.max_attempts,
             fingerprint: Some((task.fingerprint)()),
             start,
-            jobs: vec![NewJob::new(schedule.input.clone()).detail(task.options.detail())],
+            jobs: vec![new_job(task, &schedule.input)],
         })
+    }
+}
+
+/// The job of a tick, as an enqueue of its task would have it.
+fn new_job(task: &TaskDescriptor, input: &[u8]) -> NewJob {
+    let job = NewJob::new(input.to_vec()).detail(task.options.detail());
+    let unique = task.options.unique;
+    // A schedule's input is a map if the parameters of its task are named: it was checked.
+    match unique.and_then(|unique| unique.of_input(task.name, input).ok()) {
+        Some(key) => job.key(key),
+        None => job,
     }
 }
 

@@ -54,7 +54,7 @@ pub use self::state::StateMap;
 #[cfg(feature = "postgres")]
 pub(crate) use self::transaction::MakeTransaction;
 pub(crate) use self::transaction::{AttemptTransaction, Committed};
-pub use self::unique::{Conflict, Unique};
+pub use self::unique::Unique;
 pub(crate) use self::vital::Vital;
 
 /// Code that can be run as a job.

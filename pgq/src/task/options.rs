@@ -33,9 +33,11 @@ pub struct TaskOptions {
     /// the enqueuer allows, which is 1 MiB unless `Pgq::input_max` says otherwise.
     pub input_max: Option<usize>,
     /// How long after its enqueue a job may be started for the first time; longer than
-    /// [`delay`](Self::delay). Default: no limit. *Recorded, and not yet applied by workers.*
+    /// [`delay`](Self::delay). Default: no limit. A job that has not been started by then
+    /// ends as [`Expired`](crate::JobState::Expired), without an attempt; a worker looks when it claims
+    /// the job, by the database's clock. Once an attempt has begun a job does not expire any more.
     pub expires: Option<Duration>,
-    /// Which of its jobs are the same. Default: none. *Recorded, and not yet applied.*
+    /// Which of its jobs are the same. Default: none.
     pub unique: Option<Unique>,
     /// How many of its jobs run at once, in all workers together. Default: no limit. *With parameters:
     /// recorded, and not yet applied by workers.*
@@ -133,14 +135,14 @@ impl TaskOptions {
         self
     }
 
-    /// Sets how long after its enqueue a job may be started. *Recorded, and not yet applied.*
+    /// Sets how long after its enqueue a job may be started for the first time.
     #[must_use]
     pub const fn expires(mut self, time: Duration) -> Self {
         self.expires = Some(time);
         self
     }
 
-    /// Sets which of its jobs are the same. *Recorded, and not yet applied.*
+    /// Sets which of its jobs are the same.
     #[must_use]
     pub const fn unique(mut self, unique: Unique) -> Self {
         self.unique = Some(unique);
@@ -194,8 +196,6 @@ impl TaskOptions {
     /// The options that are set and that workers do not apply yet.
     pub(crate) fn not_applied(&self) -> Vec<&'static str> {
         [
-            ("expires", self.expires.is_some()),
-            ("unique", self.unique.is_some()),
             (
                 "concurrency",
                 self.concurrency.is_some_and(|limit| !limit.by.is_empty()),
@@ -226,12 +226,12 @@ mod tests {
             .timeout(Duration::from_secs(1))
             .delay(Duration::from_secs(1))
             .tags(&["billing"])
+            .expires(Duration::from_secs(2))
+            .unique(Unique::new())
             .backoff(Backoff::fixed(Duration::ZERO))
             .concurrency(Concurrency::new(1))
             .rate(Rate::new(1, Duration::from_secs(1)));
         let recorded = applied
-            .expires(Duration::from_secs(2))
-            .unique(Unique::new())
             .concurrency(Concurrency::new(1).by(&["customer"]))
             .ordered_by(&["customer"])
             .rate(Rate::new(1, Duration::from_secs(1)).by(&["customer"]));
@@ -239,7 +239,7 @@ mod tests {
         assert!(applied.not_applied().is_empty());
         assert_eq!(
             recorded.not_applied(),
-            ["expires", "unique", "concurrency", "ordered_by", "rate"]
+            ["concurrency", "ordered_by", "rate"]
         );
     }
 }

@@ -1,29 +1,21 @@
-//! [`Unique`] and [`Conflict`].
+//! [`Unique`].
 
 use std::time::Duration;
+
+use crate::job::{Conflict, DecodeError, NewKey, given_key, parameters_key};
 
 /// Which jobs of a task are the same, so that only one of them is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Unique {
-    /// The parameters that are compared. Default: none are named, which stands for all of them.
+    /// The parameters that are compared: by their values as the input has them, byte by byte. So the
+    /// order counts in which a map is written, which for a `HashMap` is any. Default: none are named,
+    /// which stands for all of them.
     pub by: &'static [&'static str],
     /// For how long after its enqueue a job keeps others away. Default: until it has ended.
     pub within: Option<Duration>,
     /// What becomes of a second job. Default: [`Conflict::Skip`].
     pub conflict: Conflict,
-}
-
-/// What becomes of a job that is the same as one that is there already.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Conflict {
-    /// It is not added; its enqueuer is given the one that is there.
-    #[default]
-    Skip,
-    /// It takes the place of the one that is there, if that has not been started.
-    Replace,
-    /// It is not added; its enqueuer is given an error.
-    Raise,
 }
 
 impl Unique {
@@ -56,6 +48,26 @@ impl Unique {
     pub const fn conflict(mut self, conflict: Conflict) -> Self {
         self.conflict = conflict;
         self
+    }
+}
+
+impl Unique {
+    /// By what the job of `task` with this input is the same as others.
+    pub(crate) fn of_input(&self, task: &str, input: &[u8]) -> Result<NewKey, DecodeError> {
+        Ok(self.key(parameters_key(task, self.by, input)?))
+    }
+
+    /// By what a job of `task` is the same as others that was given a key of its own.
+    pub(crate) fn given(&self, task: &str, key: &str) -> NewKey {
+        self.key(given_key(task, key))
+    }
+
+    fn key(&self, key: Vec<u8>) -> NewKey {
+        NewKey {
+            key,
+            within: self.within,
+            conflict: self.conflict,
+        }
     }
 }
 

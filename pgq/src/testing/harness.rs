@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use super::Report;
 use super::inline::{Inline, Storage};
 use crate::client::{Enqueuer, Reader};
-use crate::driver::{Driver, DriverError, Enqueue};
+use crate::driver::{Driver, DriverError, Enqueue, KeyedJobs};
 use crate::job::JobId;
 use crate::memory::{ManualClock, MemoryDriver};
 use crate::task::Registry;
@@ -126,6 +126,10 @@ impl Default for Harness {
 impl Enqueuer for &Harness {
     async fn enqueue(self, enqueue: Enqueue) -> Result<Vec<JobId>, DriverError> {
         Driver::enqueue(&self.storage, enqueue).await
+    }
+
+    async fn enqueue_unique(self, enqueue: Enqueue) -> Result<KeyedJobs, DriverError> {
+        Driver::enqueue_unique(&self.storage, enqueue).await
     }
 }
 

@@ -16,7 +16,7 @@ use crate::middleware::TaskService;
 use crate::task::{Attempt, Batches, Context, Host, Problem, Registry, StateMap, TaskDescriptor};
 use crate::worker::attempt::run_attempt;
 use crate::worker::conclude::{Conclusion, conclude};
-use crate::worker::decide::{Decision, decide};
+use crate::worker::decide::{AttemptEnd, Decision, decide};
 
 /// The most attempts that one call of [`Harness::run_due`](super::Harness::run_due) runs. More than
 /// this are taken for jobs that enqueue one another without end.
@@ -145,9 +145,13 @@ impl Inline {
         });
         let attempt = Attempt::new(job, task, host, Arc::default());
         let context = Context::new(attempt, Arc::clone(&self.state));
-        let input = input(storage, worker, job).await?;
-        let layers = TaskService::task();
-        let end = run_attempt(task, &layers, &context, input, Duration::ZERO).await;
+        let end = if job.expired {
+            AttemptEnd::Expired
+        } else {
+            let input = input(storage, worker, job).await?;
+            let layers = TaskService::task();
+            run_attempt(task, &layers, &context, input, Duration::ZERO).await
+        };
         let end = match conclude(&context, end).await {
             Conclusion::Decide(end) => end,
             Conclusion::Completed => return Ok(Run::completed(job)),

@@ -54,6 +54,8 @@ pub enum Outcome {
         /// For this reason.
         reason: String,
     },
+    /// It had not been started by the time it expires, and has ended; its task did not run.
+    Expired,
     /// It is a dead letter.
     Failed {
         /// Why this attempt, its last, failed.
@@ -155,6 +157,7 @@ impl fmt::Display for Outcome {
                 error: Some(error),
             } => write!(f, "released for {after:?}: {error}"),
             Self::Cancelled { reason } => write!(f, "cancelled: {reason}"),
+            Self::Expired => f.write_str("expired"),
             Self::Failed { error } => write!(f, "failed: {error}"),
         }
     }
@@ -198,7 +201,8 @@ impl Outcome {
                 after,
                 error: error.unwrap_or_default(),
             },
-            End::Release(after) => Self::Released { after, error },
+            End::Expired => Self::Expired,
+            End::Release(after) | End::Unstarted(after) => Self::Released { after, error },
         }
     }
 }

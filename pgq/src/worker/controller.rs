@@ -4,7 +4,7 @@
 //! interval.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::board::Claimable;
 use super::claimer::report;
@@ -84,7 +84,7 @@ async fn cancel(hub: &Hub, directives: &Directives) {
 /// Gives jobs back that have not started, at no cost to them.
 pub(super) async fn give_back(hub: &Hub, jobs: Vec<ClaimedJob>) {
     for job in jobs {
-        let ending = Ending::released(job.id, job.claim, Duration::ZERO);
+        let ending = Ending::unstarted(job.id, job.claim);
         hub.tell(Decision::End(ending)).await;
     }
 }

@@ -16,6 +16,8 @@ pub(crate) enum AttemptEnd {
     InputUnreadable(String),
     /// The worker stopped before the task was run.
     NotStarted,
+    /// The time to start the job was over when it was claimed.
+    Expired,
     /// The task returned an error.
     Failed {
         /// The messages of the error and its causes.
@@ -118,9 +120,14 @@ pub(crate) fn decide(
             task,
             random,
         ),
-        AttemptEnd::NotStarted => {
-            Decision::End(Ending::released(job.id, job.claim, Duration::ZERO))
-        }
+        AttemptEnd::NotStarted => Decision::End(Ending::unstarted(job.id, job.claim)),
+        AttemptEnd::Expired => Decision::End(Ending {
+            job: job.id,
+            claim: job.claim,
+            end: End::Expired,
+            error: None,
+            retention: task.options.retain.completed,
+        }),
         AttemptEnd::Failed { report, verdict } => match verdict {
             Verdict::Retry(None) => failed(report, job, task, random),
             Verdict::Retry(Some(delay)) => retry(report, job, task, delay),
@@ -179,7 +186,7 @@ fn undecodable(error: &str, job: &ClaimedJob, task: &TaskDescriptor, known: &[i6
     let own = || (task.shape)().fingerprint(&job.task);
     let is_known = |fingerprint| fingerprint == own() || known.contains(&fingerprint);
     let end = match job.fingerprint {
-        Some(other) if !is_known(other) => End::Release(UNKNOWN_INPUT_DELAY),
+        Some(other) if !is_known(other) => End::Unstarted(UNKNOWN_INPUT_DELAY),
         _ => End::Failed,
     };
     ending(
@@ -214,8 +221,8 @@ fn ending(job: &ClaimedJob, task: &TaskDescriptor, end: End, error: String) -> D
         end,
         error: Some(storable(error)),
         retention: match end {
-            End::Cancelled => retain.completed,
-            End::Failed | End::Retry(_) | End::Release(_) => retain.failed,
+            End::Cancelled | End::Expired => retain.completed,
+            End::Failed | End::Retry(_) | End::Release(_) | End::Unstarted(_) => retain.failed,
         },
     })
 }
@@ -279,6 +286,7 @@ mod tests {
             input: ClaimedInput::Here(Vec::new()),
             marks: Marks::NONE,
             detail: None,
+            expired: false,
         }
     }
 
@@ -446,7 +454,7 @@ mod tests {
 
     #[test]
     fn input_that_does_not_decode_is_left_to_the_build_that_wrote_it() {
-        let release = End::Release(Duration::from_secs(60));
+        let release = End::Unstarted(Duration::from_secs(60));
         let cases = [
             (Some(fingerprint::<Tested>()), End::Failed),
             (Some(EARLIER), End::Failed),

@@ -234,7 +234,8 @@ fn tally(hub: &Hub, endings: &[Ending]) {
             End::Failed => &tally.failed,
             End::Cancelled => &tally.cancelled,
             End::Retry(_) => &tally.retried,
-            End::Release(_) => &tally.released,
+            End::Expired => &tally.expired,
+            End::Release(_) | End::Unstarted(_) => &tally.released,
         };
         Tally::add(counter, 1);
     }

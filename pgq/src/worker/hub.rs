@@ -94,6 +94,7 @@ pub(crate) struct Tally {
     pub(crate) retried: AtomicU64,
     pub(crate) failed: AtomicU64,
     pub(crate) cancelled: AtomicU64,
+    pub(crate) expired: AtomicU64,
     pub(crate) released: AtomicU64,
     pub(crate) fenced: AtomicU64,
 }
@@ -232,6 +233,7 @@ impl Tally {
             &self.retried,
             &self.failed,
             &self.cancelled,
+            &self.expired,
         ]
         .into_iter()
         .map(|counter| counter.load(Ordering::Relaxed))

@@ -1,7 +1,6 @@
 //! Compares what the worker believes it holds with what it holds.
 
 use std::collections::HashMap;
-use std::time::Duration;
 
 use super::decide::Decision;
 use super::hub::{Hub, limited};
@@ -52,7 +51,7 @@ pub(crate) async fn reconcile(hub: &Hub) -> Result<(), DriverError> {
     }
     for (job, claim) in unknown {
         hub.board().hold(job, claim);
-        let ending = Ending::released(job, claim, Duration::ZERO);
+        let ending = Ending::unstarted(job, claim);
         hub.tell(Decision::End(ending)).await;
     }
     Ok(())

@@ -176,7 +176,11 @@ async fn attempt(
         None => context,
     };
     let hooks = &hub.setup.hooks;
-    let input = input(hub, &mut job, &context).await;
+    let input = if job.expired {
+        Err(Unstarted::Ended(AttemptEnd::Expired))
+    } else {
+        input(hub, &mut job, &context).await
+    };
     let began = Instant::now();
     let end = match input {
         Ok(input) => {
@@ -290,7 +294,7 @@ fn tell(hooks: &HookList, context: &Context, elapsed: Duration, decision: &Decis
         Decision::End(ending) => match ending.end {
             End::Failed => (&ending.error, None),
             End::Retry(delay) => (&ending.error, Some(delay)),
-            End::Cancelled | End::Release(_) => return,
+            End::Cancelled | End::Expired | End::Release(_) | End::Unstarted(_) => return,
         },
     };
     let failure = Failure {

@@ -16,7 +16,7 @@ use super::hub::{Hub, Setup, limited, retry_pause};
 use super::lease::LeaseKeeper;
 use super::promoter::promote_due;
 use super::stop::{StopSignal, wind_up};
-use super::{controller, historian, limits, promoter, rescuer, wakeups};
+use super::{controller, expirer, historian, limits, promoter, rescuer, wakeups};
 use crate::driver::{Build, DriverError, DriverErrorKind, KnownTask, WorkerId, WorkerInfo};
 use crate::task::TaskDescriptor;
 
@@ -179,6 +179,7 @@ async fn live(
     loops.spawn(wakeups::run(Arc::clone(&hub)));
     loops.spawn(controller::run(Arc::clone(&hub)));
     loops.spawn(promoter::run(Arc::clone(&hub)));
+    loops.spawn(expirer::run(Arc::clone(&hub)));
     loops.spawn(rescuer::run(Arc::clone(&hub)));
     loops.spawn(historian::run(Arc::clone(&hub)));
     // A task of its own, as the others: what is awaited in `main` runs on a thread that wakes up, and

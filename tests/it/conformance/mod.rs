@@ -8,6 +8,7 @@ mod contract;
 mod declare;
 mod detail;
 mod enqueue;
+mod expire;
 mod filter;
 mod find;
 mod finish;
@@ -24,6 +25,7 @@ mod pause;
 mod promote;
 mod schedule;
 mod schema;
+mod unique;
 
 use std::cell::Cell;
 use std::sync::Arc;

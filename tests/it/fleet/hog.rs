@@ -29,7 +29,7 @@ async fn heartbeats_go_on_while_tasks_hold_every_thread() -> anyhow::Result<()> 
     let pool = database.pool();
     let gate = fleet.gate("gate");
     let jobs = tasks::hog::enqueue_many(pool, vec![gate.clone(); THREADS]).await?;
-    let mut worker = fleet.worker().lease(LEASE).concurrency(THREADS).start()?;
+    let worker = fleet.worker().lease(LEASE).concurrency(THREADS).start()?;
 
     worker.says("a task has held its thread").await?;
     worker.says("hog").await?;
@@ -104,7 +104,7 @@ async fn a_thread_that_goes_on_after_its_time_limit_is_named() -> anyhow::Result
     let stuck = tasks::overrun_blocking::enqueue(pool, gate.clone())
         .await?
         .id();
-    let mut worker = fleet.worker().concurrency(1).start()?;
+    let worker = fleet.worker().concurrency(1).start()?;
 
     worker.says("goes on after its attempt").await?;
 

@@ -7,6 +7,7 @@ mod schedule;
 mod stall;
 mod terminate;
 mod transactions;
+mod unique;
 mod unknown;
 
 use std::collections::HashMap;

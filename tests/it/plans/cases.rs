@@ -1,8 +1,8 @@
 //! What is expected of the plan of each statement that reads jobs.
 
 use super::tables::{
-    DETAIL, FAILURE, FINISHED, LARGE_INPUT, READY_ID, READY_LANES, RESULT, RUNNING, SCHEDULED_DUE,
-    SCHEDULED_ID,
+    DETAIL, EXPIRY, FAILURE, FINISHED, KEY_JOB, KEY_UNTIL, LARGE_INPUT, READY_ID, READY_LANES,
+    RESULT, RUNNING, SCHEDULED_DUE, SCHEDULED_ID,
 };
 
 /// What is expected of the plan of a statement.
@@ -37,7 +37,7 @@ pub(super) const CASES: &[Case] = &[
               array_fill(1::bigint, '{1000}'),
               array_fill('\x01'::bytea, '{1000}'), array_fill(24::smallint, '{1000}')",
         ],
-        indexes: &[RUNNING],
+        indexes: &[RUNNING, KEY_JOB],
         looked_up: &["worker", "id"],
     },
     Case {
@@ -62,7 +62,7 @@ pub(super) const CASES: &[Case] = &[
              array_fill('oops'::text, '{1000}'), array_fill(24::smallint, '{1000}'), 'pgq_jobs',
              24::smallint",
         ],
-        indexes: &[RUNNING],
+        indexes: &[DETAIL, RUNNING, KEY_JOB],
         looked_up: &["worker", "id"],
     },
     Case {
@@ -218,7 +218,7 @@ pub(super) const CASES: &[Case] = &[
             "'{1}', 3::smallint, 1000000, 336::smallint, 'pgq_jobs', 24::smallint",
             "'{2,3}', 3::smallint, 1000000, 336::smallint, 'pgq_jobs', 24::smallint",
         ],
-        indexes: &[RUNNING],
+        indexes: &[RUNNING, KEY_JOB],
         looked_up: &["worker"],
     },
     Case {
@@ -300,10 +300,23 @@ pub(super) const CASES: &[Case] = &[
         statement: "tick",
         arguments: &[
             "'nightly', now() - interval '1 day', now(), '\\x01', 'send', 'mail',
-                      0::smallint, 5::smallint, 7, 'pgq_jobs', null, null, 'skip', null, 0::smallint, '0 3 * * *', 'UTC'",
+                      0::smallint, 5::smallint, 7, 'pgq_jobs', null, null, 'skip', null, 0::smallint,
+                      '0 3 * * *', 'UTC', null, null, 'skip'",
         ],
         indexes: &[READY_ID, READY_LANES, RUNNING, SCHEDULED_ID],
         looked_up: &[],
+    },
+    Case {
+        statement: "expire_jobs",
+        arguments: &["500, 24::smallint", "10000, 24::smallint"],
+        indexes: &[DETAIL, EXPIRY, READY_ID, READY_LANES, SCHEDULED_ID, KEY_JOB],
+        looked_up: &[],
+    },
+    Case {
+        statement: "prune_keys",
+        arguments: &["1000"],
+        indexes: &[KEY_UNTIL],
+        looked_up: &["until"],
     },
     Case {
         statement: "heartbeat",

@@ -6,7 +6,7 @@ use serde_json::Value;
 use sqlx::PgPool;
 
 use super::cases::Case;
-use super::tables::{DETAIL, JOBS};
+use super::tables::{DETAIL, JOBS, KEY_JOB};
 
 /// For each table and index that is a partition, what it is a partition of.
 pub(super) struct Partitions(HashMap<String, String>);
@@ -49,7 +49,7 @@ pub(super) fn faults(case: &Case, plan: &Value, partitions: &Partitions) -> Vec<
                 indexes.insert(partitions.root(index));
                 let condition = node["Index Cond"].as_str().unwrap_or_default();
                 // Beside the jobs that are looked for.
-                let looked_up = if index == DETAIL {
+                let looked_up = if index == DETAIL || index == KEY_JOB {
                     &["job"]
                 } else {
                     case.looked_up

@@ -12,6 +12,8 @@ pub(super) const JOBS: &[&str] = &[
     "failure",
     "large_input",
     "detail",
+    "expiry",
+    "unique_key",
 ];
 
 /// Where a claim finds its lanes.
@@ -34,6 +36,12 @@ pub(super) const FAILURE: &str = "failure_job";
 pub(super) const LARGE_INPUT: &str = "large_input_pkey";
 /// Where the detail of a job is found.
 pub(super) const DETAIL: &str = "detail_pkey";
+/// Where those jobs are found that expire next.
+pub(super) const EXPIRY: &str = "expiry_expires_at";
+/// Where the unique key of a job is found.
+pub(super) const KEY_JOB: &str = "unique_key_job";
+/// Where those keys are found whose period ends next.
+pub(super) const KEY_UNTIL: &str = "unique_key_until";
 
 /// Puts that many jobs in each state: most of them in one queue and lane and of one worker, a few
 /// elsewhere.
@@ -62,6 +70,14 @@ pub(super) fn fill(jobs: i64) -> Vec<String> {
         format!(
             "insert into pgq_jobs.detail (job, tags, headers) select n + 30000000, '{{}}', '{{}}'
              {numbers}"
+        ),
+        format!(
+            "insert into pgq_jobs.unique_key (key, job, until)
+             select gen_random_uuid(), n + 20000000, case when n % 2 = 0 then now() end {numbers}"
+        ),
+        format!(
+            "insert into pgq_jobs.expiry (job, expires_at)
+             select n + 10000000, now() + (n - 1000) * interval '1 second' {numbers}"
         ),
         // Nothing on the hot path reads it.
         "insert into pgq_jobs.failure

@@ -6,6 +6,7 @@ mod both;
 mod cancel;
 mod changes;
 mod enqueue;
+mod expires;
 mod failures;
 mod fleet;
 mod history;
@@ -23,6 +24,7 @@ mod scheduled;
 mod schedules;
 mod start;
 mod transaction;
+mod unique;
 mod wake;
 
 use std::time::Duration;

@@ -10,6 +10,7 @@ async fn main() -> anyhow::Result<()> {
         .task::<tasks::gated>()
         .task::<tasks::obedient>()
         .task::<tasks::haul>()
+        .task::<tasks::settle>()
         .task::<tasks::crash>()
         .task::<tasks::hog>()
         .task::<tasks::overrun>()

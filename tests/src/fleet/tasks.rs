@@ -128,6 +128,20 @@ pub async fn haul(
     Ok(load.len())
 }
 
+/// Takes a moment, in which others meet it: one job of an account is enough.
+#[pgq::task(unique(by = [account]))]
+pub async fn settle(
+    context: &Context,
+    ledger: &Ledger,
+    account: u32,
+    change: u32,
+) -> Result<Ran, io::Error> {
+    let _ = (account, change);
+    let ran = began(context, ledger);
+    tokio::time::sleep(LOOK_EVERY).await;
+    ran
+}
+
 /// Ends at once; not every worker knows it.
 #[pgq::task]
 pub async fn rare(context: &Context, ledger: &Ledger) -> Result<Ran, io::Error> {

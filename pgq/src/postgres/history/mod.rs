@@ -23,6 +23,7 @@ pub(super) enum Finished {
     Completed = 1,
     Failed = 2,
     Cancelled = 3,
+    Expired = 4,
 }
 
 /// Partitions of one table that follow each other in time.
@@ -42,7 +43,12 @@ pub(super) struct Partition {
 }
 
 impl Finished {
-    const ALL: [Self; 3] = [Self::Completed, Self::Failed, Self::Cancelled];
+    const ALL: [Self; 4] = [
+        Self::Completed,
+        Self::Failed,
+        Self::Cancelled,
+        Self::Expired,
+    ];
 
     fn from_number(number: i16) -> Option<Self> {
         Self::ALL.into_iter().find(|state| *state as i16 == number)
@@ -51,10 +57,11 @@ impl Finished {
 
 impl Series {
     /// What jobs leave behind that are kept like that.
-    fn of(retain: Retain) -> [Self; 5] {
+    fn of(retain: Retain) -> [Self; 6] {
         [
             Self::Finished(Finished::Completed, retain.completed),
             Self::Finished(Finished::Cancelled, retain.completed),
+            Self::Finished(Finished::Expired, retain.completed),
             Self::Finished(Finished::Failed, retain.failed),
             Self::Result(retain.result),
             Self::Failure(retain.failed),

@@ -45,6 +45,9 @@ const QUIET_WITHIN: Duration = Duration::from_millis(500);
 /// How often it is looked whether they have.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 
+/// How many unique keys one statement deletes.
+const KEYS_BATCH: i64 = 1000;
+
 /// After this long a call begins nothing more.
 const CALL_MAX: Duration = Duration::from_secs(15);
 
@@ -110,6 +113,8 @@ impl Keeper<'_> {
             let done = self.drop(*partition).await;
             dropped += usize::from(self.settle(done) == Some(true));
         }
+        let pruned = self.prune_keys().await;
+        self.settle(pruned);
         let left = plan.finalize.len() + plan.detach.len() + plan.drop.len() - dropped;
         match self.problem {
             Some(problem) => Err(problem),
@@ -187,6 +192,20 @@ impl Keeper<'_> {
         self.within(DROP_TIMEOUT, format!("drop table {name}"))
             .await?;
         Ok(true)
+    }
+
+    /// Deletes unique keys whose period is over.
+    async fn prune_keys(&mut self) -> sqlx::Result<()> {
+        while Instant::now() < self.until {
+            let pruned = sqlx::query(self.statements.prune_keys.clone())
+                .bind(KEYS_BATCH)
+                .execute(&mut *self.connection)
+                .await?;
+            if pruned.rows_affected() < KEYS_BATCH.unsigned_abs() {
+                break;
+            }
+        }
+        Ok(())
     }
 
     async fn within(&mut self, limit: &'static str, ddl: String) -> sqlx::Result<()> {

@@ -62,6 +62,10 @@ with recursive lane (hash) as (
                marks, queue, task, input
         from delayed
     ) as waiting
-    returning id
+    returning id, marks
+), freed as (
+    delete from pgq_jobs.unique_key
+    where until is null
+      and job = any (array(select id from over where marks & 2 <> 0))
 )
 select count(*) from over;

@@ -99,7 +99,11 @@ select null, null, seq, id, task, priority, attempt, max_attempts, deliveries, f
        case
            when marks & 4 <> 0
                then (
-                   select to_json(detail)::text
+                   select (
+                       to_jsonb(detail) || jsonb_build_object(
+                           'expired', coalesce(taken.marks & 8 <> 0 and detail.expires_at <= now(), false)
+                       )
+                   )::text
                    from pgq_jobs.detail as detail
                    where detail.job = taken.id
                    limit 1

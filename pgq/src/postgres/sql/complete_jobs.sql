@@ -36,6 +36,10 @@ with ended as (
     from unnest($5::bigint[], $6::bigint[], $7::bytea[], $8::smallint[])
         as result (job, claim, value, retention)
     join ended on ended.id = result.job and ended.claim = result.claim
+), freed as (
+    delete from pgq_jobs.unique_key
+    where until is null
+      and job = any (array(select id from ended where marks & 2 <> 0))
 )
 insert into pgq_jobs.finished
     (id, worker, fingerprint, created_at, claimed_at, finished_at, deliveries, state, retention,

@@ -83,6 +83,10 @@ with wanted as materialized (
 ), details as (
     delete from pgq_jobs.detail
     where job = any (array(select id from gone where marks & 4 <> 0))
+), freed as (
+    delete from pgq_jobs.unique_key
+    where until is null
+      and job = any (array(select id from gone where marks & 2 <> 0))
 )
 select id
 from gone;

@@ -1,11 +1,11 @@
--- Ends attempts without a result; fenced by the claim token. An attempt that is released is given
--- back: it does not count.
+-- Ends attempts without a result; fenced by the claim token. An attempt that is released, or was not
+-- started, is given back: it does not count.
 --
 -- $1 worker      bigint
 -- $2 jobs        bigint[]
 -- $3 claims      bigint[]
--- $4 ends        text[], each `failed`, `cancelled`, `retry` or `release`
--- $5 delays      bigint[], in microseconds; of `retry` and `release`
+-- $4 ends        text[], each `failed`, `cancelled`, `expired`, `retry`, `release` or `unstarted`
+-- $5 delays      bigint[], in microseconds; of the last three
 -- $6 errors      text[]
 -- $7 retentions  smallint[], in hours
 -- $8 channel     text
@@ -41,11 +41,19 @@ with ending as materialized (
 ), ended as (
     select taken.id, taken.fingerprint, taken.created_at, taken.claimed_at, taken.deliveries,
            taken.priority, taken.attempt as started,
-           (taken.attempt - (ending.kind = 'release')::int)::smallint as attempt,
-           taken.max_attempts, taken.deaths, taken.marks, taken.queue, taken.task, taken.input, ending.delay,
-           ending.error, ending.retention, ending.kind as told,
+           (
+               taken.attempt - (ending.kind in ('expired', 'release', 'unstarted'))::int
+           )::smallint as attempt,
+           taken.max_attempts, taken.deaths,
+           -- Once an attempt has begun a job does not expire any more.
+           case ending.kind
+               when 'unstarted' then taken.marks
+               else taken.marks & ~8::smallint
+           end as marks,
+           taken.queue, taken.task, taken.input, ending.delay, ending.error, ending.retention,
+           ending.kind as told,
            case
-               when requested.job is not null and ending.kind in ('retry', 'release')
+               when requested.job is not null and ending.kind in ('retry', 'release', 'unstarted')
                    then 'requested'
                else ending.kind
            end as kind
@@ -56,12 +64,21 @@ with ending as materialized (
     insert into pgq_jobs.finished
         (id, worker, fingerprint, created_at, claimed_at, finished_at, deliveries, state, retention,
          priority, attempt, max_attempts, deaths, marks, queue, task, input, error)
-    select id, $1, fingerprint, created_at, claimed_at, now(), deliveries,
-           case kind when 'failed' then 2 else 3 end,
+    select id, case when kind <> 'expired' then $1 end, fingerprint, created_at,
+           case when kind <> 'expired' then claimed_at end, now(), deliveries,
+           case kind when 'failed' then 2 when 'expired' then 4 else 3 end,
            case kind when 'requested' then $9 else retention end, priority, attempt, max_attempts,
            deaths, marks, queue, task, input, error
     from ended
-    where kind in ('failed', 'cancelled', 'requested')
+    where kind in ('failed', 'cancelled', 'expired', 'requested')
+), freed as (
+    delete from pgq_jobs.unique_key
+    where until is null
+      and job = any (array(
+          select id
+          from ended
+          where marks & 2 <> 0 and kind in ('failed', 'cancelled', 'expired', 'requested')
+      ))
 ), later as (
     insert into pgq_jobs.scheduled
         (id, fingerprint, created_at, run_at, deliveries, priority, attempt, max_attempts, deaths,
@@ -69,7 +86,7 @@ with ending as materialized (
     select id, fingerprint, created_at, now() + delay, deliveries, priority, attempt, max_attempts,
            deaths, marks, queue, task, input, error
     from ended
-    where kind = 'retry' or (kind = 'release' and delay > interval '0')
+    where kind = 'retry' or (kind in ('release', 'unstarted') and delay > interval '0')
 ), again as (
     insert into pgq_jobs.ready
         (id, seq, fingerprint, created_at, deliveries, priority, attempt, max_attempts, deaths,
@@ -77,8 +94,19 @@ with ending as materialized (
     select id, nextval('pgq_jobs.job_number'), fingerprint, created_at, deliveries, priority,
            attempt, max_attempts, deaths, marks, queue, task, input
     from ended
-    where kind = 'release' and delay <= interval '0'
+    where kind in ('release', 'unstarted') and delay <= interval '0'
     returning queue
+), expiring as (
+    -- It may have been looked at while the worker had it.
+    insert into pgq_jobs.expiry (job, expires_at)
+    select ended.id, detail.expires_at
+    from (select id from ended where marks & 8 <> 0 and kind = 'unstarted') as ended
+    cross join lateral (
+        select own.expires_at
+        from pgq_jobs.detail as own
+        where own.job = ended.id and own.expires_at is not null
+        limit 1
+    ) as detail
 ), history as (
     insert into pgq_jobs.failure
         (job, worker, claimed_at, failed_at, attempt, outcome, retention, error)

@@ -39,6 +39,12 @@ with numbered as materialized (
         expires_at timestamptz, expires_in bigint, concurrency_key bigint, order_key bigint,
         rate_key bigint, parent bigint, root bigint, tags text[], headers jsonb
     )
+    returning job, expires_at
+), expiring as (
+    insert into pgq_jobs.expiry (job, expires_at)
+    select job, expires_at
+    from detailed
+    where expires_at is not null
 ), added as (
     insert into pgq_jobs.ready
         (id, seq, fingerprint, created_at, deliveries, priority, attempt, max_attempts, deaths,

@@ -11,6 +11,7 @@
 --
 -- A job that has outlived a worker before comes back at a random time within the spread: a job that
 -- kills its workers takes all with it that are held beside it, and so it meets fewer of them again.
+-- None of them expires any more: its attempt may have begun.
 --
 -- A job that is locked is left: a transaction of its task completes it, and only its commit can tell
 -- whether it does. So is its worker's row then, for a later rescue, with a lease that no heartbeat
@@ -29,7 +30,8 @@ with held as materialized (
         for update skip locked
     ))
     returning id, worker, claim, fingerprint, created_at, claimed_at, deliveries, priority, attempt,
-              max_attempts, (deaths + 1)::smallint as deaths, marks, queue, task, input
+              max_attempts, (deaths + 1)::smallint as deaths,
+              marks & ~8::smallint as marks, queue, task, input
 ), left_over as materialized (
     select worker
     from held
@@ -76,6 +78,18 @@ with held as materialized (
     from kept
     where deaths >= $2
     returning id
+), freed as (
+    delete from pgq_jobs.unique_key
+    where until is null
+      and job = any (array(
+          select id
+          from lost
+          where marks & 2 <> 0
+            and (
+                deaths >= $2
+                or (worker, id, claim) in (select worker, job, claim from requested)
+            )
+      ))
 ), again as (
     insert into pgq_jobs.ready
         (id, seq, fingerprint, created_at, deliveries, priority, attempt, max_attempts, deaths,

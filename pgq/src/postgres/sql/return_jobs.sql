@@ -1,6 +1,7 @@
 -- Removes a worker that has stopped and is locked by this transaction; what it still holds becomes
 -- ready, at no cost to the jobs, or is cancelled if somebody has asked for that. A job that is locked,
--- because a transaction of its task completes it, is left to a rescue, and so is the worker then.
+-- because a transaction of its task completes it, is left to a rescue, and so is the worker then. What is
+-- ready expires no more: its attempt has begun.
 --
 -- $1 worker     bigint
 -- $2 channel    text
@@ -18,7 +19,7 @@ with held as materialized (
         for update skip locked
     ))
     returning id, worker, claim, fingerprint, created_at, claimed_at, deliveries, priority, attempt,
-              max_attempts, deaths, marks, queue, task, input
+              max_attempts, deaths, marks & ~8::smallint as marks, queue, task, input
 ), gone as (
     delete from pgq_jobs.worker
     where id = $1 and (select jobs from held) <= (select count(*) from left_over)
@@ -45,6 +46,15 @@ with held as materialized (
            (attempt - 1)::smallint, max_attempts, deaths, marks, queue, task, input
     from left_over
     where (worker, id, claim) in (select worker, job, claim from requested)
+), freed as (
+    delete from pgq_jobs.unique_key
+    where until is null
+      and job = any (array(
+          select id
+          from left_over
+          where marks & 2 <> 0
+            and (worker, id, claim) in (select worker, job, claim from requested)
+      ))
 ), again as (
     insert into pgq_jobs.ready
         (id, seq, fingerprint, created_at, deliveries, priority, attempt, max_attempts, deaths,

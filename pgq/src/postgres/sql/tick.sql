@@ -20,6 +20,10 @@
 -- $15 marks        smallint
 -- $16 expression   text
 -- $17 time_zone    text
+-- $18 key          bytea, what is compared if the job is to be unique, or null
+-- $19 period       bigint, for how long in microseconds; null until it has ended
+-- $20 conflict     text: with 'skip' the tick has no job if one is there that is the same, with
+--                  'replace' its job takes the place of that one if it has not been started
 --
 -- A build whose declaration of the schedule is not the one that is stored does not tick: old and new
 -- builds run side by side for a while, and only one of them knows when the ticks are.
@@ -76,26 +80,53 @@ with recursive last (job) as (
                 ) as held
             )
     end
-), won (job, found) as (
+), due as materialized (
+    select schedule.name
+    from pgq_jobs.schedule as schedule
+    where schedule.name = $1
+      and schedule.expression = $16
+      and schedule.time_zone = $17
+      and schedule.last_tick = $2
+      and schedule.last_tick < $3
+    for update
+), keyed (job, outcome) as materialized (
+    select taken.job, taken.outcome
+    from due
+    cross join overlap
+    cross join lateral pgq_jobs.take_keys(
+        -- Only for a tick that is due: the call depends on both.
+        array[
+            case
+                when due.name is not null and not overlap.found
+                    then substr(encode(sha256($18), 'hex'), 1, 32)::uuid
+            end
+        ],
+        array[$19::bigint], $20
+    ) as taken
+    where $18::bytea is not null and not overlap.found
+), won (job, found, is_new) as (
     update pgq_jobs.schedule as schedule
     set last_tick = $3,
         last_job = case
-            when overlap.found then schedule.last_job
-            else nextval('pgq_jobs.job_number')
+            when overlap.found or keyed.outcome = 'existing' then schedule.last_job
+            else coalesce(keyed.job, nextval('pgq_jobs.job_number'))
         end
     from overlap
+    left join keyed on true
     where schedule.name = $1
       and schedule.expression = $16
       and schedule.time_zone = $17
       and schedule.last_tick = $2
       and schedule.last_tick < $3
       and not (overlap.found and $13 = 'queue_one')
-    returning schedule.last_job, overlap.found
+    returning schedule.last_job, overlap.found or coalesce(keyed.outcome = 'existing', false),
+              coalesce(keyed.outcome = 'new', true)
 ), added as (
     insert into pgq_jobs.ready
         (id, seq, fingerprint, created_at, deliveries, priority, attempt, max_attempts, deaths,
          marks, queue, task, input)
-    select job, job, $9, now(), 0, $7, 0, $8, 0, $15, $6, $5, $4
+    select job, case when is_new then job else nextval('pgq_jobs.job_number') end, $9, now(), 0, $7,
+           0, $8, 0, $15, $6, $5, $4
     from won
     where not found and $12::timestamptz is null
     returning id
@@ -131,6 +162,12 @@ with recursive last (job) as (
         rate_key bigint, parent bigint, root bigint, tags text[], headers jsonb
     )
     where $14 is not null
+    returning job, expires_at
+), expiring as (
+    insert into pgq_jobs.expiry (job, expires_at)
+    select job, expires_at
+    from detailed
+    where expires_at is not null
 ), woken as materialized (
     select case
         when $12 is null or $12 < now() + interval '2 seconds' then pgq_jobs.wake($10, topic)

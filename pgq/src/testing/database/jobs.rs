@@ -9,7 +9,7 @@ use async_trait::async_trait;
 
 use super::Database;
 use crate::client::{Enqueuer, Reader};
-use crate::driver::{Driver, DriverError, DriverErrorKind, Enqueue};
+use crate::driver::{Driver, DriverError, DriverErrorKind, Enqueue, KeyedJobs};
 use crate::job::JobId;
 use crate::task::Task;
 use crate::testing::Report;
@@ -163,6 +163,10 @@ fn failed(error: sqlx::Error) -> DriverError {
 impl Enqueuer for &Database {
     async fn enqueue(self, enqueue: Enqueue) -> Result<Vec<JobId>, DriverError> {
         Enqueuer::enqueue(self.pool(), enqueue).await
+    }
+
+    async fn enqueue_unique(self, enqueue: Enqueue) -> Result<KeyedJobs, DriverError> {
+        Enqueuer::enqueue_unique(self.pool(), enqueue).await
     }
 }
 

@@ -42,6 +42,7 @@ fn job(claim: i64) -> ClaimedJob {
         input: ClaimedInput::Here(Vec::new()),
         marks: Marks::NONE,
         detail: None,
+        expired: false,
     }
 }
 

@@ -18,7 +18,7 @@ struct Recorder(Arc<Mutex<Vec<Enqueue>>>);
 
 impl pgq::Enqueuer for &Recorder {
     async fn enqueue(self, enqueue: Enqueue) -> Result<Vec<JobId>, DriverError> {
-        let ids = (1..).map(JobId::from_i64).take(enqueue.inputs.len());
+        let ids = (1..).map(JobId::from_i64).take(enqueue.jobs.len());
         let ids = ids.collect();
         self.0.lock().unwrap().push(enqueue);
         Ok(ids)
@@ -41,8 +41,8 @@ fn main() {
     let enqueue = recorder.0.lock().unwrap().pop().unwrap();
     assert_eq!((&*enqueue.task, &*enqueue.queue), ("send", "mail"));
     assert_eq!(enqueue.fingerprint, Some(pgq::contract::fingerprint::<send>()));
-    assert_eq!(enqueue.inputs[0], b"\x01\x82\xa2to\xa2me\xa4type\xc0");
-    assert_eq!(enqueue.inputs[1], b"\x01\x82\xa2to\xa3you\xa4type\x01");
+    assert_eq!(enqueue.jobs[0].input, b"\x01\x82\xa2to\xa2me\xa4type\xc0");
+    assert_eq!(enqueue.jobs[1].input, b"\x01\x82\xa2to\xa3you\xa4type\x01");
 
     type SendInput = <send as Task>::Input;
     let input = SendInput::decode(b"\x02{\"to\":\"them\"}").unwrap();

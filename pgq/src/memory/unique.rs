@@ -1,0 +1,120 @@
+//! Jobs that may be the same as others.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+
+use super::clock::after;
+use super::record::{Record, Stage};
+use super::store::Store;
+use crate::driver::{Enqueue, KeyedJobs, NewJob, NewKey};
+use crate::job::{Conflict, Enqueued, JobId};
+
+/// Which jobs hold keys.
+#[derive(Debug, Default)]
+pub(super) struct Keys(HashMap<Vec<u8>, Holder>);
+
+#[derive(Debug)]
+struct Holder {
+    job: JobId,
+    /// `None` until it has ended.
+    until: Option<DateTime<Utc>>,
+}
+
+impl Store {
+    pub(super) fn enqueue_unique(&mut self, mut enqueue: Enqueue, now: DateTime<Utc>) -> KeyedJobs {
+        let mut jobs = std::mem::take(&mut enqueue.jobs);
+        if let Some(refused) = self.refuses(&jobs, now) {
+            return KeyedJobs::Refused(refused);
+        }
+        // Of jobs that are the same the last one replaces those before it.
+        let replaces = jobs
+            .iter()
+            .any(|job| conflict(job) == Some(Conflict::Replace));
+        if replaces {
+            jobs.reverse();
+        }
+        let mut seen: HashMap<Vec<u8>, JobId> = HashMap::new();
+        let mut done: Vec<_> = jobs
+            .into_iter()
+            .map(|mut job| match job.key.take() {
+                None => (self.add(&enqueue, job, now), Enqueued::New),
+                Some(key) => match seen.get(&key.key) {
+                    Some(same) => (*same, Enqueued::Existing),
+                    None => {
+                        let name = key.key.clone();
+                        let added = self.add_keyed(&enqueue, job, *key, now);
+                        seen.insert(name, added.0);
+                        added
+                    }
+                },
+            })
+            .collect();
+        if replaces {
+            done.reverse();
+        }
+        KeyedJobs::Enqueued(done)
+    }
+
+    /// The job that is in the way of jobs of which none is to be added then.
+    fn refuses(&self, jobs: &[NewJob], now: DateTime<Utc>) -> Option<Option<JobId>> {
+        let mut keys: Vec<&[u8]> = Vec::new();
+        for key in jobs.iter().filter_map(|job| job.key.as_deref()) {
+            if key.conflict == Conflict::Raise {
+                if let Some(holder) = self.holder(&key.key, now) {
+                    return Some(Some(holder));
+                }
+                if keys.contains(&key.key.as_slice()) {
+                    return Some(None);
+                }
+                keys.push(&key.key);
+            }
+        }
+        None
+    }
+
+    fn add_keyed(
+        &mut self,
+        enqueue: &Enqueue,
+        job: NewJob,
+        key: NewKey,
+        now: DateTime<Utc>,
+    ) -> (JobId, Enqueued) {
+        let (id, enqueued) = match self.holder(&key.key, now) {
+            None => (self.add(enqueue, job, now), Enqueued::New),
+            Some(holder) if key.conflict == Conflict::Replace && self.withdraw(holder) => {
+                self.add_as(holder, enqueue, job, now);
+                (holder, Enqueued::Replaced)
+            }
+            Some(holder) => return (holder, Enqueued::Existing),
+        };
+        let until = key.within.map(|time| after(now, time));
+        self.keys.0.insert(key.key, Holder { job: id, until });
+        (id, enqueued)
+    }
+
+    /// The job that holds a key.
+    fn holder(&self, key: &[u8], now: DateTime<Utc>) -> Option<JobId> {
+        let holder = self.keys.0.get(key)?;
+        let holds = match holder.until {
+            Some(until) => until > now,
+            None => self.record(holder.job).is_some_and(Record::is_unfinished),
+        };
+        holds.then_some(holder.job)
+    }
+
+    /// Takes a job away that waits and has not been started.
+    fn withdraw(&mut self, job: JobId) -> bool {
+        let waits = self.record(job).is_some_and(|record| {
+            record.attempt == 0 && matches!(record.stage, Stage::Scheduled { .. } | Stage::Ready)
+        });
+        if waits {
+            self.take_out(job);
+        }
+        waits
+    }
+}
+
+fn conflict(job: &NewJob) -> Option<Conflict> {
+    job.key.as_ref().map(|key| key.conflict)
+}

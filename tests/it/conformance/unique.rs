@@ -1,0 +1,518 @@
+//! What every driver promises about jobs that are the same.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use pgq::driver::{Detail, End, Enqueue, KeyedJobs, Marks, NewJob, NewKey, Schedule, Start, Tick};
+use pgq::{Conflict, Enqueued, JobId, JobState, Overlap, Retention};
+use tokio::task::JoinSet;
+
+use super::{LONG, SHORT, Storage, conformance, input, one};
+
+conformance! {
+    a_second_job_of_a_key_is_skipped,
+    jobs_of_different_keys_do_not_meet,
+    a_key_is_free_once_its_job_has_ended,
+    a_key_is_held_while_its_job_has_not_ended,
+    a_key_with_a_period_is_held_for_that_long,
+    a_second_job_is_refused_if_asked_for,
+    of_refused_jobs_none_is_added_and_no_key_is_taken,
+    of_jobs_of_one_call_that_are_the_same_the_first_is_added,
+    of_jobs_that_replace_each_other_the_last_is_added,
+    a_job_that_waits_is_replaced,
+    a_job_that_is_ready_can_be_put_off,
+    a_replaced_job_leaves_nothing_behind,
+    a_job_that_was_started_is_not_replaced,
+    a_replacement_renews_the_period,
+    large_inputs_and_details_go_with_keys,
+    jobs_with_keys_keep_the_order_of_their_enqueue,
+    of_many_enqueues_at_once_one_adds_its_job,
+    many_batches_at_once_do_not_block_each_other,
+    a_tick_has_no_job_while_one_is_there_that_is_the_same,
+    a_tick_that_nobody_wins_takes_no_key,
+}
+
+const SKIP: Conflict = Conflict::Skip;
+
+fn key(name: &str, conflict: Conflict) -> NewKey {
+    NewKey {
+        key: name.as_bytes().to_vec(),
+        within: None,
+        conflict,
+    }
+}
+
+fn job(text: &str, key: NewKey) -> NewJob {
+    NewJob::new(text.as_bytes().to_vec()).key(key)
+}
+
+fn of<const N: usize>(jobs: [NewJob; N]) -> Enqueue {
+    Enqueue {
+        jobs: jobs.into(),
+        ..one()
+    }
+}
+
+/// Enqueues jobs that must not be refused.
+async fn put<const N: usize>(
+    storage: &Storage,
+    jobs: [NewJob; N],
+) -> anyhow::Result<[(JobId, Enqueued); N]> {
+    enqueue(storage, of(jobs)).await
+}
+
+async fn enqueue<const N: usize>(
+    storage: &Storage,
+    enqueue: Enqueue,
+) -> anyhow::Result<[(JobId, Enqueued); N]> {
+    match storage.enqueue_unique(enqueue).await? {
+        KeyedJobs::Enqueued(jobs) => Ok(jobs
+            .try_into()
+            .map_err(|jobs| anyhow::anyhow!("not {N} jobs: {jobs:?}"))?),
+        KeyedJobs::Refused(job) => anyhow::bail!("refused because of {job:?}"),
+    }
+}
+
+/// The inputs of the jobs that are claimed, in their order.
+async fn claimed(storage: &Storage) -> anyhow::Result<Vec<String>> {
+    storage.promote(100).await?;
+    let worker = storage.worker().await?;
+    let jobs = worker.claim_all().await?;
+    let text = |job| String::from_utf8_lossy(input(job)).into_owned();
+    Ok(jobs.iter().map(text).collect())
+}
+
+async fn a_second_job_of_a_key_is_skipped(storage: &Storage) -> anyhow::Result<()> {
+    let [(first, new)] = put(storage, [job("first", key("k", SKIP))]).await?;
+    let [(second, existing)] = put(storage, [job("second", key("k", SKIP))]).await?;
+
+    assert_eq!((new, existing), (Enqueued::New, Enqueued::Existing));
+    assert_eq!(first, second);
+    assert_eq!(claimed(storage).await?, ["first"]);
+    Ok(())
+}
+
+async fn jobs_of_different_keys_do_not_meet(storage: &Storage) -> anyhow::Result<()> {
+    put(
+        storage,
+        [job("a", key("a", SKIP)), job("b", key("b", SKIP))],
+    )
+    .await?;
+    put(storage, [job("c", key("c", SKIP))]).await?;
+    storage.put(one()).await?;
+
+    assert_eq!(claimed(storage).await?, ["a", "b", "c", "\x01"]);
+    Ok(())
+}
+
+async fn a_key_is_free_once_its_job_has_ended(storage: &Storage) -> anyhow::Result<()> {
+    let worker = storage.worker().await?;
+    for end in [
+        None,
+        Some(End::Failed),
+        Some(End::Cancelled),
+        Some(End::Expired),
+    ] {
+        let [(id, enqueued)] = put(storage, [job("x", key("k", SKIP))]).await?;
+        assert_eq!(enqueued, Enqueued::New, "before {end:?}");
+        let claimed = worker.claim_one().await?;
+        assert_eq!(claimed.id, id);
+        assert!(claimed.marks.has(Marks::UNIQUE));
+        match end {
+            None => worker.complete(&claimed).await?,
+            Some(end) => worker.end(&claimed, end).await?,
+        };
+    }
+    let [(_, enqueued)] = put(storage, [job("x", key("k", SKIP))]).await?;
+    assert_eq!(enqueued, Enqueued::New);
+
+    // It fails, because too many workers died of it.
+    let dead = storage.worker().await?;
+    dead.claim_one().await?;
+    dead.die().await?;
+    storage.rescue(1, Duration::ZERO).await?;
+    let mut expiring = job("x", key("k", SKIP)).detail(Detail {
+        expires: Some(pgq::driver::Expires::After(SHORT)),
+        ..Detail::default()
+    });
+    let [(id, enqueued)] = put(storage, [expiring.clone()]).await?;
+    assert_eq!(enqueued, Enqueued::New);
+
+    // It expires where it waits.
+    storage.pass(SHORT).await?;
+    storage.expire(10, Retention::DAY).await?;
+    assert_eq!(storage.job(id).await?.state, JobState::Expired);
+    expiring.detail = None;
+    let [(_, enqueued)] = put(storage, [expiring]).await?;
+    assert_eq!(enqueued, Enqueued::New);
+    Ok(())
+}
+
+async fn a_key_is_held_while_its_job_has_not_ended(storage: &Storage) -> anyhow::Result<()> {
+    let [(id, _)] = put(storage, [job("x", key("k", SKIP))]).await?;
+    let held = async || -> anyhow::Result<()> {
+        let [found] = put(storage, [job("x", key("k", SKIP))]).await?;
+        assert_eq!(found, (id, Enqueued::Existing));
+        Ok(())
+    };
+
+    let ends = [
+        End::Retry(Duration::ZERO),
+        End::Release(Duration::ZERO),
+        End::Unstarted(Duration::ZERO),
+    ];
+    for end in ends {
+        let worker = storage.worker().await?;
+        let claimed = worker.claim_one().await?;
+        held().await?;
+        worker.end(&claimed, end).await?;
+        held().await?;
+        storage.promote(10).await?;
+    }
+    let dead = storage.worker().await?;
+    dead.claim_one().await?;
+    dead.die().await?;
+    storage.rescue(5, Duration::ZERO).await?;
+    held().await?;
+    let leaving = storage.worker().await?;
+    leaving.claim_one().await?;
+    storage.deregister_worker(leaving.id).await?;
+    held().await?;
+    assert_eq!(claimed(storage).await?, ["x"]);
+    Ok(())
+}
+
+async fn a_key_with_a_period_is_held_for_that_long(storage: &Storage) -> anyhow::Result<()> {
+    let within = |time| NewKey {
+        within: Some(time),
+        ..key("k", SKIP)
+    };
+    let worker = storage.worker().await?;
+    let [(first, _)] = put(storage, [job("x", within(SHORT * 10))]).await?;
+    worker.complete(&worker.claim_one().await?).await?;
+
+    let [second] = put(storage, [job("x", within(SHORT))]).await?;
+    storage.pass(SHORT * 10).await?;
+    let [(third, new)] = put(storage, [job("x", within(LONG))]).await?;
+    let [fourth] = put(storage, [job("x", within(SHORT))]).await?;
+
+    assert_eq!(second, (first, Enqueued::Existing));
+    assert_eq!(new, Enqueued::New);
+    assert_eq!(fourth, (third, Enqueued::Existing));
+    Ok(())
+}
+
+async fn a_second_job_is_refused_if_asked_for(storage: &Storage) -> anyhow::Result<()> {
+    let raise = || job("x", key("k", Conflict::Raise));
+    let [(id, new)] = put(storage, [raise()]).await?;
+
+    let refused = storage.enqueue_unique(of([raise()])).await?;
+
+    assert_eq!(new, Enqueued::New);
+    assert_eq!(refused, KeyedJobs::Refused(Some(id)));
+    assert_eq!(claimed(storage).await?, ["x"]);
+    Ok(())
+}
+
+async fn of_refused_jobs_none_is_added_and_no_key_is_taken(
+    storage: &Storage,
+) -> anyhow::Result<()> {
+    let raise = |name| job(name, key(name, Conflict::Raise));
+    let [(id, _)] = put(storage, [raise("m")]).await?;
+
+    let refused = storage
+        .enqueue_unique(of([raise("a"), raise("m"), raise("z")]))
+        .await?;
+    let twice = storage
+        .enqueue_unique(of([raise("a"), raise("b"), raise("a")]))
+        .await?;
+
+    assert_eq!(refused, KeyedJobs::Refused(Some(id)));
+    assert_eq!(twice, KeyedJobs::Refused(None));
+    assert_eq!(claimed(storage).await?, ["m"]);
+    let free = put(storage, [raise("a"), raise("b"), raise("z")]).await?;
+    assert_eq!(free.map(|(_, enqueued)| enqueued), [Enqueued::New; 3]);
+    Ok(())
+}
+
+async fn of_jobs_of_one_call_that_are_the_same_the_first_is_added(
+    storage: &Storage,
+) -> anyhow::Result<()> {
+    let jobs = [
+        job("1", key("k", SKIP)),
+        job("2", key("j", SKIP)),
+        job("3", key("k", SKIP)),
+    ];
+    let [first, _, third] = put(storage, jobs).await?;
+
+    assert_eq!(first.1, Enqueued::New);
+    assert_eq!(third, (first.0, Enqueued::Existing));
+    assert_eq!(claimed(storage).await?, ["1", "2"]);
+    Ok(())
+}
+
+async fn of_jobs_that_replace_each_other_the_last_is_added(
+    storage: &Storage,
+) -> anyhow::Result<()> {
+    let replace = |text| job(text, key("k", Conflict::Replace));
+    let [first, second, third] = put(storage, [replace("1"), replace("2"), replace("3")]).await?;
+
+    assert_eq!(third.1, Enqueued::New);
+    assert_eq!([first, second], [(third.0, Enqueued::Existing); 2]);
+    assert_eq!(claimed(storage).await?, ["3"]);
+    Ok(())
+}
+
+async fn a_job_that_waits_is_replaced(storage: &Storage) -> anyhow::Result<()> {
+    let later = Enqueue {
+        start: Start::After(LONG),
+        ..of([job("old", key("k", Conflict::Replace))])
+    };
+    let [(scheduled, _)] = enqueue(storage, later).await?;
+    let sooner = Enqueue {
+        priority: 7,
+        ..of([job("new", key("k", Conflict::Replace))])
+    };
+    let [now] = enqueue(storage, sooner).await?;
+    let newest = Enqueue {
+        priority: 3,
+        ..of([job("newest", key("k", Conflict::Replace))])
+    };
+    let [ready] = enqueue(storage, newest).await?;
+
+    assert_eq!(now, (scheduled, Enqueued::Replaced));
+    assert_eq!(ready, (scheduled, Enqueued::Replaced));
+    let found = storage.job(scheduled).await?;
+    assert_eq!((found.state, found.priority), (JobState::Ready, 3));
+    assert_eq!(claimed(storage).await?, ["newest"]);
+    Ok(())
+}
+
+async fn a_job_that_is_ready_can_be_put_off(storage: &Storage) -> anyhow::Result<()> {
+    let [(id, _)] = put(storage, [job("old", key("k", Conflict::Replace))]).await?;
+    let later = Enqueue {
+        start: Start::After(LONG),
+        ..of([job("new", key("k", Conflict::Replace))])
+    };
+
+    let [put_off] = enqueue(storage, later).await?;
+
+    assert_eq!(put_off, (id, Enqueued::Replaced));
+    let found = storage.job(id).await?;
+    assert_eq!(found.state, JobState::Scheduled);
+    assert_eq!(found.run_at, Some(found.created_at + LONG));
+    assert_eq!(claimed(storage).await?, [""; 0]);
+    Ok(())
+}
+
+async fn a_replaced_job_leaves_nothing_behind(storage: &Storage) -> anyhow::Result<()> {
+    let replace = |input, tag: &str| {
+        NewJob::new(input)
+            .key(key("k", Conflict::Replace))
+            .detail(Detail {
+                tags: vec![tag.to_owned()],
+                ..Detail::default()
+            })
+    };
+    put(storage, [replace(vec![1; 10_000], "old")]).await?;
+    put(storage, [replace(vec![2; 20_000], "new")]).await?;
+    let worker = storage.worker().await?;
+    let large = worker.claim_one().await?;
+    let mut held = storage
+        .inputs(worker.id, &[(large.id, large.claim)])
+        .await?;
+    worker.complete(&large).await?;
+    put(storage, [replace(vec![1; 10_000], "old")]).await?;
+    put(storage, [job("small", key("k", Conflict::Replace))]).await?;
+    let small = worker.claim_one().await?;
+
+    assert_eq!(large.input.missing(), 20_000);
+    assert_eq!(
+        held.pop().and_then(|held| held.input),
+        Some(vec![2; 20_000])
+    );
+    assert_eq!(
+        large.detail.map(|detail| detail.tags),
+        Some(vec!["new".to_owned()])
+    );
+    assert_eq!(
+        (input(&small), small.detail.as_deref()),
+        (&b"small"[..], None)
+    );
+    Ok(())
+}
+
+async fn a_job_that_was_started_is_not_replaced(storage: &Storage) -> anyhow::Result<()> {
+    let replace = |text| job(text, key("k", Conflict::Replace));
+    let [(id, _)] = put(storage, [replace("old")]).await?;
+    let worker = storage.worker().await?;
+    let claimed_job = worker.claim_one().await?;
+
+    let [running] = put(storage, [replace("new")]).await?;
+    worker.end(&claimed_job, End::Retry(Duration::ZERO)).await?;
+    let [retried] = put(storage, [replace("new")]).await?;
+
+    assert_eq!([running, retried], [(id, Enqueued::Existing); 2]);
+    storage.pass(SHORT).await?;
+    assert_eq!(claimed(storage).await?, ["old"]);
+    Ok(())
+}
+
+async fn a_replacement_renews_the_period(storage: &Storage) -> anyhow::Result<()> {
+    let replace = |within| NewKey {
+        within: Some(within),
+        ..key("k", Conflict::Replace)
+    };
+    let [(id, _)] = put(storage, [job("old", replace(SHORT))]).await?;
+    put(storage, [job("new", replace(LONG))]).await?;
+    storage.pass(SHORT).await?;
+
+    let [third] = put(storage, [job("newest", key("k", SKIP))]).await?;
+
+    assert_eq!(third, (id, Enqueued::Existing));
+    Ok(())
+}
+
+async fn large_inputs_and_details_go_with_keys(storage: &Storage) -> anyhow::Result<()> {
+    let tagged = |tag: &str| Detail {
+        tags: vec![tag.to_owned()],
+        ..Detail::default()
+    };
+    let jobs = [
+        job("a", key("a", SKIP)).detail(tagged("a")),
+        NewJob::new(vec![9; 5000]).key(key("b", SKIP)),
+        job("c", key("a", SKIP)).detail(tagged("c")),
+        NewJob::new(vec![8; 7000])
+            .key(key("d", SKIP))
+            .detail(tagged("d")),
+    ];
+    put(storage, jobs).await?;
+
+    let claimed = storage.worker().await?.claim_all().await?;
+
+    let tags: Vec<_> = claimed.iter().map(|job| job.detail.clone()).collect();
+    let expected = [Some(tagged("a")), None, Some(tagged("d"))];
+    assert_eq!(tags, expected.map(|detail| detail.map(Box::new)));
+    let missing: Vec<_> = claimed.iter().map(|job| job.input.missing()).collect();
+    assert_eq!(missing, [0, 5000, 7000]);
+    Ok(())
+}
+
+async fn jobs_with_keys_keep_the_order_of_their_enqueue(storage: &Storage) -> anyhow::Result<()> {
+    let names = ["q", "c", "z", "a", "m", "b", "y"];
+
+    let jobs = put(storage, names.map(|name| job(name, key(name, SKIP)))).await?;
+
+    assert!(jobs.is_sorted_by_key(|(id, _)| *id), "{jobs:?}");
+    assert_eq!(claimed(storage).await?, names);
+    Ok(())
+}
+
+async fn of_many_enqueues_at_once_one_adds_its_job(storage: &Storage) -> anyhow::Result<()> {
+    for conflict in [SKIP, Conflict::Replace, Conflict::Raise] {
+        let name = format!("{conflict:?}");
+        let mut calls = JoinSet::new();
+        for _ in 0..8 {
+            let driver = Arc::clone(storage.driver());
+            let enqueue = of([job("x", key(&name, conflict))]);
+            calls.spawn(async move { driver.enqueue_unique(enqueue).await });
+        }
+        let (mut new, mut jobs) = (0, BTreeSet::new());
+        while let Some(call) = calls.join_next().await {
+            match call?? {
+                KeyedJobs::Enqueued(enqueued) => {
+                    new += usize::from(enqueued[0].1 == Enqueued::New);
+                    jobs.insert(enqueued[0].0);
+                }
+                KeyedJobs::Refused(job) => jobs.extend(job),
+            }
+        }
+        assert_eq!((new, jobs.len()), (1, 1), "{conflict:?}");
+    }
+    assert_eq!(claimed(storage).await?.len(), 3);
+    Ok(())
+}
+
+async fn many_batches_at_once_do_not_block_each_other(storage: &Storage) -> anyhow::Result<()> {
+    const KEYS: usize = 20;
+
+    let mut calls = JoinSet::new();
+    for call in 0..8 {
+        let driver = Arc::clone(storage.driver());
+        // Each in another order.
+        let jobs =
+            (0..KEYS).map(|at| job("x", key(&format!("{}", (at * 7 + call * 3) % KEYS), SKIP)));
+        let enqueue = Enqueue {
+            jobs: jobs.collect(),
+            ..one()
+        };
+        calls.spawn(async move { driver.enqueue_unique(enqueue).await });
+    }
+    let mut new = 0;
+    while let Some(call) = calls.join_next().await {
+        new += call??.added().len();
+    }
+
+    assert_eq!(new, KEYS);
+    assert_eq!(claimed(storage).await?.len(), KEYS);
+    Ok(())
+}
+
+/// A tick of a schedule whose last one was at `previous`.
+fn tick(previous: chrono::DateTime<chrono::Utc>, job: NewJob) -> Tick {
+    Tick {
+        schedule: "hourly".to_owned(),
+        expression: "@hourly".to_owned(),
+        zone: "UTC".to_owned(),
+        previous,
+        at: previous + LONG,
+        overlap: Overlap::Allow,
+        enqueue: of([job]),
+    }
+}
+
+async fn last_tick(storage: &Storage) -> anyhow::Result<chrono::DateTime<chrono::Utc>> {
+    let schedule = Schedule {
+        name: "hourly".to_owned(),
+        task: super::TASK.to_owned(),
+        expression: "@hourly".to_owned(),
+        zone: "UTC".to_owned(),
+        starts_at: None,
+        ends_at: None,
+    };
+    storage.declare_schedules(&[schedule]).await?;
+    let state = storage.schedules(&["hourly".to_owned()]).await?;
+    Ok(state.last_ticks[0].1)
+}
+
+async fn a_tick_has_no_job_while_one_is_there_that_is_the_same(
+    storage: &Storage,
+) -> anyhow::Result<()> {
+    let previous = last_tick(storage).await?;
+
+    let first = storage
+        .tick(tick(previous, job("1", key("k", SKIP))))
+        .await?;
+    let second = tick(previous + LONG, job("2", key("k", Conflict::Raise)));
+    let second = storage.tick(second).await?;
+    let third = tick(previous + LONG * 2, job("3", key("k", Conflict::Replace)));
+    let third = storage.tick(third).await?;
+
+    assert!(first.is_some());
+    assert_eq!((second, third), (None, first));
+    assert_eq!(last_tick(storage).await?, previous + LONG * 3);
+    assert_eq!(claimed(storage).await?, ["3"]);
+    Ok(())
+}
+
+async fn a_tick_that_nobody_wins_takes_no_key(storage: &Storage) -> anyhow::Result<()> {
+    let previous = last_tick(storage).await?;
+    let late = tick(previous - LONG, job("1", key("k", SKIP)));
+
+    assert_eq!(storage.tick(late).await?, None);
+
+    let [(_, enqueued)] = put(storage, [job("2", key("k", SKIP))]).await?;
+    assert_eq!(enqueued, Enqueued::New);
+    Ok(())
+}
