@@ -172,6 +172,7 @@ async fn claim_all(driver: &dyn Driver) -> Result<usize, DriverError> {
             fingerprints: None,
             limit: LIMIT,
             horizon: None,
+            priority_max: None,
         };
         let jobs = match driver.claim(claim).await? {
             Claimed::Jobs(jobs) if !jobs.is_empty() => jobs,

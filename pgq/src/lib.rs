@@ -40,7 +40,7 @@ pub mod clocks {}
 #[path = "private.rs"]
 pub mod __private;
 
-pub use self::app::{Bounded, Queue, Report, Run, run};
+pub use self::app::{Bounded, Queue, Report, Run, WorkerHandle, run};
 #[cfg(feature = "postgres")]
 pub use self::app::{Pgq, Within};
 pub use self::backoff::Backoff;

@@ -102,6 +102,7 @@ impl Worker {
             fingerprints: None,
             limit: 1,
             horizon: None,
+            priority_max: None,
         };
         match self.driver.claim(claim).await? {
             Claimed::Jobs(mut jobs) if jobs.len() == 1 => Ok(jobs.remove(0)),

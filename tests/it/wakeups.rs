@@ -267,6 +267,7 @@ async fn a_claim_says_if_others_may_give_jobs_back() -> anyhow::Result<()> {
         fingerprints: None,
         limit: 10,
         horizon: None,
+        priority_max: None,
     };
     driver.register_worker(worker.clone()).await?;
     driver.enqueue(one(Start::Now)).await?;

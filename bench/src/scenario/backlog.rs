@@ -280,6 +280,7 @@ impl<'a> Claimer<'a> {
             fingerprints: None,
             limit: usize::try_from(LIMIT)?,
             horizon: None,
+            priority_max: None,
         };
         match self.driver.claim(claim).await? {
             Claimed::Jobs(jobs) => Ok(jobs),

@@ -25,6 +25,9 @@ const CANCEL_GRACE: Duration = Duration::from_secs(5);
 /// The largest result that is stored.
 const RESULT_MAX: usize = 1024 * 1024;
 
+/// The largest weight of a queue.
+const WEIGHT_MAX: u32 = 1000;
+
 /// How many bytes of large inputs may be in the worker at once: four of the largest.
 const INPUT_MEMORY: usize = 4 * INPUT_MAX;
 
@@ -33,6 +36,8 @@ const INPUT_MEMORY: usize = 4 * INPUT_MAX;
 pub struct Queue {
     name: String,
     concurrency: Option<usize>,
+    weight: u32,
+    ageing: Option<Duration>,
 }
 
 impl Queue {
@@ -41,6 +46,8 @@ impl Queue {
         Self {
             name: name.into(),
             concurrency: None,
+            weight: 1,
+            ageing: None,
         }
     }
 
@@ -50,6 +57,56 @@ impl Queue {
     pub fn concurrency(mut self, concurrency: usize) -> Self {
         self.concurrency = Some(concurrency);
         self
+    }
+
+    /// Sets its share of the jobs that this worker starts, 1 to 1000, among the queues that have jobs:
+    /// of two queues with weights 3 and 1, the first one starts three jobs of four. What one of them
+    /// does not need, the others get. Default: 1.
+    ///
+    /// Inside a queue, jobs of a higher priority start first, always unless [`ageing`](Self::ageing)
+    /// is set.
+    #[must_use]
+    pub fn weight(mut self, weight: u32) -> Self {
+        self.weight = weight;
+        self
+    }
+
+    /// Keeps jobs of low priorities from waiting for as long as there are any of higher ones: once in
+    /// `after`, this worker takes what has waited longest of each lower priority, and starts it first.
+    /// Such a turn gets a quarter of the room that there is, and one job at least. Longer than zero.
+    /// Default: strict priorities, which starve the lower ones.
+    #[must_use]
+    pub fn ageing(mut self, after: Duration) -> Self {
+        self.ageing = Some(after);
+        self
+    }
+
+    /// What is wrong with it.
+    pub(super) fn problem(&self) -> Option<String> {
+        let name = &self.name;
+        if let Some(problem) = name_problem(name) {
+            return Some(format!("the name `{name}` {problem}"));
+        }
+        if self.concurrency == Some(0) {
+            return Some(format!("the concurrency of `{name}` must be at least 1"));
+        }
+        if self.ageing == Some(Duration::ZERO) {
+            return Some(format!("the ageing of `{name}` must be longer than zero"));
+        }
+        let weight_is_right = (1..=WEIGHT_MAX).contains(&self.weight);
+        (!weight_is_right).then(|| {
+            let weight = self.weight;
+            format!("the weight of `{name}` must be 1 to {WEIGHT_MAX}, but is {weight}")
+        })
+    }
+
+    pub(super) fn config(&self) -> QueueConfig {
+        QueueConfig {
+            name: Arc::from(self.name.as_str()),
+            concurrency: self.concurrency,
+            weight: self.weight,
+            ageing: self.ageing,
+        }
     }
 }
 
@@ -130,16 +187,11 @@ impl Config {
             );
         }
         let mut seen = BTreeSet::new();
-        for Queue { name, concurrency } in &self.queues {
-            if let Some(problem) = name_problem(name) {
-                wrong("queue", format!("the name `{name}` {problem}"));
+        for queue in &self.queues {
+            if let Some(problem) = queue.problem() {
+                wrong("queue", problem);
             }
-            if *concurrency == Some(0) {
-                wrong(
-                    "queue",
-                    format!("the concurrency of `{name}` must be at least 1"),
-                );
-            }
+            let name = &queue.name;
             if !seen.insert(name) {
                 wrong("queue", format!("`{name}` is named twice"));
             }
@@ -151,17 +203,12 @@ impl Config {
     pub(super) fn worker(&self, registry: &Registry, mode: Mode) -> WorkerConfig {
         let queues = if self.queues.is_empty() {
             let names: BTreeSet<&str> = registry.tasks().map(|task| task.options().queue).collect();
-            let queue = |name: &str| QueueConfig {
-                name: Arc::from(name),
-                concurrency: None,
-            };
-            names.into_iter().map(queue).collect()
+            names
+                .into_iter()
+                .map(|name| Queue::new(name).config())
+                .collect()
         } else {
-            let queue = |queue: &Queue| QueueConfig {
-                name: Arc::from(queue.name.as_str()),
-                concurrency: queue.concurrency,
-            };
-            self.queues.iter().map(queue).collect()
+            self.queues.iter().map(Queue::config).collect()
         };
         WorkerConfig {
             queues,

@@ -12,6 +12,7 @@ use tower_service::Service;
 
 use super::bounded::{Bounded, Report};
 use super::config::{Config, Queue};
+use super::handle::WorkerHandle;
 use super::serve::serve;
 use super::source::Source as Database;
 use crate::contract::{self, Lock};
@@ -65,6 +66,7 @@ pub struct Run {
     pub(super) migrate: bool,
     pub(super) signals: bool,
     pub(super) stop: Option<CancellationToken>,
+    pub(super) handle: WorkerHandle,
 }
 
 impl Run {
@@ -83,6 +85,7 @@ impl Run {
             migrate: true,
             signals: true,
             stop: None,
+            handle: WorkerHandle::default(),
         }
     }
 
@@ -284,6 +287,13 @@ impl Run {
     pub fn stop_on(mut self, token: CancellationToken) -> Self {
         self.stop = Some(token);
         self
+    }
+
+    /// Returns what this worker is told through what to do while it runs: to drain or stop, and which
+    /// queues to serve.
+    #[must_use]
+    pub fn handle(&self) -> WorkerHandle {
+        self.handle.clone()
     }
 
     /// Runs what is due when it starts, each job at most once, and returns. Jobs that become due

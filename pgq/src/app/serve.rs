@@ -14,7 +14,7 @@ use crate::worker::{Ended, Setup, StopSignal, Tally, limited, run as run_worker}
 
 /// Runs a worker and its scheduler until they end.
 pub(super) async fn serve(run: Run, mode: Mode, deadline: Option<Duration>) -> Result<Report> {
-    let stop = StopSignal::default();
+    let stop = run.handle.stop.clone();
     let signals = async {
         match run.signals {
             true => signals::forward(stop.clone()).await,
@@ -70,6 +70,7 @@ async fn work(run: &Run, mode: Mode, stop: &StopSignal) -> Result<Report> {
         layers: Arc::new(run.layers.clone()),
         hooks: run.hooks.clone(),
         config: Arc::new(config),
+        queues: Arc::clone(&run.handle.queues),
         tally: Arc::clone(&tally),
     };
     let ended = if mode == Mode::Forever {

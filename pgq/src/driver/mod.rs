@@ -169,6 +169,13 @@ pub trait Driver: fmt::Debug + Send + Sync + 'static {
     /// Returns the error of the storage.
     async fn register_worker(&self, worker: WorkerInfo) -> Result<bool, DriverError>;
 
+    /// Says which queues a worker serves now, for people.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of the storage.
+    async fn serve_queues(&self, worker: WorkerId, queues: &[String]) -> Result<(), DriverError>;
+
     /// Lets the lease of a worker end `lease` from now, and tells that it runs so many jobs. Returns
     /// `false` if the worker has been rescued: it holds nothing any more, and must run nothing.
     ///

@@ -169,6 +169,16 @@ pub struct Claim {
     /// Leave jobs alone that became ready after [`Driver::horizon`](super::Driver::horizon)
     /// returned this.
     pub horizon: Option<i64>,
+    /// Leave jobs of a higher priority alone; `None`: claim any. With it a claim may find none although
+    /// there are some.
+    pub priority_max: Option<i16>,
+}
+
+impl Claim {
+    /// Whether it takes jobs of that priority.
+    pub(crate) fn takes_priority(&self, priority: i16) -> bool {
+        self.priority_max.is_none_or(|max| priority <= max)
+    }
 }
 
 /// The answer to a [`Claim`].

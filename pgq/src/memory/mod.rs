@@ -201,6 +201,11 @@ impl Driver for MemoryDriver {
         Ok(self.call(|store, now| store.register_worker(&worker, now)))
     }
 
+    async fn serve_queues(&self, worker: WorkerId, queues: &[String]) -> Result<(), DriverError> {
+        self.call(|store, _| store.serve_queues(worker, queues));
+        Ok(())
+    }
+
     async fn heartbeat(
         &self,
         worker: WorkerId,

@@ -55,7 +55,9 @@ impl Ready {
         for (kind, line) in lines.iter().filter(|(kind, _)| takes(claim, kind)) {
             first.extend(
                 line.iter()
-                    .filter(|&&(_, sequence, _)| sequence < before)
+                    .filter(|&&(Reverse(priority), sequence, _)| {
+                        sequence < before && claim.takes_priority(priority)
+                    })
                     .take(claim.limit)
                     .map(|&place| (place, kind.clone())),
             );

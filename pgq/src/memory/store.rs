@@ -249,6 +249,12 @@ impl Store {
         free
     }
 
+    pub(super) fn serve_queues(&mut self, worker: WorkerId, queues: &[String]) {
+        if let Some(worker) = self.workers.get_mut(&worker) {
+            worker.info.queues = queues.to_vec();
+        }
+    }
+
     pub(super) fn heartbeat(
         &mut self,
         worker: WorkerId,

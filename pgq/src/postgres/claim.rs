@@ -18,11 +18,13 @@ impl PostgresDriver {
     pub(super) async fn claim_jobs(&self, claim: &Claim) -> Result<Claimed, DriverError> {
         let mut session = self.lend_claims(claim.worker).await?;
         let mut claimed = self.claim_above(&mut session, claim).await?;
-        if found_none(&claimed) {
+        if found_none(&claimed) && claim.priority_max.is_none() {
             self.tick_cursors(&mut session).await?;
             claimed = self.claim_above(&mut session, claim).await?;
         }
-        self.found(!found_none(&claimed));
+        if !found_none(&claimed) || claim.priority_max.is_none() {
+            self.found(!found_none(&claimed));
+        }
         session.keep();
         Ok(claimed)
     }
@@ -50,7 +52,13 @@ impl PostgresDriver {
         claim: &Claim,
     ) -> Result<Claimed, DriverError> {
         let error = |error| driver_error("failed to claim jobs", error);
-        let lanes = self.cursors().lanes(claim, Instant::now());
+        let mut lanes = self.cursors().lanes(claim, Instant::now());
+        for (priority, cursor) in (0..).zip(&mut lanes) {
+            if !claim.takes_priority(priority) {
+                // Nothing is above it.
+                *cursor = i64::MAX;
+            }
+        }
         let rows = sqlx::query(self.statements.claim_jobs.clone())
             .bind(claim.worker.as_i64())
             .bind(claim.number)

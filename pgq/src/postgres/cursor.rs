@@ -107,7 +107,9 @@ impl Cursors {
             });
             sources.len() - 1
         });
-        for (cursor, first) in sources[at].lanes.iter_mut().zip(first_visible) {
+        let looked_at = (0..).take_while(|priority| claim.takes_priority(*priority));
+        let lanes = sources[at].lanes.iter_mut().zip(first_visible);
+        for ((cursor, first), _) in lanes.zip(looked_at) {
             let below = first.map_or(self.reading, |first| first - 1);
             *cursor = below.max(*cursor);
         }
@@ -173,6 +175,7 @@ mod tests {
                 fingerprints: None,
                 limit: 10,
                 horizon: None,
+                priority_max: None,
             };
             Self {
                 cursors: Cursors::new(WORKER, now),

@@ -107,6 +107,16 @@ impl Driver for PostgresDriver {
         self.insert_worker(worker).await
     }
 
+    async fn serve_queues(&self, worker: WorkerId, queues: &[String]) -> Result<(), DriverError> {
+        sqlx::query(self.statements.serve_queues.clone())
+            .bind(worker.as_i64())
+            .bind(queues)
+            .execute(&self.pool)
+            .await
+            .map(|_| ())
+            .map_err(|error| driver_error("failed to say which queues are served", error))
+    }
+
     async fn heartbeat(
         &self,
         worker: WorkerId,

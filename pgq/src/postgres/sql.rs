@@ -104,6 +104,7 @@ statements! {
     tagged_jobs,
     take_permits,
     take_tokens,
+    serve_queues,
     tick,
     unknown_input,
     unknown_task,

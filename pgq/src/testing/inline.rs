@@ -124,6 +124,7 @@ impl Inline {
             fingerprints: None,
             limit: 1,
             horizon: None,
+            priority_max: None,
         };
         match storage.driver().claim(claim).await? {
             Claimed::Jobs(mut jobs) => Ok(jobs.pop()),

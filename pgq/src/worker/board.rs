@@ -3,6 +3,7 @@
 mod cancel;
 mod gate;
 mod pause;
+mod queues;
 mod source;
 mod stuck;
 
@@ -34,6 +35,10 @@ pub(crate) struct Board {
     lines: Vec<Line>,
     /// The line to look at first, so that no queue is always the last.
     turn: usize,
+    /// Whether the queues have shares; without, they take turns.
+    weighted: bool,
+    /// Where the queue stood that started a job last.
+    pass: u64,
     held: FxHashMap<JobId, Held>,
     memory: Memory,
     claimable: Claimable,
@@ -75,6 +80,9 @@ struct Running {
     job: ClaimedJob,
 }
 
+/// The part of the room that lower priorities get when it is their turn: one of so many.
+const AGEING_PART: usize = 4;
+
 /// A claim that should be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Demand {
@@ -90,6 +98,8 @@ pub(crate) struct Demand {
     pub(crate) prefetch: usize,
     /// Whether each job takes a token.
     pub(crate) rate: bool,
+    /// The highest priority to claim, where lower ones have their turn; `None` if any.
+    pub(crate) priority_max: Option<i16>,
 }
 
 impl Board {
@@ -100,6 +110,8 @@ impl Board {
             running: 0,
             lines: config.queues.iter().map(line).collect(),
             turn: 0,
+            weighted: config.queues.iter().any(|queue| queue.weight != 1),
+            pass: 0,
             held: FxHashMap::default(),
             memory: Memory::new(config.input_memory),
             claimable: Claimable::default(),
@@ -141,16 +153,26 @@ impl Board {
         line.full = false;
         // The sources of a queue take turns.
         line.turn = place + 1;
+        let plain = need.permits.is_empty() && !line.sources[place].rate;
+        let priority_max = match &mut line.ageing {
+            Some(ageing) if plain => ageing.turn(now),
+            _ => None,
+        };
+        let limit = match priority_max {
+            None => need.limit,
+            Some(_) => need.limit.div_ceil(AGEING_PART),
+        };
         let source = &mut line.sources[place];
         source.hungry = false;
         Some(Demand {
             queue: Arc::clone(&line.name),
             tasks: source.names.clone(),
-            limit: need.limit,
+            limit,
             task: source.task.clone(),
             permits: need.permits,
             prefetch: need.prefetch,
             rate: source.rate,
+            priority_max,
         })
     }
 
@@ -230,7 +252,23 @@ impl Board {
 
     /// Takes claimed jobs in.
     pub(crate) fn put(&mut self, queue: &str, jobs: Vec<ClaimedJob>, now: Instant) {
-        for job in &jobs {
+        self.hold_claimed(&jobs);
+        if let Some(line) = self.line(queue) {
+            jobs.into_iter().for_each(|job| line.put(job, now));
+        }
+    }
+
+    /// Takes claimed jobs in that start before all others of their queue.
+    pub(crate) fn put_first(&mut self, queue: &str, jobs: Vec<ClaimedJob>, now: Instant) {
+        self.hold_claimed(&jobs);
+        if let Some(line) = self.line(queue) {
+            let jobs = jobs.into_iter().rev();
+            jobs.for_each(|job| line.put_first(job, now));
+        }
+    }
+
+    fn hold_claimed(&mut self, jobs: &[ClaimedJob]) {
+        for job in jobs {
             let held = Held {
                 claim: job.claim,
                 stage: Stage::Waiting,
@@ -239,9 +277,6 @@ impl Board {
                 // The storage has lost an earlier claim of the job in a crash.
                 self.end_lost(job.id, &lost.stage);
             }
-        }
-        if let Some(line) = self.line(queue) {
-            jobs.into_iter().for_each(|job| line.put(job, now));
         }
     }
 
@@ -255,6 +290,9 @@ impl Board {
         let job = line.sources[source].waiting.remove(place)?.job;
         self.memory.take(job.input.missing());
         line.running += 1;
+        if self.weighted {
+            self.pass = line.pass(self.pass);
+        }
         self.running += 1;
         self.turn = at + 1;
         self.set_stage(job.id, job.claim, Stage::Running(None));
@@ -402,9 +440,17 @@ impl Board {
         self.lines.iter_mut().find(|line| &*line.name == queue)
     }
 
+    /// The lines, in the order in which they are looked at.
     fn turns(&self) -> impl Iterator<Item = usize> + use<> {
         let (turn, count) = (self.turn, self.lines.len());
-        (0..count).map(move |step| (turn + step) % count)
+        let mut by_share: Vec<usize> = Vec::new();
+        if self.weighted {
+            by_share.extend(0..count);
+            by_share.sort_by_key(|at| self.lines[*at].pass);
+        }
+        let in_turn = count - by_share.len();
+        let turns = (0..in_turn).map(move |step| (turn + step) % count);
+        by_share.into_iter().chain(turns)
     }
 }
 

@@ -135,6 +135,10 @@ impl Claimer {
                 return Ok(());
             };
             match self.claim(&demand).await {
+                // The queue has been looked at in part.
+                Ok(claimed) if demand.priority_max.is_some() && found_none(&claimed) => {
+                    self.hub.board().mark_source_hungry(&demand);
+                }
                 Ok(Claimed::Jobs(jobs)) => {
                     self.failures = 0;
                     if jobs.is_empty() && self.may_have_unknown(&demand) {
@@ -178,7 +182,10 @@ impl Claimer {
             board.mark_source_hungry(demand);
         }
         let now = Instant::now();
-        board.put(queue, jobs, now);
+        match demand.priority_max {
+            None => board.put(queue, jobs, now),
+            Some(_) => board.put_first(queue, jobs, now),
+        }
         let paused = board.take_paused();
         let all = board.searched(queue, found == Found::Jobs, prefetch, now);
         drop(board);
@@ -230,6 +237,7 @@ impl Claimer {
             fingerprints: self.hub.setup.fingerprints.clone(),
             limit: demand.limit,
             horizon: self.horizon,
+            priority_max: demand.priority_max,
         };
         if demand.permits.is_empty() && !demand.rate {
             return limited(self.hub.setup.driver.claim(claim)).await;
@@ -340,6 +348,14 @@ impl Claimer {
             && self.taken == taken
             && !self.contended
             && !self.hub.board().is_short()
+    }
+}
+
+fn found_none(claimed: &Claimed) -> bool {
+    match claimed {
+        Claimed::Jobs(jobs) => jobs.is_empty(),
+        Claimed::Contended => true,
+        Claimed::LeaseLost => false,
     }
 }
 

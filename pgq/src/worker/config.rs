@@ -32,6 +32,11 @@ pub(crate) struct QueueConfig {
     pub(crate) name: Arc<str>,
     /// How many of its jobs run at once in this worker; `None`: only the worker's own limit.
     pub(crate) concurrency: Option<usize>,
+    /// Its share among the queues that have jobs.
+    pub(crate) weight: u32,
+    /// How long a job waits at most behind jobs of higher priorities; `None`: for as long as there are
+    /// any.
+    pub(crate) ageing: Option<Duration>,
 }
 
 /// When the worker ends by itself.

@@ -10,12 +10,13 @@ use super::board::Claimable;
 use super::claimer::report;
 use super::decide::Decision;
 use super::hub::{Hub, limited, retry_pause};
-use crate::driver::{ClaimedJob, Directives, DriverError, End, Ending};
+use crate::driver::{ClaimedJob, Directives, DriverError, End, Ending, Topic};
 use crate::job::Retain;
 
 /// Directs for as long as it is polled. Nothing is claimed before it has read once.
 pub(crate) async fn run(hub: Arc<Hub>) {
     let mut failures = 0;
+    serve(&hub).await;
     loop {
         let pause = match read(&hub).await {
             Ok(directives) => {
@@ -34,12 +35,43 @@ pub(crate) async fn run(hub: Arc<Hub>) {
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
             () = hub.direct.notified() => {}
+            () = hub.setup.queues.changed.notified() => serve(&hub).await,
         }
     }
 }
 
 async fn read(hub: &Hub) -> Result<Directives, DriverError> {
     limited(hub.setup.driver.directives(hub.worker)).await
+}
+
+/// Serves the queues that the application says now.
+async fn serve(hub: &Hub) {
+    let now = Instant::now();
+    let before = hub.board().queues();
+    let (mut added, mut given_back) = (Vec::new(), Vec::new());
+    for (name, change) in hub.setup.queues.all() {
+        match change {
+            Some(queue) if hub.board().serve(&queue, now) => added.push(queue.name),
+            Some(_) => {}
+            None => given_back.extend(hub.board().unserve(&name)),
+        }
+    }
+    if before == hub.board().queues() {
+        return;
+    }
+    for name in added {
+        hub.parking().add(Topic::Ready(name), now);
+    }
+    hub.repark.notify_one();
+    hub.claim.notify_one();
+    give_back(hub, given_back).await;
+    let queues = hub.board().queues();
+    let queues: Vec<String> = queues.iter().map(ToString::to_string).collect();
+    tracing::info!(?queues, "the queues that are served have changed");
+    // For people only, so it is said once.
+    if let Err(error) = limited(hub.setup.driver.serve_queues(hub.worker, &queues)).await {
+        tracing::warn!(error = %report(&error), "failed to say which queues are served");
+    }
 }
 
 /// Leaves what is paused, and takes up what is not any more.

@@ -14,6 +14,7 @@ use super::config::{CALL_TIMEOUT, RETRY_MAX, RETRY_MIN, WorkerConfig};
 use super::decide::Decision;
 use super::fetcher::Wanted;
 use super::parking::{Found, Parking};
+use super::queues::QueueChanges;
 use super::storm::CommitTime;
 use crate::driver::{Driver, DriverError, DriverErrorKind, Topic, WorkerId};
 use crate::job::JobId;
@@ -31,6 +32,7 @@ pub(crate) struct Setup {
     pub(crate) layers: Arc<TaskService>,
     pub(crate) hooks: HookList,
     pub(crate) config: Arc<WorkerConfig>,
+    pub(crate) queues: Arc<QueueChanges>,
     pub(crate) tally: Arc<Tally>,
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::board::Source;
 use super::config::QueueConfig;
@@ -29,12 +29,62 @@ pub(super) struct Line {
     pub(super) stuck: bool,
     /// Whether nothing of it may start here until it is resumed.
     pub(super) paused: bool,
+    /// Whether this worker serves it no more.
+    pub(super) removed: bool,
+    pub(super) weight: u32,
+    /// When lower priorities have their turn; `None`: when there are no jobs of higher ones.
+    pub(super) ageing: Option<Ageing>,
+    /// Where it stands: its jobs that have started, each as long as its weight is small.
+    pub(super) pass: u64,
 }
+
+/// What a job of a queue with weight 1 adds to its pass.
+const STRIDE: u64 = 1_000_000;
 
 #[derive(Debug)]
 pub(super) struct Waiting {
     pub(super) job: ClaimedJob,
     pub(super) since: Instant,
+}
+
+/// Gives each of the lower priorities a turn before the higher ones, once in a given time.
+#[derive(Debug)]
+pub(super) struct Ageing {
+    every: Duration,
+    /// The highest priority of the next turn.
+    priority: i16,
+    next: Option<Instant>,
+    /// Whether the last claim was a turn: the next one is not, however short the time is.
+    just_had: bool,
+}
+
+/// How many priorities are below the highest.
+const LOWER: i16 = 9;
+
+impl Ageing {
+    fn new(every: Duration) -> Self {
+        Self {
+            every,
+            priority: 0,
+            next: None,
+            just_had: false,
+        }
+    }
+
+    /// The highest priority to claim now, if it is time for a turn.
+    pub(super) fn turn(&mut self, now: Instant) -> Option<i16> {
+        let pause = self.every / u32::from(LOWER.unsigned_abs());
+        let next = *self.next.get_or_insert(now + pause);
+        if self.just_had || now < next {
+            self.just_had = false;
+            return None;
+        }
+        self.just_had = true;
+        self.next = Some(now + pause);
+        let priority = self.priority;
+        self.priority = (priority + 1) % LOWER;
+        Some(priority)
+    }
 }
 
 impl Line {
@@ -51,7 +101,26 @@ impl Line {
             full: false,
             stuck: false,
             paused: false,
+            removed: false,
+            weight: queue.weight,
+            ageing: queue.ageing.map(Ageing::new),
+            pass: 0,
         }
+    }
+
+    /// Moves on by one job; `now` is where the queue stands that starts one now. Returns where this one
+    /// stood: one that had no jobs for long does not make up for it.
+    pub(super) fn pass(&mut self, now: u64) -> u64 {
+        let stood = self.pass.max(now);
+        self.pass = stood + STRIDE / u64::from(self.weight.max(1));
+        stood
+    }
+
+    /// Whether it may have jobs to start.
+    pub(super) fn is_active(&self) -> bool {
+        let mut sources = self.sources.iter();
+        let some = sources.any(|source| source.hungry || !source.waiting.is_empty());
+        some && !self.paused && !self.stuck && !self.removed
     }
 
     pub(super) fn put(&mut self, job: ClaimedJob, since: Instant) {
@@ -60,6 +129,11 @@ impl Line {
             [only] => only.put(waiting),
             _ => self.source(&waiting.job.task).put(waiting),
         }
+    }
+
+    pub(super) fn put_first(&mut self, job: ClaimedJob, since: Instant) {
+        let waiting = &mut self.source(&job.task).waiting;
+        waiting.push_front(Waiting { job, since });
     }
 
     pub(super) fn waiting(&self) -> usize {

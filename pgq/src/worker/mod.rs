@@ -21,6 +21,7 @@ mod pace;
 mod parking;
 mod persist;
 mod promoter;
+pub(crate) mod queues;
 mod reconcile;
 mod rescuer;
 mod runner;

@@ -85,12 +85,9 @@ struct Spot {
     storm: Storm,
 }
 
-impl Parking {
-    pub(crate) fn new(
-        topics: impl IntoIterator<Item = Topic>,
-        commit_time: Arc<CommitTime>,
-    ) -> Self {
-        let spots = topics.into_iter().map(|topic| Spot {
+impl Spot {
+    fn new(topic: Topic) -> Self {
+        Self {
             topic,
             stage: Stage::Searching,
             wanted: false,
@@ -98,12 +95,30 @@ impl Parking {
             ask_at: None,
             gap: GAP_MIN,
             storm: Storm::default(),
-        });
+        }
+    }
+}
+
+impl Parking {
+    pub(crate) fn new(
+        topics: impl IntoIterator<Item = Topic>,
+        commit_time: Arc<CommitTime>,
+    ) -> Self {
+        let spots = topics.into_iter().map(Spot::new);
         Self {
             spots: spots.collect(),
             commit_time,
             listening: false,
             forbidden: false,
+        }
+    }
+
+    /// A topic is to be looked at from now on.
+    pub(crate) fn add(&mut self, topic: Topic, now: Instant) {
+        if self.spot(&topic).is_none() {
+            let mut spot = Spot::new(topic);
+            spot.look_at = Some(now);
+            self.spots.push(spot);
         }
     }
 

@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 use super::{LONG, QUEUE, SHORT, Storage, TASK, conformance, ids, jobs, one, tasks};
 
 conformance! {
+    a_claim_may_leave_higher_priorities_alone,
     a_job_is_claimed_once,
     claims_at_the_same_time_share_the_jobs_out,
     a_claim_takes_no_more_than_its_limit,
@@ -250,6 +251,7 @@ async fn jobs_from_the_horizon_on_are_left_alone(storage: &Storage) -> anyhow::R
 
     let below = Claim {
         horizon: Some(horizon),
+        priority_max: None,
         ..worker.next_claim()
     };
     let below = worker.make(below).await?;
@@ -275,6 +277,7 @@ async fn a_job_that_came_back_is_beyond_the_horizon(storage: &Storage) -> anyhow
 
     let below = Claim {
         horizon: Some(horizon),
+        priority_max: None,
         ..worker.next_claim()
     };
     let below = worker.make(below).await?;
@@ -330,5 +333,25 @@ async fn only_a_ready_job_makes_its_task_unknown(storage: &Storage) -> anyhow::R
     let unknown = storage.unknown_task(QUEUE, &[]).await?;
 
     assert_eq!(unknown, None);
+    Ok(())
+}
+
+async fn a_claim_may_leave_higher_priorities_alone(storage: &Storage) -> anyhow::Result<()> {
+    let worker = storage.worker().await?;
+    let mut jobs = Vec::new();
+    for priority in [9, 0, 5] {
+        let job = Enqueue { priority, ..one() };
+        jobs.push(storage.put(job).await?);
+    }
+    let up_to = |priority| Claim {
+        priority_max: Some(priority),
+        ..worker.next_claim()
+    };
+
+    assert_eq!(ids(&worker.make(up_to(4)).await?), [jobs[1]]);
+    assert!(worker.make(up_to(4)).await?.is_empty());
+    assert_eq!(ids(&worker.make(up_to(5)).await?), [jobs[2]]);
+    // What was left alone is there for the next one.
+    assert_eq!(ids(&worker.claim_all().await?), [jobs[0]]);
     Ok(())
 }

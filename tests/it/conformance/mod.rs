@@ -131,6 +131,7 @@ impl Worker<'_> {
             fingerprints: None,
             limit: 10_000,
             horizon: None,
+            priority_max: None,
         }
     }
 

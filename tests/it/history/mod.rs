@@ -124,6 +124,7 @@ async fn claim(
         fingerprints: None,
         limit: 100,
         horizon: None,
+        priority_max: None,
     };
     match driver.claim(claim).await? {
         Claimed::Jobs(claimed) => Ok(claimed),

@@ -9,6 +9,7 @@ mod enqueue;
 mod expires;
 mod failures;
 mod fleet;
+mod handle;
 mod history;
 mod input;
 mod large;
@@ -26,6 +27,7 @@ mod start;
 mod transaction;
 mod unique;
 mod wake;
+mod weights;
 
 use std::time::Duration;
 

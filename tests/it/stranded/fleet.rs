@@ -156,6 +156,7 @@ impl<'a> Member<'a> {
             fingerprints: None,
             limit,
             horizon: None,
+            priority_max: None,
         };
         match self.driver.claim(claim).await? {
             Claimed::Jobs(jobs) => Ok(jobs),

@@ -133,9 +133,13 @@ impl Board {
 
     /// What to claim for a source, if it may have jobs and there is room for them.
     pub(super) fn need(&self, line: &Line, source: &Source, room: Room) -> Option<Need> {
-        if line.paused || line.stuck || source.is_empty() {
+        if line.paused || line.removed || line.stuck || source.is_empty() {
             return None;
         }
+        let room = match self.weighted {
+            true => self.share(line, room),
+            false => room,
+        };
         let slots = line.limit.saturating_sub(line.running).min(room.free);
         if source.gates.is_empty() && !source.rate {
             // As long as half of the prefetch is there nothing is claimed, so that claims stay large.
@@ -194,6 +198,20 @@ impl Board {
             prefetch,
             permits,
         })
+    }
+
+    /// The part of the room that is for a queue, by its weight among those that may have jobs.
+    fn share(&self, line: &Line, room: Room) -> Room {
+        let others = self.lines.iter().filter(|other| other.name != line.name);
+        let active = others.filter(|other| other.is_active());
+        let all = active.map(|other| other.weight as usize).sum::<usize>() + line.weight as usize;
+        let part = |of: usize| (of * line.weight as usize).div_ceil(all.max(1));
+        Room {
+            free: part(room.free),
+            prefetch: part(room.prefetch),
+            waiting: line.waiting(),
+            now: room.now,
+        }
     }
 
     /// How many more jobs may run under a limit than do.

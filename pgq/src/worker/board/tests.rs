@@ -13,6 +13,8 @@ fn board_of(queues: &[&str]) -> Board {
     let queue = |name: &&str| QueueConfig {
         name: Arc::from(*name),
         concurrency: None,
+        weight: 1,
+        ageing: None,
     };
     Board::new(&WorkerConfig {
         queues: queues.iter().map(queue).collect(),
@@ -170,4 +172,77 @@ fn a_lost_claim_that_waits_does_not_start_beside_a_later_one() {
 
     assert_eq!(board.take().map(|job| job.claim), Some(2));
     assert!(board.take().is_none());
+}
+
+/// Starts what may, with the vital signs of each.
+fn start(board: &mut Board, handle: &AbortHandle) -> Vec<Arc<Vital>> {
+    let jobs = std::iter::from_fn(|| board.take()).collect::<Vec<_>>();
+    jobs.into_iter()
+        .map(|job| {
+            let vital = Arc::<Vital>::default();
+            board.started(job, Arc::clone(&vital), handle.clone());
+            vital
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn an_attempt_that_overstays_is_given_up_once_and_frees_its_slot_once() {
+    let (mut board, now) = (board(), Instant::now());
+    let handle = tokio::spawn(std::future::pending::<()>()).abort_handle();
+    board.put("default", vec![small(1), small(2)], now);
+    let vitals = start(&mut board, &handle);
+    let second = Duration::from_secs(1);
+    vitals[0].pulse.must_end(now + second);
+
+    assert!(board.give_up(now + second, second).is_empty());
+    let given_up = board.give_up(now + 2 * second, second);
+    let jobs: Vec<_> = given_up.iter().map(|one| one.job.id.as_i64()).collect();
+    assert_eq!(jobs, [1]);
+    assert!(board.give_up(now + 3 * second, second).is_empty());
+    assert_eq!((board.stuck("tested"), board.running), (1, 1));
+
+    // It returns after all.
+    let attempt = (JobId::from_i64(1), 1);
+    assert!(!board.ending(attempt.0, attempt.1));
+    board.leave(attempt, "default", 0);
+    assert_eq!((board.stuck("tested"), board.running), (0, 1));
+}
+
+#[test]
+fn queues_start_jobs_by_their_weights() {
+    let (mut board, now) = (board_of(&["default", "other"]), Instant::now());
+    let heavy = QueueConfig {
+        name: Arc::from("other"),
+        concurrency: None,
+        weight: 3,
+        ageing: None,
+    };
+    assert!(!board.serve(&heavy, now));
+    board.put("default", (1..=10).map(small).collect(), now);
+    board.put("other", (11..=20).map(small).collect(), now);
+
+    let started = taken(&mut board);
+
+    assert_eq!(started.len(), 10);
+    let of_other = started.iter().filter(|id| **id > 10).count();
+    assert!((7..=8).contains(&of_other), "{started:?}");
+}
+
+#[test]
+fn the_room_for_claims_is_shared_by_weights_among_queues_that_may_have_jobs() {
+    let (mut board, now) = (board_of(&["default", "other"]), Instant::now());
+    let heavy = QueueConfig {
+        name: Arc::from("other"),
+        concurrency: None,
+        weight: 4,
+        ageing: None,
+    };
+    board.serve(&heavy, now);
+
+    let first = board.demand(0, now).unwrap();
+    assert_eq!((&*first.queue, first.limit), ("default", 2));
+    // It had none.
+    let second = board.demand(0, now).unwrap();
+    assert_eq!((&*second.queue, second.limit), ("other", 10));
 }

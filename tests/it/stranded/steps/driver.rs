@@ -46,6 +46,7 @@ impl World<'_> {
             fingerprints: None,
             limit,
             horizon: None,
+            priority_max: None,
         }
     }
 
