@@ -216,6 +216,19 @@ create table pgq_jobs.detail (
     headers         jsonb       not null
 );
 
+-- What attempts have logged, if somebody captures it. Written just before the attempt ends, and deleted
+-- when the last that is left of the job is.
+create table pgq_jobs.attempt_log (
+    job      bigint      not null,
+    worker   bigint      not null,
+    claim    bigint      not null,
+    ended_at timestamptz not null,
+    attempt  smallint    not null,
+    text     text        not null,
+    -- find_logs, delete_logs
+    primary key (job, worker, claim)
+);
+
 -- tagged_jobs
 create index detail_tags on pgq_jobs.detail using gin (tags) where tags <> '{}';
 

@@ -19,8 +19,10 @@ pub mod embedded;
 mod error;
 mod job;
 mod limit;
+pub mod logs;
 #[cfg(feature = "testing")]
 pub mod memory;
+pub mod metrics;
 pub mod middleware;
 #[cfg(feature = "postgres")]
 pub mod postgres;
@@ -31,6 +33,7 @@ mod shape;
 mod task;
 #[cfg(feature = "testing")]
 pub mod testing;
+pub mod trace;
 mod worker;
 
 #[doc = include_str!("../docs/clocks.md")]

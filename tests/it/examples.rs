@@ -24,7 +24,13 @@ use sqlx::{Connection as _, PgConnection};
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The examples that are run here.
-const EXAMPLES: [&str; 3] = ["contract", "index_files", "quickstart"];
+const EXAMPLES: [&str; 5] = [
+    "contract",
+    "index_files",
+    "middleware",
+    "opentelemetry",
+    "quickstart",
+];
 
 #[test]
 fn quickstart_prints_its_results() -> anyhow::Result<()> {
@@ -60,6 +66,45 @@ fn contract_runs_its_job() -> anyhow::Result<()> {
         output.starts_with("every queued job can be run\njob ") && output.contains("Hello to ada@"),
         "{output}"
     );
+    Ok(())
+}
+
+#[test]
+fn middleware_watches_its_jobs() -> anyhow::Result<()> {
+    let mut middleware = Process::start(&mut Command::new(example("middleware")?))?;
+
+    let status = middleware.wait()?;
+
+    let (output, errors) = middleware.output()?;
+    assert!(status.success(), "{status}: {errors}");
+    let output = String::from_utf8(output)?;
+    for expected in [
+        "job 1 (divide) took ",
+        "page: divide failed: job 2: 1 cannot be divided by 0",
+        "page: wait_for_godot failed: job 3: request timed out",
+    ] {
+        assert!(output.contains(expected), "{expected:?} is not in {output}");
+    }
+    Ok(())
+}
+
+#[test]
+fn opentelemetry_prints_one_trace() -> anyhow::Result<()> {
+    let mut opentelemetry = Process::start(&mut Command::new(example("opentelemetry")?))?;
+
+    let status = opentelemetry.wait()?;
+
+    let (output, errors) = opentelemetry.output()?;
+    assert!(status.success(), "{status}: {errors}");
+    let spans = "
+  POST /bills
+    send default
+      process default
+        send mail
+          process mail failed: customer 7 has no address
+";
+    let output = String::from_utf8(output)?;
+    assert!(output.ends_with(spans), "{output}");
     Ok(())
 }
 

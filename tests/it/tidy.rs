@@ -15,36 +15,64 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("queue", &[]),
     ("backoff", &["queue"]),
     ("embedded", &[]),
+    ("metrics", &[]),
     ("limit", &[]),
     ("schedule", &[]),
     ("shape", &[]),
     // A job names the handle that its docs point to.
     ("job", &["shape"]),
     // The seam.
-    ("driver", &["job", "limit", "schedule"]),
+    ("trace", &["job"]),
+    ("logs", &["trace"]),
+    ("driver", &["job", "limit", "logs", "schedule"]),
     // What users write.
     (
         "task",
         &["backoff", "driver", "job", "queue", "schedule", "shape"],
     ),
     // What an application does with jobs.
-    ("client", &["driver", "job", "queue", "task"]),
+    (
+        "client",
+        &["driver", "job", "logs", "metrics", "queue", "task", "trace"],
+    ),
     ("contract", &["client", "driver", "job", "shape", "task"]),
     // Drivers.
     (
         "postgres",
-        &["client", "driver", "job", "limit", "schedule", "task"],
+        &[
+            "client", "driver", "job", "limit", "logs", "schedule", "task",
+        ],
     ),
-    ("memory", &["client", "driver", "job", "limit", "schedule"]),
+    (
+        "memory",
+        &["client", "driver", "job", "limit", "logs", "schedule"],
+    ),
     // The runtime.
     ("middleware", &["job", "task"]),
     (
         "worker",
-        &["backoff", "driver", "job", "limit", "middleware", "task"],
+        &[
+            "backoff",
+            "driver",
+            "job",
+            "limit",
+            "logs",
+            "metrics",
+            "middleware",
+            "task",
+            "trace",
+        ],
     ),
     (
         "scheduler",
-        &["driver", "middleware", "schedule", "task", "worker"],
+        &[
+            "driver",
+            "metrics",
+            "middleware",
+            "schedule",
+            "task",
+            "worker",
+        ],
     ),
     ("error", &["client", "contract", "driver", "task"]),
     // The facade.
@@ -221,6 +249,7 @@ fn statements_are_static_qualified_and_explained() -> anyhow::Result<()> {
         "finished",
         "failure",
         "large_input",
+        "attempt_log",
         "pause",
         "cancel_request",
         "detail",

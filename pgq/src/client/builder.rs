@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
+use super::send::{send, send_unique};
 use super::{EnqueueError, Enqueuer, JobHandle};
 use crate::driver::{Enqueue, KeyedJobs, NewJob, NewKey, Start};
 use crate::job::{Conflict, Detail, Enqueued, Expires, INPUT_MAX, Input};
@@ -267,7 +268,7 @@ impl JobOptions {
 }
 
 /// Why a header cannot have this value.
-fn value_problem(value: &str) -> Option<String> {
+pub(super) fn value_problem(value: &str) -> Option<String> {
     if value.contains('\0') {
         return Some("must not contain NUL".to_owned());
     }
@@ -334,11 +335,11 @@ async fn enqueue_all<T: Task>(
         source,
     };
     if options.unique.is_none() {
-        let ids = enqueuer.enqueue(enqueue).await.map_err(failed)?;
+        let ids = send(enqueuer, enqueue).await.map_err(failed)?;
         let handle = |id| JobHandle::new(id, Enqueued::New);
         return Ok(ids.into_iter().map(handle).collect());
     }
-    match enqueuer.enqueue_unique(enqueue).await.map_err(failed)? {
+    match send_unique(enqueuer, enqueue).await.map_err(failed)? {
         KeyedJobs::Enqueued(jobs) => {
             let handle = |(id, enqueued)| JobHandle::new(id, enqueued);
             Ok(jobs.into_iter().map(handle).collect())

@@ -10,6 +10,7 @@ use tokio::time::{Instant, sleep_until};
 use super::{JobError, Reader};
 use crate::driver::{Cancellation, Driver};
 use crate::job::{DecodeError, Enqueued, Job, JobId, JobState, decode_value};
+use crate::logs::AttemptLog;
 
 /// A job that was enqueued, and whose result is a `T`.
 ///
@@ -126,6 +127,24 @@ impl<T> JobHandle<T> {
         cancelled
             .map_err(|source| JobError::Driver { job, source })?
             .ok_or(JobError::NotFound { job })
+    }
+}
+
+impl<T> JobHandle<T> {
+    /// Returns what the task has logged in each attempt of the job, oldest first, as far as it was
+    /// captured; see [`logs`](crate::logs).
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of the storage. Of a job that does not exist nothing was logged.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: the call only looks.
+    pub async fn logs(&self, reader: impl Reader) -> Result<Vec<AttemptLog>, JobError> {
+        let job = self.id;
+        let logs = reader.driver().logs(job).await;
+        logs.map_err(|source| JobError::Driver { job, source })
     }
 }
 

@@ -8,6 +8,7 @@ mod error;
 mod fleet;
 mod handle;
 mod jobs;
+mod send;
 
 pub use self::builder::{JobBuilder, enqueue_many};
 pub use self::change::Changes;

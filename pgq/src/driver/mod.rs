@@ -19,6 +19,7 @@ use async_trait::async_trait;
 
 use crate::job::{Job, JobId, Retain, Retention};
 use crate::limit::{FleetLimit, FleetRate, Limited};
+use crate::logs::AttemptLog;
 
 pub use self::attempt::{Attempt, AttemptOutcome};
 pub use self::completion::{CompletionWithin, Hold};
@@ -30,8 +31,8 @@ pub use self::listener::{Listener, Parked, Topic, Wake};
 pub use self::listing::{Count, JobCounts, ListedJobs, Listing, Position, WaitingJobs};
 pub use self::request::{
     Claim, Claimed, ClaimedInput, ClaimedJob, Completion, End, Ending, Enqueue, HeldInput,
-    HistoryReport, NewJob, Promoted, QueuedInput, Rescued, Schedule, ScheduleState, Start, Tick,
-    WorkerId, WorkerInfo,
+    HistoryReport, NewJob, NewLog, Promoted, QueuedInput, Rescued, Schedule, ScheduleState, Start,
+    Tick, WorkerId, WorkerInfo,
 };
 pub use crate::job::{Detail, Expires, KeyedJobs, Marks, NewKey};
 
@@ -330,6 +331,21 @@ pub trait Driver: fmt::Debug + Send + Sync + 'static {
     ///
     /// On an error none or all of them have ended.
     async fn end(&self, worker: WorkerId, endings: &[Ending]) -> Result<usize, DriverError>;
+
+    /// Keeps what attempts have logged; called before they end. What this worker does not hold under
+    /// the claim that is named is left out. Calling it again does nothing more.
+    ///
+    /// # Errors
+    ///
+    /// On an error none or all of it is kept.
+    async fn keep_logs(&self, worker: WorkerId, logs: &[NewLog]) -> Result<(), DriverError>;
+
+    /// Returns what the attempts of a job have logged, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of the storage.
+    async fn logs(&self, job: JobId) -> Result<Vec<AttemptLog>, DriverError>;
 
     /// Says whether a worker still holds a job under a claim. Does not wait for a transaction that is
     /// about to end the attempt.

@@ -216,6 +216,8 @@ pub struct ClaimedJob {
     pub fingerprint: Option<i64>,
     /// Its input, or where that is.
     pub input: ClaimedInput,
+    /// How long ago it was enqueued; `None` unless it has been ready ever since.
+    pub waited: Option<Duration>,
     /// Which rows it has beside its own.
     pub marks: Marks,
     /// What there is of it beside its row.
@@ -295,6 +297,22 @@ pub struct Completion {
     pub result: Option<Vec<u8>>,
     /// How long the job and its result are kept.
     pub retain: Retain,
+}
+
+/// What an attempt has logged.
+#[derive(Clone, Debug)]
+pub struct NewLog {
+    /// The job.
+    pub job: JobId,
+    /// The claim under which the worker holds it.
+    pub claim: i64,
+    /// Which attempt it is, from 1.
+    pub attempt: i16,
+    /// Whether the attempt has ended already, in a transaction that completed its job. If not, the
+    /// worker must hold the job.
+    pub is_completed: bool,
+    /// The lines. Must not contain NUL.
+    pub text: String,
 }
 
 /// An attempt that ended without a result.

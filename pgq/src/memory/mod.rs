@@ -13,6 +13,7 @@ mod fleet;
 mod limit;
 mod list;
 mod listener;
+mod logs;
 mod ready;
 mod record;
 mod store;
@@ -34,11 +35,12 @@ use crate::client::{Enqueuer, Reader};
 use crate::driver::{
     Allotment, Ask, Asked, Attempt, Cancellation, Claim, Claimed, Completion, Directives, Driver,
     DriverError, Ending, Enqueue, HeldInput, HistoryReport, Hold, JobCounts, Keep, KeyedJobs,
-    ListedJobs, Listener, Listing, Pausable, Pause, Promoted, QueuedInput, Rescued, Schedule,
-    ScheduleState, Start, Tick, Wake, WorkerId, WorkerInfo, WorkerState,
+    ListedJobs, Listener, Listing, NewLog, Pausable, Pause, Promoted, QueuedInput, Rescued,
+    Schedule, ScheduleState, Start, Tick, Wake, WorkerId, WorkerInfo, WorkerState,
 };
 use crate::job::{Job, JobId, Retain, Retention};
 use crate::limit::{FleetLimit, FleetRate, Limited};
+use crate::logs::AttemptLog;
 
 /// How many wake-ups a listener may be behind before it is told only that it missed some.
 const WAKES_MAX: usize = 1024;
@@ -295,6 +297,15 @@ impl Driver for MemoryDriver {
 
     async fn end(&self, worker: WorkerId, endings: &[Ending]) -> Result<usize, DriverError> {
         Ok(self.call(|store, now| store.end(worker, endings, now)))
+    }
+
+    async fn keep_logs(&self, worker: WorkerId, logs: &[NewLog]) -> Result<(), DriverError> {
+        self.call(|store, now| store.keep_logs(worker, logs, now));
+        Ok(())
+    }
+
+    async fn logs(&self, job: JobId) -> Result<Vec<AttemptLog>, DriverError> {
+        Ok(self.call(|store, _| store.logs(job)))
     }
 
     async fn hold(&self, worker: WorkerId, job: JobId, claim: i64) -> Result<Hold, DriverError> {

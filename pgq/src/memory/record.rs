@@ -6,8 +6,11 @@ use chrono::{DateTime, Utc};
 
 use super::attempts::PastAttempts;
 use super::clock::after;
-use crate::driver::{AttemptOutcome, Claim, ClaimedInput, ClaimedJob, Enqueue, NewJob, WorkerId};
+use crate::driver::{
+    AttemptOutcome, Claim, ClaimedInput, ClaimedJob, Enqueue, NewJob, NewLog, Start, WorkerId,
+};
 use crate::job::{Detail, Expires, Job, JobId, JobState, Marks, Retention, is_kept_apart};
+use crate::logs::AttemptLog;
 
 #[derive(Debug)]
 pub(super) struct Record {
@@ -22,11 +25,14 @@ pub(super) struct Record {
     fingerprint: Option<i64>,
     pub(super) input: Vec<u8>,
     created_at: DateTime<Utc>,
+    is_due_at_once: bool,
     pub(super) error: Option<String>,
     /// Whether somebody has asked for the job to be cancelled while it runs.
     pub(super) cancel_requested: bool,
     pub(super) marks: Marks,
     pub(super) detail: Option<Box<Detail>>,
+    /// What was logged, each with the delivery that it is of.
+    pub(super) logs: Vec<(i32, AttemptLog)>,
     pub(super) stage: Stage,
     pub(super) past: PastAttempts,
 }
@@ -82,8 +88,10 @@ impl Record {
             fingerprint: enqueue.fingerprint,
             input: job.input,
             created_at: now,
+            is_due_at_once: enqueue.start == Start::Now,
             error: None,
             cancel_requested: false,
+            logs: Vec::new(),
             stage: Stage::Ready,
             past: PastAttempts::default(),
         }
@@ -94,6 +102,18 @@ impl Record {
             self.stage,
             Stage::Running { worker, claim, .. } if worker == holder && claim == number
         )
+    }
+
+    /// Keeps what the attempt has logged that runs, once.
+    pub(super) fn keep_log(&mut self, log: &NewLog, now: DateTime<Utc>) {
+        if self
+            .logs
+            .last()
+            .is_none_or(|(of, _)| *of != self.deliveries)
+        {
+            let log = AttemptLog::new(log.attempt, now, log.text.clone());
+            self.logs.push((self.deliveries, log));
+        }
     }
 
     pub(super) fn fingerprint(&self) -> Option<i64> {
@@ -133,6 +153,10 @@ impl Record {
             marks: self.marks,
             detail: self.detail.clone(),
             expired: self.is_late(now),
+            waited: match self.is_due_at_once && self.deliveries == 1 {
+                true => (now - self.created_at).to_std().ok(),
+                false => None,
+            },
         }
     }
 

@@ -17,11 +17,12 @@ use super::{history, migrate, row, unique};
 use crate::driver::{
     Allotment, Ask, Asked, Attempt, Cancellation, Claim, Claimed, Completion, Directives, Driver,
     DriverError, Ending, Enqueue, HeldInput, HistoryReport, Hold, JobCounts, Keep, KeyedJobs,
-    ListedJobs, Listener, Listing, Pausable, Pause, Promoted, QueuedInput, Rescued, Schedule,
-    ScheduleState, Start, Tick, WorkerId, WorkerInfo, WorkerState,
+    ListedJobs, Listener, Listing, NewLog, Pausable, Pause, Promoted, QueuedInput, Rescued,
+    Schedule, ScheduleState, Start, Tick, WorkerId, WorkerInfo, WorkerState,
 };
 use crate::job::{Conflict, Job, JobId, Retain, Retention};
 use crate::limit::{FleetLimit, FleetRate, Limited};
+use crate::logs::AttemptLog;
 use crate::schedule::Overlap;
 
 #[async_trait]
@@ -199,6 +200,14 @@ impl Driver for PostgresDriver {
 
     async fn end(&self, worker: WorkerId, endings: &[Ending]) -> Result<usize, DriverError> {
         self.end_jobs(worker, endings).await
+    }
+
+    async fn keep_logs(&self, worker: WorkerId, logs: &[NewLog]) -> Result<(), DriverError> {
+        self.store_logs(worker, logs).await
+    }
+
+    async fn logs(&self, job: JobId) -> Result<Vec<AttemptLog>, DriverError> {
+        self.read_logs(job).await
     }
 
     async fn hold(&self, worker: WorkerId, job: JobId, claim: i64) -> Result<Hold, DriverError> {

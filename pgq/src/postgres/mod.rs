@@ -17,6 +17,7 @@ mod large_input;
 mod limit;
 mod list;
 mod listener;
+mod logs;
 mod migrate;
 mod promote;
 mod row;

@@ -1,6 +1,7 @@
 //! From rows to pgq's own types.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use sqlx::Row;
 use sqlx::postgres::PgRow;
@@ -78,6 +79,7 @@ impl<'a> ClaimedJobs<'a> {
             marks: Marks::from_i16(row.try_get_unchecked(11)?),
             detail,
             expired,
+            waited: waited(row.try_get_unchecked(13)?),
         };
         Ok((row.try_get_unchecked(2)?, job))
     }
@@ -88,4 +90,9 @@ impl<'a> ClaimedJobs<'a> {
             _ => Arc::clone(self.task.insert(Arc::from(name))),
         }
     }
+}
+
+/// A time that is not negative, from seconds: the clock of the server may have been set back.
+fn waited(seconds: Option<f64>) -> Option<Duration> {
+    Duration::try_from_secs_f64(seconds?).ok()
 }

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::due::{due_ticks, start};
 use crate::driver::{Driver, DriverError, Enqueue, NewJob, Schedule, Start, Tick};
+use crate::metrics;
 use crate::middleware::HookList;
 use crate::schedule::Overlap;
 use crate::task::{KnownSchedule, Registry, TaskDescriptor};
@@ -168,6 +169,8 @@ impl Scheduler {
         let job = limited(self.driver.tick(tick)).await?;
         if let Some(job) = job {
             tracing::debug!(schedule = name, job = job.as_i64(), tick = %at, "fired a schedule");
+            metrics::count_tick(name);
+            metrics::count_enqueued(&task, &queue, 1);
             self.hooks.enqueued(&task, &queue, &[job]);
         }
         Ok(job.is_some())

@@ -17,6 +17,7 @@ use super::runner::start_jobs;
 use super::settle::{SETTLE, settle};
 use super::unknown::UnknownTasks;
 use crate::driver::{Ask, Claim, Claimed, ClaimedJob, DriverError, Topic};
+use crate::metrics::add;
 
 /// A job that has waited in the worker for so long goes back to where others see it. Jobs wait
 /// only if slots were expected to be free, so this means that jobs have become slow.
@@ -229,6 +230,18 @@ impl Claimer {
     }
 
     async fn claim(&mut self, demand: &Demand) -> Result<Claimed, DriverError> {
+        let began = Instant::now();
+        let claimed = self.ask(demand).await?;
+        let jobs = match &claimed {
+            Claimed::Jobs(jobs) => jobs.len(),
+            Claimed::Contended | Claimed::LeaseLost => 0,
+        };
+        let meters = &self.hub.meters;
+        meters.claimed(&demand.queue, jobs, began.elapsed());
+        Ok(claimed)
+    }
+
+    async fn ask(&mut self, demand: &Demand) -> Result<Claimed, DriverError> {
         let claim = Claim {
             worker: self.hub.worker,
             number: self.hub.next_claim(),
@@ -271,6 +284,7 @@ impl Claimer {
     /// A claim that failed may have taken jobs: the storage is asked before the next one.
     async fn failed(&mut self, demand: &Demand, error: &DriverError, stop: &CancellationToken) {
         tracing::warn!(error = %report(error), queue = &*demand.queue, "failed to claim jobs");
+        self.hub.meters.claim_failed(&demand.queue);
         self.hub.board().mark_source_hungry(demand);
         self.hub.reconcile.notify_one();
         self.failures += 1;
@@ -322,6 +336,9 @@ impl Claimer {
         }
         if mode == Mode::UntilIdle {
             let promoted = promote_due(&*self.hub.setup.driver).await;
+            if let Ok(jobs) = promoted {
+                add(&self.hub.meters.promoted, jobs);
+            }
             if !matches!(promoted, Ok(0)) {
                 return false;
             }

@@ -63,6 +63,29 @@ impl AttemptEnd {
     }
 }
 
+impl AttemptEnd {
+    /// What kind of error it is, for people who count them.
+    pub(crate) const fn error_type(&self) -> &'static str {
+        match self {
+            Self::TimedOut(_) => "timeout",
+            Self::Panicked(_) => "panic",
+            Self::InputGone
+            | Self::InputUnreadable(_)
+            | Self::Failed {
+                verdict: Verdict::Undecodable,
+                ..
+            } => "input",
+            Self::Failed { .. }
+            | Self::Stopped(_)
+            | Self::Uncommitted(_)
+            | Self::Completed(_)
+            | Self::NotStarted
+            | Self::Expired
+            | Self::Cancelled(_) => "error",
+        }
+    }
+}
+
 /// What the storage is to be told of an attempt.
 #[derive(Debug)]
 pub(crate) enum Decision {
@@ -287,6 +310,7 @@ mod tests {
             marks: Marks::NONE,
             detail: None,
             expired: false,
+            waited: None,
         }
     }
 

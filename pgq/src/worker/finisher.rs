@@ -1,6 +1,7 @@
 //! Tells the storage how attempts ended, in batches.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
@@ -9,7 +10,7 @@ use super::claimer::report;
 use super::decide::Decision;
 use super::hub::{Hub, Tally, Told};
 use super::persist::persist;
-use crate::driver::{Completion, DriverError, End, Ending};
+use crate::driver::{Completion, DriverError, End, Ending, NewLog};
 use crate::job::JobId;
 
 /// The most attempts that one statement ends.
@@ -74,19 +75,33 @@ pub(crate) async fn run(
 async fn finish(hub: &Hub, batch: Vec<Told>) {
     let (mut completions, mut endings) = (Vec::new(), Vec::new());
     // Their room is free again when all of them are told.
-    let mut rooms = Vec::new();
+    let (mut rooms, mut logs) = (Vec::new(), Vec::new());
     for told in batch {
         rooms.extend(told.room);
+        logs.extend(told.log);
         match told.decision {
             Decision::Complete(completion) => completions.push(completion),
             Decision::End(ending) => endings.push(ending),
         }
+    }
+    if !logs.is_empty() {
+        keep_logs(hub, &logs).await;
     }
     if !completions.is_empty() {
         endings.extend(complete(hub, completions).await);
     }
     if !endings.is_empty() {
         end(hub, endings).await;
+    }
+}
+
+/// Keeps what attempts have logged, while they still hold their jobs. What the storage refuses is lost:
+/// their ends matter more.
+pub(super) async fn keep_logs(hub: &Hub, logs: &[NewLog]) {
+    let bytes = logs.iter().map(|log| log.text.len()).sum();
+    let call = || hub.setup.driver.keep_logs(hub.worker, logs);
+    if let Err(error) = persist("keep what attempts have logged", bytes, call).await {
+        tracing::error!(error = %report(&error), "what attempts have logged is lost");
     }
 }
 
@@ -98,8 +113,10 @@ async fn complete(hub: &Hub, completions: Vec<Completion>) -> Vec<Ending> {
     while let Some(mut batch) = batches.pop() {
         let bytes = batch.iter().map(size).sum();
         let call = || hub.setup.driver.complete(hub.worker, &batch);
+        let began = Instant::now();
         match persist("complete jobs", bytes, call).await {
             Ok(ended) => {
+                hub.meters.finished(ended, began.elapsed());
                 settle(
                     hub,
                     batch
@@ -131,8 +148,10 @@ async fn end(hub: &Hub, endings: Vec<Ending>) {
     let mut batches = vec![endings];
     while let Some(mut batch) = batches.pop() {
         let call = || hub.setup.driver.end(hub.worker, &batch);
+        let began = Instant::now();
         match persist("end attempts", 0, call).await {
             Ok(ended) => {
+                hub.meters.finished(ended, began.elapsed());
                 settle(
                     hub,
                     batch.iter().map(|ending| (ending.job, ending.claim)),
@@ -219,7 +238,7 @@ fn settle(hub: &Hub, jobs: impl ExactSizeIterator<Item = (JobId, i64)>, ended: u
     let fenced = jobs.len().saturating_sub(ended);
     hub.board().forget(jobs);
     if fenced > 0 {
-        Tally::add(&hub.setup.tally.fenced, fenced);
+        hub.count_fenced(fenced);
         tracing::warn!(
             attempts = fenced,
             "attempts ended that were no longer this worker's; nothing was recorded of them",

@@ -16,10 +16,11 @@ use super::fetcher::Wanted;
 use super::parking::{Found, Parking};
 use super::queues::QueueChanges;
 use super::storm::CommitTime;
-use crate::driver::{Driver, DriverError, DriverErrorKind, Topic, WorkerId};
+use crate::driver::{Driver, DriverError, DriverErrorKind, NewLog, Topic, WorkerId};
 use crate::job::JobId;
+use crate::metrics::{Meters, add};
 use crate::middleware::{HookList, TaskService};
-use crate::task::{Batches, Host, Registry, StateMap};
+use crate::task::{Batches, Host, Registry, StateMap, TaskDescriptor};
 
 /// Everything that outlives one start of a worker: what it is made of.
 #[derive(Clone, Debug)]
@@ -61,6 +62,7 @@ pub(crate) struct Hub {
     /// Wakes the loop that parks: something has changed.
     pub(crate) repark: Notify,
     pub(crate) commit_time: Arc<CommitTime>,
+    pub(crate) meters: Arc<Meters>,
     /// To the fetcher.
     pub(crate) wanted: mpsc::Sender<Wanted>,
     /// To the finisher.
@@ -77,6 +79,8 @@ pub(crate) struct Hub {
 #[derive(Debug)]
 pub(crate) struct Told {
     pub(crate) decision: Decision,
+    /// What the attempt has logged, to be kept before it ends.
+    pub(crate) log: Option<NewLog>,
     /// Held until the storage has taken the result.
     pub(crate) room: Option<OwnedSemaphorePermit>,
 }
@@ -131,6 +135,11 @@ impl Hub {
             directed: CancellationToken::new(),
             repark: Notify::new(),
             commit_time,
+            meters: Arc::new(Meters::new(
+                queues.iter().map(|queue| &*queue.name),
+                setup.registry.tasks().map(TaskDescriptor::name),
+                setup.config.concurrency,
+            )),
             wanted,
             decisions,
             room: Arc::new(Semaphore::new(
@@ -156,6 +165,11 @@ impl Hub {
     ///
     /// Not cancel safe: a dropped call may have told nothing.
     pub(crate) async fn tell(&self, decision: Decision) {
+        self.tell_with_log(decision, None).await;
+    }
+
+    /// Like [`tell`](Self::tell), of an attempt that has logged something.
+    pub(crate) async fn tell_with_log(&self, decision: Decision, log: Option<NewLog>) {
         let room = match decision.size() {
             0..=ROOMLESS_MAX => None,
             size => {
@@ -164,7 +178,12 @@ impl Hub {
             }
         };
         // Fails only when the worker has given up on the storage.
-        let _ = self.decisions.send(Told { decision, room }).await;
+        let told = Told {
+            decision,
+            log,
+            room,
+        };
+        let _ = self.decisions.send(told).await;
     }
 
     /// Ends every attempt without a word to the storage, where the worker is dropped.
@@ -193,6 +212,12 @@ impl Hub {
     pub(crate) fn looked(&self, topic: &Topic, found: Found) {
         self.parking().looked(topic, found, Instant::now());
         self.repark.notify_one();
+    }
+
+    /// Attempts have ended of which nothing was recorded.
+    pub(crate) fn count_fenced(&self, attempts: usize) {
+        Tally::add(&self.setup.tally.fenced, attempts);
+        add(&self.meters.fenced, attempts);
     }
 
     /// Any queue may have jobs.

@@ -13,6 +13,7 @@ use super::hub::Hub;
 use super::overseer;
 use super::storm::CommitTime;
 use crate::driver::{Driver, WorkerId};
+use crate::metrics::Meters;
 
 /// The part of the lease after which a worker that cannot renew it ends its attempts, so that they
 /// have ended when the lease does. In per cent.
@@ -32,6 +33,7 @@ pub(crate) struct LeaseKeeper {
     pub(crate) commit_time: Arc<CommitTime>,
     /// Its attempts are watched on the same thread.
     pub(crate) hub: Arc<Hub>,
+    pub(crate) meters: Arc<Meters>,
     /// Stops the keeper.
     pub(crate) stop: CancellationToken,
 }
@@ -79,15 +81,20 @@ impl LeaseKeeper {
             match tokio::time::timeout(left.min(interval * 2), beat).await {
                 Ok(Ok(true)) => {
                     renewed = sent;
+                    self.meters.heartbeats.increment(1);
                     self.commit_time.observe(sent.elapsed());
                 }
                 // A worker that has deregistered is gone, too.
                 Ok(Ok(false)) if self.stop.is_cancelled() => return,
                 Ok(Ok(false)) => return self.lose("the worker has been rescued"),
                 Ok(Err(error)) => {
+                    self.meters.heartbeat_errors.increment(1);
                     tracing::warn!(error = %report(&error), "failed to renew the lease");
                 }
-                Err(_) => tracing::warn!("the database did not answer a heartbeat in time"),
+                Err(_) => {
+                    self.meters.heartbeat_errors.increment(1);
+                    tracing::warn!("the database did not answer a heartbeat in time");
+                }
             }
             if renewed.elapsed() >= patience {
                 return self.lose("the lease could not be renewed in time");

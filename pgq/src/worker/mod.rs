@@ -16,6 +16,7 @@ mod lease;
 mod limits;
 mod line;
 mod memory;
+mod observed;
 mod overseer;
 mod pace;
 mod parking;

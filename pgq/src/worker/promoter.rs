@@ -7,6 +7,7 @@ use super::claimer::report;
 use super::hub::{Hub, limited, retry_pause};
 use super::parking::Found;
 use crate::driver::{Driver, DriverError, Topic};
+use crate::metrics::add;
 
 /// The most jobs that one statement makes ready.
 const BATCH: usize = 1000;
@@ -24,6 +25,7 @@ pub(crate) async fn run(hub: Arc<Hub>) {
             Ok(promoted) => {
                 failures = 0;
                 if promoted.jobs > 0 {
+                    add(&hub.meters.promoted, promoted.jobs);
                     hub.wake_all();
                 }
                 match promoted.next {

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use super::claimer::report;
 use super::config::{DEATHS_MAX, HEARTBEATS_PER_LEASE};
 use super::hub::{Hub, limited};
+use crate::driver::Rescued;
+use crate::metrics::{Meters, add};
 
 /// Over how many leases jobs are spread that have outlived a worker before: long enough that most
 /// of them are not beside each other again.
@@ -24,6 +26,7 @@ pub(crate) async fn run(hub: Arc<Hub>) {
                     failed = rescued.failed,
                     "rescued the jobs of workers that died",
                 );
+                count(&hub.meters, rescued);
                 hub.wake_all();
                 hub.promote.notify_one();
             }
@@ -35,4 +38,10 @@ pub(crate) async fn run(hub: Arc<Hub>) {
         // Spread, so that the workers of a fleet do not all look at once.
         tokio::time::sleep(interval.mul_f64(0.75 + fastrand::f64() / 4.0)).await;
     }
+}
+
+fn count(meters: &Meters, rescued: Rescued) {
+    add(&meters.workers_rescued, rescued.workers);
+    add(&meters.jobs_rescued, rescued.ready + rescued.scheduled);
+    add(&meters.jobs_dead, rescued.failed);
 }

@@ -1,10 +1,10 @@
 //! Runs claimed jobs, each on a task of its own.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tokio::sync::oneshot;
-use tracing::Instrument;
+use tracing::{Instrument, Span};
 
 use super::attempt::run_attempt;
 use super::board::GivenUp;
@@ -12,11 +12,14 @@ use super::claimer::report;
 use super::conclude::{Conclusion, conclude};
 use super::decide::{AttemptEnd, Decision, decide};
 use super::fetcher::{Fetched, Wanted};
+use super::finisher::keep_logs;
 use super::hub::{Hub, Tally};
-use crate::driver::{ClaimedInput, ClaimedJob, End};
+use super::observed::{completed, decided, log, started};
+use crate::driver::{ClaimedInput, ClaimedJob, End, NewLog};
 use crate::job::JobId;
-use crate::middleware::{Failure, HookList, Success};
+use crate::logs;
 use crate::task::{Attempt, CancelReason, Context, Host, TaskDescriptor, Vital};
+use crate::trace::{self, Process};
 
 /// Starts every job that may start.
 pub(crate) fn start_jobs(hub: &Arc<Hub>) {
@@ -28,6 +31,7 @@ pub(crate) fn start_jobs(hub: &Arc<Hub>) {
             };
             (job, board.has_gates())
         };
+        hub.meters.slot_taken();
         // Made here: an attempt that is aborted before it was ever polled has no locals to drop.
         let permit = Permit {
             hub: Arc::clone(hub),
@@ -88,6 +92,7 @@ impl Slot {
 
 impl Drop for Slot {
     fn drop(&mut self) {
+        self.hub().meters.slot_freed();
         let permit = self.permit();
         let mut board = permit.hub.board();
         board.leave(permit.attempt, &permit.queue, self.bytes);
@@ -112,36 +117,55 @@ impl Drop for Permit {
 
 async fn run_job(slot: Slot, job: ClaimedJob, vital: Arc<Vital>) {
     let hub = Arc::clone(slot.hub());
-    let (id, claim) = (job.id, job.claim);
+    let (id, claim, number) = (job.id, job.claim, job.attempt);
     let Some(task) = hub.setup.registry.task(&job.task) else {
         // Cannot be: a claim names the tasks of the registry. The job would go back in any case.
         hub.board().drop_lost(id);
         hub.reconcile.notify_one();
         return;
     };
-    let span = tracing::info_span!(
-        "pgq.job",
-        job = id.as_i64(),
-        task = task.name(),
-        attempt = job.attempt,
-    );
+    let (span, captured) = logs::capturing(|| {
+        trace::process(Process {
+            job: id,
+            task: task.name(),
+            queue: &job.queue,
+            attempt: job.attempt,
+            deliveries: job.deliveries,
+            worker: &hub.worker,
+        })
+    });
+    if let Some(detail) = &job.detail {
+        trace::extract(&span, &detail.headers);
+    }
 
     let permit = match &slot.permit {
         Use::Own(_) => None,
         Use::Shared(permit) => Some(Arc::clone(permit)),
     };
-    match attempt(&hub, task, job, vital, permit)
-        .instrument(span)
-        .await
-    {
-        Ended::Decided(decision) => hub.tell(decision).await,
+    let attempt = attempt(&hub, task, job, vital, permit, &span);
+    match attempt.instrument(span.clone()).await {
+        Ended::Decided(decision) => {
+            let text = captured.and_then(|captured| captured.close());
+            let log = text.and_then(|text| log(&decision, number, text));
+            hub.tell_with_log(decision, log).await;
+        }
         Ended::Completed => {
             hub.board().forget([(id, claim)]);
+            if let Some(text) = captured.and_then(|captured| captured.close()) {
+                let log = NewLog {
+                    job: id,
+                    claim,
+                    attempt: number,
+                    is_completed: true,
+                    text,
+                };
+                keep_logs(&hub, &[log]).await;
+            }
             Tally::add(&hub.setup.tally.completed, 1);
         }
         Ended::Fenced => {
             hub.board().forget([(id, claim)]);
-            Tally::add(&hub.setup.tally.fenced, 1);
+            hub.count_fenced(1);
         }
         Ended::Late => Tally::add(&hub.setup.tally.fenced, 1),
     }
@@ -167,6 +191,7 @@ async fn attempt(
     mut job: ClaimedJob,
     vital: Arc<Vital>,
     permit: Option<Arc<Permit>>,
+    span: &Span,
 ) -> Ended {
     let host: Arc<dyn Host> = Arc::<Hub>::clone(hub);
     let attempt = Attempt::new(&job, task, host, vital);
@@ -175,7 +200,6 @@ async fn attempt(
         Some(permit) => context.keeping(permit),
         None => context,
     };
-    let hooks = &hub.setup.hooks;
     let input = if job.expired {
         Err(Unstarted::Ended(AttemptEnd::Expired))
     } else {
@@ -184,7 +208,7 @@ async fn attempt(
     let began = Instant::now();
     let end = match input {
         Ok(input) => {
-            hooks.tell(|hooks| hooks.on_start(&context));
+            started(hub, &context, task, job.waited);
             let (layers, grace) = (&hub.setup.layers, hub.setup.config.cancel_grace);
             run_attempt(task, layers, &context, input, grace).await
         }
@@ -199,7 +223,7 @@ async fn attempt(
         Conclusion::Decide(end) => end,
         Conclusion::Completed => {
             tracing::debug!("a transaction of the task completed the job");
-            succeeded(hooks, &context, began.elapsed());
+            completed(hub, &context, task, began.elapsed());
             return Ended::Completed;
         }
         Conclusion::Fenced => {
@@ -217,6 +241,7 @@ async fn attempt(
         leave_thread(hub, &context, job.claim);
     }
     let end = end.told(context.cancel_reason());
+    let error_type = end.error_type();
     if let AttemptEnd::Completed(_) = end {
         tracing::debug!("attempt completed");
     }
@@ -228,10 +253,13 @@ async fn attempt(
         hub.setup.config.result_max,
         fastrand::f64(),
     );
-    tell(hooks, &context, began.elapsed(), &decision);
+    decided(hub, &context, task, began.elapsed(), &decision);
     if let Decision::End(ending) = &decision {
         let error = ending.error.as_deref().unwrap_or_default();
         tracing::warn!(error, end = ?ending.end, "attempt ended without a result");
+        if let End::Failed | End::Retry(_) = ending.end {
+            trace::failed(span, error_type, error);
+        }
     }
     Ended::Decided(decision)
 }
@@ -279,40 +307,9 @@ pub(super) async fn end_given_up(hub: Arc<Hub>, given_up: Vec<GivenUp>) {
         let host: Arc<dyn Host> = Arc::<Hub>::clone(&hub);
         let attempt = Attempt::new(&job, task, host, vital);
         let context = Context::new(attempt, Arc::clone(&hub.setup.state));
-        tell(&hub.setup.hooks, &context, limit, &decision);
+        decided(&hub, &context, task, limit, &decision);
         hub.tell(decision).await;
     }
-}
-
-/// Tells the hooks how an attempt ended.
-fn tell(hooks: &HookList, context: &Context, elapsed: Duration, decision: &Decision) {
-    if hooks.is_empty() {
-        return;
-    }
-    let (error, next_attempt_in) = match decision {
-        Decision::Complete(_) => return succeeded(hooks, context, elapsed),
-        Decision::End(ending) => match ending.end {
-            End::Failed => (&ending.error, None),
-            End::Retry(delay) => (&ending.error, Some(delay)),
-            End::Cancelled | End::Expired | End::Release(_) | End::Unstarted(_) => return,
-        },
-    };
-    let failure = Failure {
-        context,
-        elapsed,
-        error: error.as_deref().unwrap_or_default(),
-        next_attempt_in,
-    };
-    hooks.tell(|hooks| hooks.on_failure(&failure));
-    if next_attempt_in.is_none() {
-        hooks.tell(|hooks| hooks.on_dead_letter(&failure));
-    }
-}
-
-/// Tells the hooks that an attempt ended with a result.
-fn succeeded(hooks: &HookList, context: &Context, elapsed: Duration) {
-    let success = Success { context, elapsed };
-    hooks.tell(|hooks| hooks.on_success(&success));
 }
 
 /// Why a task was not run.

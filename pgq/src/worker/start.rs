@@ -163,6 +163,7 @@ async fn live(
         attempts: hub.attempts.clone(),
         commit_time: Arc::clone(&hub.commit_time),
         hub: Arc::clone(&hub),
+        meters: Arc::clone(&hub.meters),
         stop: lease_stop.clone(),
     };
     let _stop_keeper = lease_stop.clone().drop_guard();
@@ -198,6 +199,9 @@ async fn live(
             Err(bug())
         }
     };
+    if let Ok(Ended::LeaseLost) = ended {
+        hub.meters.leases_lost.increment(1);
+    }
     // The loops go on while it winds up: others' jobs are still rescued and promoted.
     let how = ended.as_ref().ok();
     wind_up(&hub, how, stop, lease_stop, closing, give_up, finisher).await;

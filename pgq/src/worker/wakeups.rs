@@ -86,6 +86,7 @@ async fn attend(
 }
 
 fn take_in(hub: &Hub, wake: Wake) {
+    hub.meters.wakeups.increment(1);
     let now = Instant::now();
     let topic = match wake {
         Wake::Ready(queue) => Topic::Ready(queue.into()),

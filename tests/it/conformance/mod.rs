@@ -20,6 +20,7 @@ mod lease;
 mod limit;
 mod list;
 mod listen;
+mod logs;
 mod overlap;
 mod pause;
 mod promote;

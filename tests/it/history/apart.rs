@@ -1,4 +1,4 @@
-//! What is kept apart of jobs, large inputs and details, is deleted with their history.
+//! What is kept apart of jobs, large inputs, details and logs, is deleted with their history.
 
 use pgq::driver::{Detail, Driver as _, End, Ending, Enqueue, NewJob};
 use pgq::{JobId, Retain};
@@ -20,12 +20,13 @@ fn of_bytes(bytes: usize, count: usize) -> Enqueue {
 }
 
 impl History {
-    /// The jobs of which something is kept apart: their inputs, and their details.
-    async fn apart(&self) -> sqlx::Result<[Vec<JobId>; 2]> {
-        let mut apart = [Vec::new(), Vec::new()];
+    /// The jobs of which something is kept apart: their inputs, their details, and their logs.
+    async fn apart(&self) -> sqlx::Result<[Vec<JobId>; 3]> {
+        let mut apart = [const { Vec::new() }; 3];
         for (jobs, select) in apart.iter_mut().zip([
             "select job from pgq_jobs.large_input order by job",
             "select job from pgq_jobs.detail order by job",
+            "select job from pgq_jobs.attempt_log order by job",
         ]) {
             let ids: Vec<i64> = sqlx::query_scalar(select).fetch_all(self.pool()).await?;
             jobs.extend(ids.into_iter().map(JobId::from_i64));
@@ -66,13 +67,19 @@ async fn what_is_kept_apart_goes_with_the_last_that_is_left_of_its_job() -> anyh
     pgq_tests::history::age(history.pool(), super::OVER_A_DAY).await?;
     let late = history.driver.enqueue(of_bytes(2000, 1)).await?;
     complete(&history.driver, history.worker, number + 1).await?;
+    sqlx::query(
+        "insert into pgq_jobs.attempt_log (job, worker, claim, ended_at, attempt, text)
+         select job, 1, 1, now(), 1, 'a line' from pgq_jobs.detail",
+    )
+    .execute(history.pool())
+    .await?;
     let all = 1 + MANY + 7 + 1;
-    assert_eq!(history.apart().await?.map(|jobs| jobs.len()), [all, all]);
+    assert_eq!(history.apart().await?.map(|jobs| jobs.len()), [all; 3]);
 
     let report = history.maintain().await?;
 
     assert_eq!(report.postponed, 0);
     let left = [&[failed], &waiting[..], &late[..]].concat();
-    assert_eq!(history.apart().await?, [left.clone(), left]);
+    assert_eq!(history.apart().await?, [left.clone(), left.clone(), left]);
     Ok(())
 }

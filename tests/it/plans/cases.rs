@@ -1,7 +1,7 @@
 //! What is expected of the plan of each statement that reads jobs.
 
 use super::tables::{
-    DETAIL, EXPIRY, FAILURE, FINISHED, KEY_JOB, KEY_UNTIL, LARGE_INPUT, READY_ID, READY_LANES,
+    DETAIL, EXPIRY, FAILURE, FINISHED, KEY_JOB, KEY_UNTIL, LARGE_INPUT, LOG, READY_ID, READY_LANES,
     RESULT, RUNNING, SCHEDULED_DUE, SCHEDULED_ID,
 };
 
@@ -295,6 +295,24 @@ pub(super) const CASES: &[Case] = &[
         arguments: &["1, '{20000001,2}', '{1,1}'"],
         indexes: &[LARGE_INPUT, RUNNING],
         looked_up: &[],
+    },
+    Case {
+        statement: "keep_logs",
+        arguments: &["1, '{20000001,2}', '{1,1}', '{1,1}', '{false,true}', '{a,b}'"],
+        indexes: &[RUNNING],
+        looked_up: &["worker", "id"],
+    },
+    Case {
+        statement: "find_logs",
+        arguments: &["30000001"],
+        indexes: &[LOG],
+        looked_up: &["job"],
+    },
+    Case {
+        statement: "delete_logs",
+        arguments: &["'{20000001,2}'", "array_fill(2::bigint, '{1000}')"],
+        indexes: &[LOG],
+        looked_up: &["job"],
     },
     Case {
         statement: "tick",

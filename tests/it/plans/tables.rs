@@ -14,6 +14,7 @@ pub(super) const JOBS: &[&str] = &[
     "detail",
     "expiry",
     "unique_key",
+    "attempt_log",
 ];
 
 /// Where a claim finds its lanes.
@@ -42,6 +43,9 @@ pub(super) const EXPIRY: &str = "expiry_expires_at";
 pub(super) const KEY_JOB: &str = "unique_key_job";
 /// Where those keys are found whose period ends next.
 pub(super) const KEY_UNTIL: &str = "unique_key_until";
+
+/// Where the logs of a job are found.
+pub(super) const LOG: &str = "attempt_log_pkey";
 
 /// Puts that many jobs in each state: most of them in one queue and lane and of one worker, a few
 /// elsewhere.
@@ -78,6 +82,10 @@ pub(super) fn fill(jobs: i64) -> Vec<String> {
         format!(
             "insert into pgq_jobs.expiry (job, expires_at)
              select n + 10000000, now() + (n - 1000) * interval '1 second' {numbers}"
+        ),
+        format!(
+            "insert into pgq_jobs.attempt_log (job, worker, claim, ended_at, attempt, text)
+             select n + 30000000, 1, 1, now(), 1, 'a line' {numbers}"
         ),
         // Nothing on the hot path reads it.
         "insert into pgq_jobs.failure

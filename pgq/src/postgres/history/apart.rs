@@ -35,6 +35,7 @@ pub(super) async fn delete_apart(
     for (apart, delete) in [
         ("large_input", &statements.delete_large_inputs),
         ("detail", &statements.delete_details),
+        ("attempt_log", &statements.delete_logs),
     ] {
         let find = find(&statements.schema, apart, &table);
         if !delete_found(connection, &contents, &find, delete, until).await? {

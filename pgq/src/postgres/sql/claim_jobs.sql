@@ -91,7 +91,7 @@ select exists (select from me) as alive, first_visible.seqs as first_visible,
        null::bigint as seq, null::bigint as id, null::text as task, null::smallint as priority,
        null::smallint as attempt, null::smallint as max_attempts, null::int as deliveries,
        null::bigint as fingerprint, null::bytea as input, null::smallint as marks,
-       null::text as detail
+       null::text as detail, null::float8 as waited
 from first_visible
 union all
 select null, null, seq, id, task, priority, attempt, max_attempts, deliveries, fingerprint, input,
@@ -108,5 +108,6 @@ select null, null, seq, id, task, priority, attempt, max_attempts, deliveries, f
                    where detail.job = taken.id
                    limit 1
                )
-       end
+       end,
+       case when seq = id then date_part('epoch', now() - created_at) end
 from taken;

@@ -80,6 +80,9 @@ with wanted as materialized (
 ), inputs as (
     delete from pgq_jobs.large_input
     where job = any (array(select id from gone))
+), logs as (
+    delete from pgq_jobs.attempt_log
+    where job = any (array(select id from gone))
 ), details as (
     delete from pgq_jobs.detail
     where job = any (array(select id from gone where marks & 4 <> 0))

@@ -45,6 +45,7 @@ fn job(claim: i64) -> ClaimedJob {
         marks: Marks::NONE,
         detail: None,
         expired: false,
+        waited: None,
     }
 }
 

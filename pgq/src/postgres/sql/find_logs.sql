@@ -1,0 +1,7 @@
+-- Reads what the attempts of a job have logged, oldest first.
+--
+-- $1 job  bigint
+select attempt, ended_at, text
+from pgq_jobs.attempt_log
+where job = $1
+order by ended_at, claim;
