@@ -509,6 +509,18 @@ create table pgq_jobs.pause (
     primary key (kind, name)
 );
 
+-- What an attempt of a job reported last, of the jobs whose task reports. Written about once a second
+-- for each, and deleted when the last that is left of the job is.
+create table pgq_jobs.progress (
+    -- set_progress, find_progress, delete_progress
+    job        bigint      not null primary key,
+    done       bigint      not null,
+    total      bigint      not null,
+    updated_at timestamptz not null,
+    attempt    smallint    not null,
+    message    text        not null
+) with (fillfactor = 50);
+
 -- Running jobs that are to be cancelled, by their claim tokens. Whoever writes a row has the job's row
 -- in `running` locked, and whoever takes that one away looks here after it: so no request is missed,
 -- and one that is left behind by a job that ended means nothing.
@@ -535,7 +547,8 @@ create function pgq_jobs.take_cancel_requests(workers bigint[], jobs bigint[])
         returning request.worker, request.job, request.claim;
     end;
 
--- All jobs, for people. A large input and a detail are read only if their columns are asked for.
+-- All jobs, for people. A large input, a detail and the progress are read only if their columns are
+-- asked for.
 create view pgq_jobs.job as
 select stored.id, stored.state, stored.task, stored.queue, stored.priority, stored.attempt,
        stored.max_attempts, stored.deliveries, stored.deaths, stored.created_at, stored.run_at,
@@ -546,7 +559,14 @@ select stored.id, stored.state, stored.task, stored.queue, stored.priority, stor
            else stored.input
        end as input,
        stored.result, stored.error, detail.expires_at, detail.parent, detail.root, detail.tags,
-       detail.headers
+       detail.headers,
+       (
+           select jsonb_build_object('done', progress.done, 'total', progress.total,
+                                     'message', progress.message, 'attempt', progress.attempt,
+                                     'updated_at', progress.updated_at)
+           from pgq_jobs.progress as progress
+           where progress.job = stored.id
+       ) as progress
 from (
     select id, 'scheduled' as state, task, queue, priority, attempt, max_attempts, deliveries, deaths,
            marks, created_at, run_at, null::timestamptz as claimed_at,

@@ -49,7 +49,7 @@ pub use self::app::{Pgq, Within};
 pub use self::backoff::Backoff;
 pub use self::client::{
     ChangeError, Changes, EnqueueError, Enqueuer, INPUT_MAX_DEFAULT, JobBuilder, JobError,
-    JobHandle, Jobs, Reader, count_jobs, enqueue_many, workers,
+    JobHandle, Jobs, Reader, count_jobs, enqueue_many, wait_all, wait_all_for, wait_any, workers,
 };
 pub use self::driver::{Attempt, AttemptOutcome, Start};
 pub use self::error::{Error, Result};

@@ -208,7 +208,7 @@ impl<'a> Shape<'a> {
             diagnostics.push(error);
             valid = false;
         }
-        let is_batch = options.batch_span.is_some();
+        let is_batch = options.batch_span.is_some() && options.blocking.is_none();
         let parameters = parameters.into_iter().collect::<Option<Vec<_>>>();
         let parameters = match parameters {
             Some(parameters) if is_batch => diagnostics.ok(of_one_job(function, parameters)),

@@ -68,11 +68,15 @@ pub(crate) fn output(sig: &Signature) -> syn::Result<Type> {
 /// The return type of a task that takes the input of many jobs.
 pub(crate) fn batch_output(sig: &Signature) -> syn::Result<Type> {
     match &sig.output {
-        ReturnType::Type(_, ty) if types::item_of_vec(ty).is_ok() => {
-            types::result_type(ty)?;
-            Ok((**ty).clone())
-        }
-        _ => output(sig),
+        ReturnType::Type(_, ty) => match types::item_of_vec(ty) {
+            Ok(item) => {
+                types::outcome_of_one(item)?;
+                types::result_type(ty)?;
+                Ok((**ty).clone())
+            }
+            Err(_) => output(sig),
+        },
+        ReturnType::Default => output(sig),
     }
 }
 

@@ -143,6 +143,21 @@ pub(crate) fn item_of_vec(ty: &Type) -> syn::Result<&Type> {
     ))
 }
 
+/// Checks what a task returns for one job of many.
+pub(crate) fn outcome_of_one(ty: &Type) -> syn::Result<()> {
+    if !is_plain(peel(ty)) {
+        return Ok(());
+    }
+    let shown = display(ty);
+    Err(syn::Error::new_spanned(
+        ty,
+        format!(
+            "with the option `batch` a `Result` says for each job whether it failed; return \
+             `Vec<Result<{shown}, E>>`, where `E` is an error of yours or `pgq::TaskError`"
+        ),
+    ))
+}
+
 /// Returns `true` for the types that are known to be no `Result`. The compiler says so of others,
 /// but it says it once for each fn that is made of the task.
 fn is_plain(ty: &Type) -> bool {

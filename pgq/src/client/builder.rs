@@ -144,6 +144,11 @@ impl<T: Task> JobBuilder<T> {
         self
     }
 
+    /// What a driver is asked for.
+    pub(super) fn into_request(self, input_max: usize) -> Result<Enqueue, EnqueueError> {
+        request::<T>(self.options, [self.input], input_max)
+    }
+
     /// Enqueues the job.
     ///
     /// # Errors
@@ -307,34 +312,16 @@ async fn enqueue_all<T: Task>(
     options: JobOptions,
     inputs: impl IntoIterator<Item = T::Input>,
 ) -> Result<Vec<JobHandle<T::Output>>, EnqueueError> {
-    if let Some(problem) = options.problem() {
-        return Err(EnqueueError::Invalid {
-            task: T::NAME,
-            problem,
-        });
-    }
-    let limit = T::OPTIONS
-        .input_max
-        .unwrap_or_else(|| enqueuer.input_max())
-        .min(INPUT_MAX);
-    let jobs = encode_all::<T>(inputs, &options, limit)?;
-    if jobs.is_empty() {
+    let is_unique = options.unique.is_some();
+    let enqueue = request::<T>(options, inputs, enqueuer.input_max())?;
+    if enqueue.jobs.is_empty() {
         return Ok(Vec::new());
     }
-    let enqueue = Enqueue {
-        task: Cow::Borrowed(T::NAME),
-        queue: options.queue,
-        priority: options.priority,
-        max_attempts: options.max_attempts,
-        fingerprint: Some(fingerprint::<T>()),
-        start: options.start,
-        jobs,
-    };
     let failed = |source| EnqueueError::Driver {
         task: T::NAME,
         source,
     };
-    if options.unique.is_none() {
+    if !is_unique {
         let ids = send(enqueuer, enqueue).await.map_err(failed)?;
         let handle = |id| JobHandle::new(id, Enqueued::New);
         return Ok(ids.into_iter().map(handle).collect());
@@ -346,6 +333,30 @@ async fn enqueue_all<T: Task>(
         }
         KeyedJobs::Refused(job) => Err(EnqueueError::Conflict { task: T::NAME, job }),
     }
+}
+
+/// What a driver is asked for. Inputs may have `input_max` bytes, unless their task says otherwise.
+fn request<T: Task>(
+    options: JobOptions,
+    inputs: impl IntoIterator<Item = T::Input>,
+    input_max: usize,
+) -> Result<Enqueue, EnqueueError> {
+    if let Some(problem) = options.problem() {
+        return Err(EnqueueError::Invalid {
+            task: T::NAME,
+            problem,
+        });
+    }
+    let limit = T::OPTIONS.input_max.unwrap_or(input_max).min(INPUT_MAX);
+    Ok(Enqueue {
+        jobs: encode_all::<T>(inputs, &options, limit)?,
+        task: Cow::Borrowed(T::NAME),
+        queue: options.queue,
+        priority: options.priority,
+        max_attempts: options.max_attempts,
+        fingerprint: Some(fingerprint::<T>()),
+        start: options.start,
+    })
 }
 
 /// Encodes as it goes: of what is too large together no more is held than must be.

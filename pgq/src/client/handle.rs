@@ -2,13 +2,15 @@
 
 use std::fmt;
 use std::marker::PhantomData;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use tokio::time::{Instant, sleep_until};
 
+use super::waiting::Seat;
 use super::{JobError, Reader};
-use crate::driver::{Cancellation, Driver};
+use crate::driver::{Cancellation, Driver, Progress};
 use crate::job::{DecodeError, Enqueued, Job, JobId, JobState, decode_value};
 use crate::logs::AttemptLog;
 
@@ -24,8 +26,10 @@ pub struct JobHandle<T> {
 
 /// The first pause between two looks at a job that has not ended.
 const POLL_MIN: Duration = Duration::from_millis(5);
-/// The longest pause between two looks.
+/// The longest pause between two looks while nobody is told of jobs that end.
 const POLL_MAX: Duration = Duration::from_millis(250);
+/// The pause between two looks of one who will be told. It finds out that a job has been pruned.
+const POLL_TOLD: Duration = Duration::from_secs(15);
 
 impl<T> JobHandle<T> {
     pub(crate) const fn new(id: JobId, enqueued: Enqueued) -> Self {
@@ -77,6 +81,22 @@ impl<T> JobHandle<T> {
     /// Cancel safe: the call only looks.
     pub async fn status(&self, reader: impl Reader) -> Result<JobState, JobError> {
         Ok(self.job(reader).await?.state)
+    }
+
+    /// Returns what the job's task reported last, with [`Context::progress`](crate::Context::progress);
+    /// `None` if it has not, or there is no such job.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the storage does.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: the call only looks.
+    pub async fn progress(&self, reader: impl Reader) -> Result<Option<Progress>, JobError> {
+        let job = self.id;
+        let found = reader.driver().progress(job).await;
+        found.map_err(|source| JobError::Driver { job, source })
     }
 
     /// Returns everything that is stored of the job.
@@ -151,6 +171,10 @@ impl<T> JobHandle<T> {
 impl<T: DeserializeOwned> JobHandle<T> {
     /// Waits until the job has ended, however long that takes, and returns its result.
     ///
+    /// It is told of the end: however many wait, on one database a process listens on one connection of
+    /// its own, beside those of the pool. While it has none, and behind a pooler that keeps it from
+    /// listening, the storage is asked now and then.
+    ///
     /// # Errors
     ///
     /// Fails with [`JobError::Failed`] and its like if the job ended without a result, and with
@@ -160,7 +184,7 @@ impl<T: DeserializeOwned> JobHandle<T> {
     ///
     /// Cancel safe: the call only looks.
     pub async fn wait(&self, reader: impl Reader) -> Result<T, JobError> {
-        self.wait_until(&*reader.driver(), None).await
+        self.wait_until(&reader.driver(), None).await
     }
 
     /// Waits until the job has ended, at most for `timeout`, and returns its result.
@@ -175,7 +199,7 @@ impl<T: DeserializeOwned> JobHandle<T> {
     /// Cancel safe: the call only looks.
     pub async fn wait_for(&self, reader: impl Reader, timeout: Duration) -> Result<T, JobError> {
         let deadline = Instant::now() + timeout;
-        self.wait_until(&*reader.driver(), Some(deadline)).await
+        self.wait_until(&reader.driver(), Some(deadline)).await
     }
 
     /// Decodes the result of a completed job, as [`Job::result`] and the column `result` of the
@@ -198,24 +222,31 @@ impl<T: DeserializeOwned> JobHandle<T> {
         }
     }
 
-    async fn wait_until(
+    pub(super) async fn wait_until(
         &self,
-        driver: &dyn Driver,
+        driver: &Arc<dyn Driver>,
         deadline: Option<Instant>,
     ) -> Result<T, JobError> {
+        let mut seat = None;
         let mut pause = POLL_MIN;
         loop {
-            let job = find(driver, self.id).await?;
+            let job = find(&**driver, self.id).await?;
             if job.state.is_finished() {
                 return result(job);
             }
-            let next = Instant::now() + pause;
-            match deadline {
-                Some(deadline) if deadline <= Instant::now() => {
-                    return Err(JobError::DeadlineExceeded { job: self.id });
-                }
-                Some(deadline) => sleep_until(next.min(deadline)).await,
-                None => sleep_until(next).await,
+            let Some(seat) = &seat else {
+                // It may have ended since.
+                seat = Some(Seat::take(driver, self.id));
+                continue;
+            };
+            let now = Instant::now();
+            if deadline.is_some_and(|deadline| deadline <= now) {
+                return Err(JobError::DeadlineExceeded { job: self.id });
+            }
+            let next = now + if seat.is_told() { POLL_TOLD } else { pause };
+            tokio::select! {
+                () = seat.finished() => {}
+                () = sleep_until(deadline.map_or(next, |deadline| deadline.min(next))) => {}
             }
             pause = (pause * 2).min(POLL_MAX);
         }

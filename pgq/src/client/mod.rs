@@ -3,12 +3,15 @@
 mod attempts;
 mod builder;
 mod change;
+mod children;
 mod enqueuer;
 mod error;
 mod fleet;
 mod handle;
 mod jobs;
 mod send;
+mod wait;
+mod waiting;
 
 pub use self::builder::{JobBuilder, enqueue_many};
 pub use self::change::Changes;
@@ -17,6 +20,7 @@ pub use self::error::{ChangeError, EnqueueError, JobError};
 pub use self::fleet::workers;
 pub use self::handle::JobHandle;
 pub use self::jobs::{Jobs, count_jobs};
+pub use self::wait::{wait_all, wait_all_for, wait_any};
 
 /// The largest input that is enqueued unless another limit is set, in bytes: 1 MiB.
 pub const INPUT_MAX_DEFAULT: usize = 1024 * 1024;

@@ -1,6 +1,6 @@
 //! Completion inside a transaction that is somebody else's.
 
-use super::{Completion, WorkerId};
+use super::{Completion, Enqueue, WorkerId};
 
 /// Whether a worker still holds a job under a claim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,4 +23,6 @@ pub struct CompletionWithin {
     pub worker: WorkerId,
     /// The end.
     pub completion: Completion,
+    /// What is enqueued with it.
+    pub children: Vec<Enqueue>,
 }

@@ -15,6 +15,8 @@ pub enum Wake {
     Ready(String),
     /// A job was scheduled, perhaps before the one that was next.
     Scheduled,
+    /// A job has ended.
+    Finished,
     /// The directives of workers may have changed. It comes to every listener, parked or not.
     Directives,
     /// The connection was lost and is back: wake-ups may have been missed, and the storage may
@@ -31,6 +33,9 @@ pub enum Topic {
     /// A job that is scheduled to start within two seconds. Whoever promotes must look at least
     /// once a second by itself: nobody is woken for later ones.
     Scheduled,
+    /// A job that has ended. Some ends are told of late, or not at all: look about once a second as
+    /// well.
+    Finished,
 }
 
 /// How far a listener has come with parking.

@@ -8,6 +8,7 @@ mod fleet;
 mod limit;
 mod listener;
 mod listing;
+mod progress;
 mod request;
 mod shown;
 
@@ -29,6 +30,7 @@ pub use self::fleet::{Build, KnownTask, WorkerState};
 pub use self::limit::{Allotment, Ask, Asked, Keep, PermitAsk};
 pub use self::listener::{Listener, Parked, Topic, Wake};
 pub use self::listing::{Count, JobCounts, ListedJobs, Listing, Position, WaitingJobs};
+pub use self::progress::{NewProgress, Progress};
 pub use self::request::{
     Claim, Claimed, ClaimedInput, ClaimedJob, Completion, End, Ending, Enqueue, HeldInput,
     HistoryReport, NewJob, NewLog, Promoted, QueuedInput, Rescued, Schedule, ScheduleState, Start,
@@ -120,6 +122,13 @@ pub trait Driver: fmt::Debug + Send + Sync + 'static {
     ///
     /// Returns the error of the storage.
     async fn attempts(&self, job: JobId) -> Result<Vec<Attempt>, DriverError>;
+
+    /// Returns those of these jobs that have ended, in no order.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of the storage.
+    async fn finished(&self, jobs: &[JobId]) -> Result<Vec<JobId>, DriverError>;
 
     /// Lists jobs of one state, newest first. Costs the same however many jobs there are: a page
     /// may be short and still name a next one.
@@ -323,6 +332,55 @@ pub trait Driver: fmt::Debug + Send + Sync + 'static {
         completions: &[Completion],
     ) -> Result<usize, DriverError>;
 
+    /// Ends a job with its result and adds others, in one transaction. Returns `false` if the worker
+    /// does not hold the job under the claim that is named: then nothing is added, as when it is
+    /// called again.
+    ///
+    /// # Errors
+    ///
+    /// On an error both have happened, or neither has.
+    async fn complete_and_enqueue(
+        &self,
+        worker: WorkerId,
+        completion: &Completion,
+        children: &[Enqueue],
+    ) -> Result<bool, DriverError>;
+
+    /// Adds jobs as [`enqueue_unique`](Self::enqueue_unique) does, if the worker holds a job under that claim, which
+    /// cannot be taken from it meanwhile; `None` if it does not, and then nothing is added.
+    ///
+    /// # Errors
+    ///
+    /// On an error no job is added.
+    async fn enqueue_held(
+        &self,
+        worker: WorkerId,
+        job: JobId,
+        claim: i64,
+        enqueue: Enqueue,
+    ) -> Result<Option<KeyedJobs>, DriverError>;
+
+    /// Keeps what an attempt reports, in the place of what it or an earlier one did, if the worker holds
+    /// the job under that claim; returns whether it does.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of the storage.
+    async fn set_progress(
+        &self,
+        worker: WorkerId,
+        job: JobId,
+        claim: i64,
+        progress: &NewProgress,
+    ) -> Result<bool, DriverError>;
+
+    /// Returns what an attempt of a job reported last; `None` if none has. Kept as long as the job is.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of the storage.
+    async fn progress(&self, job: JobId) -> Result<Option<Progress>, DriverError>;
+
     /// Ends attempts in any other way. Returns how many of them this worker still held under the
     /// claim that is named; the others are untouched. Calling it again does nothing more. A claim of
     /// a job is named once at most.
@@ -522,6 +580,9 @@ pub trait Driver: fmt::Debug + Send + Sync + 'static {
     /// The schema that the jobs are in, for transactions of tasks that complete them; `None` if the
     /// storage has no transactions.
     fn schema_name(&self) -> Option<&str>;
+
+    /// The same text for two drivers on one storage, and another one on another storage.
+    fn identity(&self) -> String;
 
     /// Returns a driver on the same storage that shares no connection with this one, for use on
     /// another runtime. It connects when it is first used.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use super::Build;
-use crate::job::{Detail, JobId, JobState, Marks, NewKey, Retain, Retention};
+use crate::job::{Conflict, Detail, JobId, JobState, Marks, NewKey, Retain, Retention};
 use crate::schedule::Overlap;
 
 /// The random number of one start of one worker. With the number of a claim it is the claim token:
@@ -83,6 +83,22 @@ pub struct NewJob {
     pub detail: Option<Box<Detail>>,
     /// By what it is the same as others; `None` for most. All jobs of an enqueue have one, or none.
     pub key: Option<Box<NewKey>>,
+}
+
+impl Enqueue {
+    /// Whether some of the jobs may be the same as others.
+    pub(crate) fn is_keyed(&self) -> bool {
+        self.jobs.iter().any(|job| job.key.is_some())
+    }
+
+    /// Where nobody is there to be told of a conflict, the job is not added.
+    pub(crate) fn skip_conflicts(&mut self) {
+        for key in self.jobs.iter_mut().filter_map(|job| job.key.as_mut()) {
+            if key.conflict == Conflict::Raise {
+                key.conflict = Conflict::Skip;
+            }
+        }
+    }
 }
 
 impl NewJob {

@@ -63,6 +63,11 @@ pub enum KeyedJobs {
 }
 
 impl KeyedJobs {
+    /// Jobs that have no keys.
+    pub(crate) fn new(ids: Vec<JobId>) -> Self {
+        Self::Enqueued(ids.into_iter().map(|id| (id, Enqueued::New)).collect())
+    }
+
     /// The numbers of the jobs that are there by this enqueue: new ones, and those that took the place
     /// of another.
     #[must_use]

@@ -6,7 +6,7 @@ use super::clock::after;
 use super::record::{Record, Stage};
 use super::store::Store;
 use crate::driver::{Enqueue, NewJob, Start};
-use crate::job::{Conflict, JobId};
+use crate::job::JobId;
 
 impl Store {
     pub(super) fn enqueue(&mut self, mut enqueue: Enqueue, now: DateTime<Utc>) -> Vec<JobId> {
@@ -53,11 +53,7 @@ impl Store {
         mut enqueue: Enqueue,
         now: DateTime<Utc>,
     ) -> Option<JobId> {
-        for key in enqueue.jobs.iter_mut().filter_map(|job| job.key.as_mut()) {
-            if key.conflict == Conflict::Raise {
-                key.conflict = Conflict::Skip;
-            }
-        }
+        enqueue.skip_conflicts();
         self.enqueue_unique(enqueue, now).added().first().copied()
     }
 }

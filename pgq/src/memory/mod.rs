@@ -35,8 +35,9 @@ use crate::client::{Enqueuer, Reader};
 use crate::driver::{
     Allotment, Ask, Asked, Attempt, Cancellation, Claim, Claimed, Completion, Directives, Driver,
     DriverError, Ending, Enqueue, HeldInput, HistoryReport, Hold, JobCounts, Keep, KeyedJobs,
-    ListedJobs, Listener, Listing, NewLog, Pausable, Pause, Promoted, QueuedInput, Rescued,
-    Schedule, ScheduleState, Start, Tick, Wake, WorkerId, WorkerInfo, WorkerState,
+    ListedJobs, Listener, Listing, NewLog, NewProgress, Pausable, Pause, Progress, Promoted,
+    QueuedInput, Rescued, Schedule, ScheduleState, Start, Tick, Wake, WorkerId, WorkerInfo,
+    WorkerState,
 };
 use crate::job::{Job, JobId, Retain, Retention};
 use crate::limit::{FleetLimit, FleetRate, Limited};
@@ -179,6 +180,10 @@ impl Driver for MemoryDriver {
         Ok(self.call(|store, _| store.attempts(job)))
     }
 
+    async fn finished(&self, jobs: &[JobId]) -> Result<Vec<JobId>, DriverError> {
+        Ok(self.call(|store, _| store.finished(jobs)))
+    }
+
     async fn list(&self, listing: &Listing) -> Result<ListedJobs, DriverError> {
         Ok(self.call(|store, _| store.list(listing)))
     }
@@ -295,6 +300,42 @@ impl Driver for MemoryDriver {
         Ok(self.call(|store, now| store.complete(worker, completions, now)))
     }
 
+    async fn complete_and_enqueue(
+        &self,
+        worker: WorkerId,
+        completion: &Completion,
+        children: &[Enqueue],
+    ) -> Result<bool, DriverError> {
+        Ok(self.call(|store, now| store.complete_and_enqueue(worker, completion, children, now)))
+    }
+
+    async fn enqueue_held(
+        &self,
+        worker: WorkerId,
+        job: JobId,
+        claim: i64,
+        enqueue: Enqueue,
+    ) -> Result<Option<KeyedJobs>, DriverError> {
+        Ok(self.call(|store, now| {
+            let held = store.hold(worker, job, claim) == Hold::Held;
+            held.then(|| store.enqueue_unique(enqueue, now))
+        }))
+    }
+
+    async fn set_progress(
+        &self,
+        worker: WorkerId,
+        job: JobId,
+        claim: i64,
+        progress: &NewProgress,
+    ) -> Result<bool, DriverError> {
+        Ok(self.call(|store, now| store.set_progress(worker, job, claim, progress, now)))
+    }
+
+    async fn progress(&self, job: JobId) -> Result<Option<Progress>, DriverError> {
+        Ok(self.call(|store, _| store.progress(job)))
+    }
+
     async fn end(&self, worker: WorkerId, endings: &[Ending]) -> Result<usize, DriverError> {
         Ok(self.call(|store, now| store.end(worker, endings, now)))
     }
@@ -397,6 +438,10 @@ impl Driver for MemoryDriver {
 
     fn schema_name(&self) -> Option<&str> {
         None
+    }
+
+    fn identity(&self) -> String {
+        format!("memory {:p}", Arc::as_ptr(&self.shared))
     }
 
     fn detached(&self) -> Arc<dyn Driver> {

@@ -7,7 +7,8 @@ use chrono::{DateTime, Utc};
 use super::attempts::PastAttempts;
 use super::clock::after;
 use crate::driver::{
-    AttemptOutcome, Claim, ClaimedInput, ClaimedJob, Enqueue, NewJob, NewLog, Start, WorkerId,
+    AttemptOutcome, Claim, ClaimedInput, ClaimedJob, Enqueue, NewJob, NewLog, Progress, Start,
+    WorkerId,
 };
 use crate::job::{Detail, Expires, Job, JobId, JobState, Marks, Retention, is_kept_apart};
 use crate::logs::AttemptLog;
@@ -33,6 +34,7 @@ pub(super) struct Record {
     pub(super) detail: Option<Box<Detail>>,
     /// What was logged, each with the delivery that it is of.
     pub(super) logs: Vec<(i32, AttemptLog)>,
+    pub(super) progress: Option<Progress>,
     pub(super) stage: Stage,
     pub(super) past: PastAttempts,
 }
@@ -77,6 +79,7 @@ impl Record {
         Self {
             marks: job.marks(),
             detail: job.detail.map(|detail| stored(detail, now)),
+            progress: None,
             id,
             task: enqueue.task.clone().into_owned(),
             queue: enqueue.queue.clone().into_owned(),

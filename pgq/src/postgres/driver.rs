@@ -17,8 +17,8 @@ use super::{history, migrate, row, unique};
 use crate::driver::{
     Allotment, Ask, Asked, Attempt, Cancellation, Claim, Claimed, Completion, Directives, Driver,
     DriverError, Ending, Enqueue, HeldInput, HistoryReport, Hold, JobCounts, Keep, KeyedJobs,
-    ListedJobs, Listener, Listing, NewLog, Pausable, Pause, Promoted, QueuedInput, Rescued,
-    Schedule, ScheduleState, Start, Tick, WorkerId, WorkerInfo, WorkerState,
+    ListedJobs, Listener, Listing, NewLog, NewProgress, Pausable, Pause, Progress, Promoted,
+    QueuedInput, Rescued, Schedule, ScheduleState, Start, Tick, WorkerId, WorkerInfo, WorkerState,
 };
 use crate::job::{Conflict, Job, JobId, Retain, Retention};
 use crate::limit::{FleetLimit, FleetRate, Limited};
@@ -82,6 +82,10 @@ impl Driver for PostgresDriver {
 
     async fn attempts(&self, job: JobId) -> Result<Vec<Attempt>, DriverError> {
         self.find_attempts(job).await
+    }
+
+    async fn finished(&self, jobs: &[JobId]) -> Result<Vec<JobId>, DriverError> {
+        self.find_finished(jobs).await
     }
 
     async fn list(&self, listing: &Listing) -> Result<ListedJobs, DriverError> {
@@ -196,6 +200,40 @@ impl Driver for PostgresDriver {
         completions: &[Completion],
     ) -> Result<usize, DriverError> {
         self.complete_jobs(worker, completions).await
+    }
+
+    async fn complete_and_enqueue(
+        &self,
+        worker: WorkerId,
+        completion: &Completion,
+        children: &[Enqueue],
+    ) -> Result<bool, DriverError> {
+        self.complete_with_children(worker, completion, children)
+            .await
+    }
+
+    async fn enqueue_held(
+        &self,
+        worker: WorkerId,
+        job: JobId,
+        claim: i64,
+        enqueue: Enqueue,
+    ) -> Result<Option<KeyedJobs>, DriverError> {
+        self.enqueue_children(worker, job, claim, enqueue).await
+    }
+
+    async fn set_progress(
+        &self,
+        worker: WorkerId,
+        job: JobId,
+        claim: i64,
+        progress: &NewProgress,
+    ) -> Result<bool, DriverError> {
+        self.write_progress(worker, job, claim, progress).await
+    }
+
+    async fn progress(&self, job: JobId) -> Result<Option<Progress>, DriverError> {
+        self.read_progress(job).await
     }
 
     async fn end(&self, worker: WorkerId, endings: &[Ending]) -> Result<usize, DriverError> {
@@ -398,6 +436,14 @@ impl Driver for PostgresDriver {
 
     fn schema_name(&self) -> Option<&str> {
         Some(self.schema().as_str())
+    }
+
+    fn identity(&self) -> String {
+        let options = &self.options;
+        let (host, port) = (options.get_host(), options.get_port());
+        let (socket, user) = (options.get_socket(), options.get_username());
+        let (database, schema) = (options.get_database(), self.schema());
+        format!("{host} {port} {socket:?} {user} {database:?} {schema}")
     }
 
     fn detached(&self) -> Arc<dyn Driver> {

@@ -101,6 +101,7 @@ impl PostgresDriver {
             .bind(result_claims)
             .bind(results)
             .bind(retentions)
+            .bind(self.schema().as_str())
             .execute(connection)
             .await
             .map(|done| usize::try_from(done.rows_affected()).unwrap_or(usize::MAX))

@@ -67,6 +67,7 @@ impl PostgresListener {
         let sql = match topic {
             Topic::Ready(_) => self.statements.open_writers.clone(),
             Topic::Scheduled => self.statements.open_schedulers.clone(),
+            Topic::Finished => self.statements.open_finishers.clone(),
         };
         let writers: Vec<String> = sqlx::query_scalar(sql)
             .fetch_all(self.inner()?)
@@ -168,6 +169,7 @@ fn payload(topic: &Topic) -> String {
     match topic {
         Topic::Ready(queue) => format!("ready {queue}"),
         Topic::Scheduled => "scheduled".to_owned(),
+        Topic::Finished => "finished".to_owned(),
     }
 }
 
@@ -176,6 +178,7 @@ fn parse(payload: &str) -> Option<Wake> {
     match payload.split_once(' ') {
         Some(("ready", queue)) => Some(Wake::Ready(queue.to_owned())),
         None if payload == "scheduled" => Some(Wake::Scheduled),
+        None if payload == "finished" => Some(Wake::Finished),
         None if payload == "directives" => Some(Wake::Directives),
         _ => None,
     }
@@ -193,6 +196,7 @@ mod tests {
             Some(Wake::Ready("my mail".to_owned()))
         );
         assert_eq!(parse(&payload(&Topic::Scheduled)), Some(Wake::Scheduled));
+        assert_eq!(parse(&payload(&Topic::Finished)), Some(Wake::Finished));
         assert_eq!(parse("directives"), Some(Wake::Directives));
         assert_eq!(parse(""), None);
         assert_eq!(parse("cancelled 17"), None);

@@ -2,6 +2,7 @@
 
 mod attempts;
 mod change;
+mod children;
 mod claim;
 mod connect;
 mod control;
@@ -19,6 +20,7 @@ mod list;
 mod listener;
 mod logs;
 mod migrate;
+mod progress;
 mod promote;
 mod row;
 mod schema;

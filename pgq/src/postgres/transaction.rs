@@ -8,6 +8,7 @@ use sqlx::pool::PoolConnection;
 use sqlx::{PgConnection, PgPool, Postgres, Transaction};
 use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard};
 
+use super::children::complete_within;
 use super::error::driver_error;
 use super::schema::Schema;
 use super::sql::Statements;
@@ -156,25 +157,8 @@ impl DerefMut for JobConnection<'_> {
 
 impl CompleteIn for &mut PgConnection {
     async fn complete_in(self, completion: CompletionWithin) -> Result<(), DriverError> {
-        let CompletionWithin {
-            schema,
-            worker,
-            completion: done,
-        } = completion;
-        let statements = Statements::of(&Schema::new(&schema)?);
-        sqlx::query(statements.complete_within.clone())
-            .bind(worker.as_i64())
-            .bind(done.job.as_i64())
-            .bind(done.claim)
-            .bind(done.retain.completed.hours())
-            .bind(done.result)
-            .bind(done.retain.result.hours())
-            // The connection is the application's, without the settings that make a kept plan safe.
-            .persistent(false)
-            .execute(self)
-            .await
-            .map(|_| ())
-            .map_err(|error| driver_error("failed to complete the job", error))
+        let statements = Statements::of(&Schema::new(&completion.schema)?);
+        complete_within(self, &statements, &completion).await
     }
 }
 

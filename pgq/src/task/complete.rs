@@ -188,6 +188,7 @@ impl Context {
                 result,
                 retain: task.options.retain,
             },
+            children: self.children(),
         };
         attempt.completing.set(TRIED);
         host.completing(attempt.job, attempt.claim);

@@ -2,7 +2,7 @@
 
 use std::any::{Any, TypeId};
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use chrono::{DateTime, Utc};
 use tokio_util::sync::CancellationToken;
@@ -10,10 +10,11 @@ use tokio_util::sync::CancellationToken;
 use super::complete::Completing;
 use super::descriptor::TaskDescriptor;
 use super::host::Host;
+use super::progress::Reports;
 use super::transaction::{AttemptTransaction, MakeTransaction};
 use super::vital::Vital;
 use super::{Cancel, CancelReason, StateMap};
-use crate::driver::ClaimedJob;
+use crate::driver::{ClaimedJob, Enqueue};
 use crate::job::{Detail, JobId};
 
 /// What a running attempt knows of itself. A task takes it as `&pgq::Context`.
@@ -54,6 +55,9 @@ pub(crate) struct Attempt {
     pub(crate) host: Option<Arc<dyn Host>>,
     pub(crate) completing: Completing,
     transaction: OnceLock<Box<dyn AttemptTransaction>>,
+    /// What is enqueued when it completes.
+    pub(super) children: Mutex<Vec<Enqueue>>,
+    pub(super) reports: Reports,
 }
 
 impl Attempt {
@@ -78,6 +82,8 @@ impl Attempt {
             host: Some(host),
             completing: Completing::default(),
             transaction: OnceLock::new(),
+            children: Mutex::default(),
+            reports: Reports::default(),
         }
     }
 
@@ -97,6 +103,8 @@ impl Attempt {
             host: None,
             completing: Completing::default(),
             transaction: OnceLock::new(),
+            children: Mutex::default(),
+            reports: Reports::default(),
         }
     }
 }

@@ -3,6 +3,7 @@
 mod batch;
 mod blocking;
 mod cancel;
+mod children;
 mod complete;
 mod context;
 mod descriptor;
@@ -14,6 +15,7 @@ mod limits;
 mod options;
 mod outcome;
 mod panic;
+mod progress;
 mod pulse;
 mod registry;
 mod state;

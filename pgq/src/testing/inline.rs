@@ -15,7 +15,7 @@ use crate::job::JobId;
 use crate::middleware::TaskService;
 use crate::task::{Attempt, Batches, Context, Host, Problem, Registry, StateMap, TaskDescriptor};
 use crate::worker::attempt::run_attempt;
-use crate::worker::conclude::{Conclusion, conclude};
+use crate::worker::conclude::{Conclusion, complete_with_children, conclude};
 use crate::worker::decide::{AttemptEnd, Decision, decide};
 
 /// The most attempts that one call of [`Harness::run_due`](super::Harness::run_due) runs. More than
@@ -161,6 +161,14 @@ impl Inline {
         let decision = decide(end, job, task, &[], INPUT_MAX_DEFAULT, NO_JITTER);
         let run = Run::new(job, &decision);
         match decision {
+            Decision::Complete(completion)
+                if complete_with_children(&context, &completion)
+                    .await
+                    .transpose()?
+                    .is_some() =>
+            {
+                1
+            }
             Decision::Complete(completion) => {
                 storage.driver().complete(worker, &[completion]).await?
             }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::config::CALL_TIMEOUT;
 use super::decide::AttemptEnd;
 use super::persist::persist;
-use crate::driver::{DriverError, Hold};
+use crate::driver::{Completion, DriverError, Hold};
 use crate::task::{
     Attempt, AttemptTransaction, Committed, CompleteError, Context, Host, TaskError,
 };
@@ -27,13 +27,14 @@ pub(crate) enum Conclusion {
     Fenced,
 }
 
-/// Commits or rolls back the transaction that the task has taken, and finds out what became of the
+/// Writes what the task reported last, commits or rolls back the transaction that the task has taken, and finds out what became of the
 /// transaction that it completed its job in. Waits for as long as that is not decided.
 ///
 /// # Cancel safety
 ///
 /// A dropped call leaves the job to whoever rescues it.
 pub(crate) async fn conclude(context: &Context, end: AttemptEnd) -> Conclusion {
+    context.flush_progress().await;
     let end = match context.transaction() {
         Some(transaction) => commit(transaction, context, end).await,
         None => end,
@@ -55,6 +56,34 @@ pub(crate) async fn conclude(context: &Context, end: AttemptEnd) -> Conclusion {
         // Whatever is told to the storage is fenced.
         Err(_) => Conclusion::Decide(AttemptEnd::Uncommitted(None)),
     }
+}
+
+/// Completes a job together with the children that its attempt has asked for; `None` if there are none.
+/// Waits for the storage as long as it takes.
+///
+/// # Errors
+///
+/// Returns why the storage refuses it.
+pub(crate) async fn complete_with_children(
+    context: &Context,
+    completion: &Completion,
+) -> Option<Result<Conclusion, DriverError>> {
+    let (children, host) = (context.children(), context.own().host.as_ref()?);
+    if children.is_empty() {
+        return None;
+    }
+    let bytes = children.iter().flat_map(|child| &child.jobs);
+    let bytes = bytes.map(|job| job.input.len()).sum();
+    let call = || {
+        let driver = host.driver();
+        driver.complete_and_enqueue(host.worker(), completion, &children)
+    };
+    let completed = persist("complete a job and enqueue others", bytes, call).await;
+    // After a call that failed and has taken effect, nobody can tell the one from the other.
+    Some(completed.map(|completed| match completed {
+        true => Conclusion::Completed,
+        false => Conclusion::Fenced,
+    }))
 }
 
 /// Whether the job is held still, once that is certain.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::driver::{ClaimedJob, Completion, End, Ending};
+use crate::driver::{ClaimedJob, Completion, DriverError, End, Ending};
 use crate::task::{CancelReason, TaskDescriptor, Verdict};
 
 /// How one attempt ended.
@@ -200,6 +200,15 @@ fn complete(
         result,
         retain: task.options.retain,
     })
+}
+
+/// What becomes of a job whose children the storage refuses: it would refuse them again.
+pub(crate) fn refused(job: &ClaimedJob, task: &TaskDescriptor, error: &DriverError) -> Decision {
+    let mut report = format!("the jobs that it enqueues cannot be stored: {error}");
+    if let Some(source) = std::error::Error::source(error) {
+        report.push_str(&format!(": {source}"));
+    }
+    ending(job, task, End::Failed, report)
 }
 
 /// Input of a build that this one can read, and that does not decode, is corrupt. Input of another

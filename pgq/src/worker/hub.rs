@@ -205,6 +205,8 @@ impl Hub {
                 }
             }
             Topic::Scheduled => self.promote.notify_one(),
+            // No worker parks there.
+            Topic::Finished => {}
         }
     }
 

@@ -9,8 +9,8 @@ use tracing::{Instrument, Span};
 use super::attempt::run_attempt;
 use super::board::GivenUp;
 use super::claimer::report;
-use super::conclude::{Conclusion, conclude};
-use super::decide::{AttemptEnd, Decision, decide};
+use super::conclude::{Conclusion, complete_with_children, conclude};
+use super::decide::{AttemptEnd, Decision, decide, refused};
 use super::fetcher::{Fetched, Wanted};
 use super::finisher::keep_logs;
 use super::hub::{Hub, Tally};
@@ -253,6 +253,15 @@ async fn attempt(
         hub.setup.config.result_max,
         fastrand::f64(),
     );
+    let decision = match with_children(&context, &job, task, decision).await {
+        Ended::Decided(decision) => decision,
+        ended => {
+            if let Ended::Completed = ended {
+                completed(hub, &context, task, began.elapsed());
+            }
+            return ended;
+        }
+    };
     decided(hub, &context, task, began.elapsed(), &decision);
     if let Decision::End(ending) = &decision {
         let error = ending.error.as_deref().unwrap_or_default();
@@ -262,6 +271,24 @@ async fn attempt(
         }
     }
     Ended::Decided(decision)
+}
+
+/// Completes a job that has children together with them.
+async fn with_children(
+    context: &Context,
+    job: &ClaimedJob,
+    task: &TaskDescriptor,
+    decision: Decision,
+) -> Ended {
+    let Decision::Complete(completion) = &decision else {
+        return Ended::Decided(decision);
+    };
+    match complete_with_children(context, completion).await {
+        None => Ended::Decided(decision),
+        Some(Ok(Conclusion::Completed)) => Ended::Completed,
+        Some(Ok(_)) => Ended::Fenced,
+        Some(Err(error)) => Ended::Decided(refused(job, task, &error)),
+    }
 }
 
 /// Takes note of a thread that goes on after its attempt.

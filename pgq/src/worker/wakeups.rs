@@ -91,6 +91,8 @@ fn take_in(hub: &Hub, wake: Wake) {
     let topic = match wake {
         Wake::Ready(queue) => Topic::Ready(queue.into()),
         Wake::Scheduled => Topic::Scheduled,
+        // Nothing to do: it is for those who wait for a job.
+        Wake::Finished => return,
         Wake::Directives => return hub.direct.notify_one(),
         Wake::Reconnected => {
             missed_some(hub);

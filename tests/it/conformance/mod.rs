@@ -3,6 +3,7 @@
 mod attempts;
 mod cancel;
 mod change;
+mod children;
 mod claim;
 mod contract;
 mod declare;
@@ -23,6 +24,7 @@ mod listen;
 mod logs;
 mod overlap;
 mod pause;
+mod progress;
 mod promote;
 mod schedule;
 mod schema;

@@ -85,6 +85,31 @@ async fn end_late(end: End) -> anyhow::Result<()> {
     assert_goes_on(pool, &fleet, &stalled, other).await
 }
 
+#[tokio::test]
+async fn a_transaction_of_a_worker_that_stalled_does_not_commit() -> anyhow::Result<()> {
+    let (database, fleet) = fleet().await?;
+    let pool = database.pool();
+    sqlx::query("create table payment (worker bigint not null)")
+        .execute(pool)
+        .await?;
+    let gate = fleet.gate("gate");
+    let job = tasks::pay::enqueue(pool, gate.clone()).await?.id();
+    let stalled = fleet.worker().lease(SHORT_LEASE).start()?;
+    until_started(&fleet, job, stalled.number()).await?;
+
+    let other = replace(pool, &fleet, &stalled).await?;
+    until_started(&fleet, job, other.number()).await?;
+    fleet.open(&gate)?;
+    stalled.signal(Signal::Continue)?;
+    stalled.says(LOST).await?;
+
+    let done = until(pool, job, JobState::Completed).await?;
+    assert_eq!(ran(done.result.as_deref())?.worker, other.number());
+    assert_goes_on(pool, &fleet, &stalled, other).await?;
+    assert_eq!(count(pool, "select count(*) from payment").await?, 1);
+    Ok(())
+}
+
 /// Checks that the end of a job is the one that `worker` has told.
 async fn assert_ended_by(pool: &PgPool, job: JobId, end: End, worker: u32) -> anyhow::Result<()> {
     let expected = Ran {

@@ -31,18 +31,30 @@ pub(super) const CASES: &[Case] = &[
     Case {
         statement: "complete_jobs",
         arguments: &[
-            "1, '{20000001}', '{1}', 24::smallint, '{}', '{}', '{}', '{}'",
+            "1, '{20000001}', '{1}', 24::smallint, '{}', '{}', '{}', '{}', 'pgq_jobs'",
             r"1, array_fill(20000001::bigint, '{1000}'), array_fill(1::bigint, '{1000}'),
               24::smallint, array_fill(20000001::bigint, '{1000}'),
               array_fill(1::bigint, '{1000}'),
-              array_fill('\x01'::bytea, '{1000}'), array_fill(24::smallint, '{1000}')",
+              array_fill('\x01'::bytea, '{1000}'), array_fill(24::smallint, '{1000}'), 'pgq_jobs'",
         ],
         indexes: &[RUNNING, KEY_JOB],
         looked_up: &["worker", "id"],
     },
     Case {
         statement: "complete_within",
-        arguments: &[r"1, 20000001, 1, 24::smallint, '\x01', 24::smallint"],
+        arguments: &[r"1, 20000001, 1, 24::smallint, '\x01', 24::smallint, 'pgq_jobs'"],
+        indexes: &[RUNNING],
+        looked_up: &["worker", "id"],
+    },
+    Case {
+        statement: "lock_held",
+        arguments: &["1, 20000001, 1"],
+        indexes: &[RUNNING],
+        looked_up: &["worker", "id"],
+    },
+    Case {
+        statement: "set_progress",
+        arguments: &["1, 20000001, 1, 1, 10, 'first'"],
         indexes: &[RUNNING],
         looked_up: &["worker", "id"],
     },

@@ -11,6 +11,7 @@ async fn main() -> anyhow::Result<()> {
         .task::<tasks::obedient>()
         .task::<tasks::haul>()
         .task::<tasks::settle>()
+        .task::<tasks::pay>()
         .task::<tasks::crash>()
         .task::<tasks::hog>()
         .task::<tasks::overrun>()

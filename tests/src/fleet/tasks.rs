@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use pgq::{Context, TaskError};
 use serde::{Deserialize, Serialize};
+use sqlx::PgPool;
 
 use super::ledger::{Event, Ledger};
 
@@ -140,6 +141,30 @@ pub async fn settle(
     let ran = began(context, ledger);
     tokio::time::sleep(LOOK_EVERY).await;
     ran
+}
+
+/// Pays in a transaction, waits until its gate is open, whatever it is told, completes in the
+/// transaction, and commits it even if that was refused.
+#[pgq::task]
+pub async fn pay(
+    context: &Context,
+    ledger: &Ledger,
+    pool: &PgPool,
+    gate: String,
+) -> Result<Ran, io::Error> {
+    let ran = began(context, ledger)?;
+    let mut transaction = pool.begin().await.map_err(io::Error::other)?;
+    sqlx::query("insert into payment (worker) values ($1)")
+        .bind(i64::from(ran.worker))
+        .execute(&mut *transaction)
+        .await
+        .map_err(io::Error::other)?;
+    while !Path::new(&gate).exists() {
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+    let _ = context.complete_in(&mut *transaction, &ran).await;
+    transaction.commit().await.map_err(io::Error::other)?;
+    Ok(ran)
 }
 
 /// Ends at once; not every worker knows it.

@@ -70,6 +70,29 @@ pub const MUTATIONS: &[Mutation] = &[
         tests: &["run::transaction::lost::a_commit_that_nobody_heard_of_counts"],
     },
     Mutation {
+        name: "an attempt whose job was taken enqueues jobs",
+        file: "pgq/src/postgres/children.rs",
+        find: "if held.is_none() {",
+        replace: "if false {",
+        tests: &["conformance::children::postgres::an_attempt_that_holds_nothing_enqueues_nothing"],
+    },
+    Mutation {
+        name: "an earlier attempt overwrites the progress of a later one",
+        file: "pgq/src/postgres/sql/set_progress.sql",
+        find: " and running.claim = $3",
+        replace: "",
+        tests: &[
+            "conformance::progress::postgres::an_earlier_attempt_does_not_overwrite_a_later_one",
+        ],
+    },
+    Mutation {
+        name: "a completion tells nobody who waits",
+        file: "pgq/src/postgres/sql/complete_jobs.sql",
+        find: "select pgq_jobs.wake($9, 'finished')",
+        replace: "select $9::text",
+        tests: &["run::waiting::a_completion_tells_of_itself_only_if_somebody_waits"],
+    },
+    Mutation {
         name: "a claim token is used twice",
         file: "pgq/src/worker/hub.rs",
         find: "self.claims.fetch_add(1, Ordering::Relaxed) + 1",

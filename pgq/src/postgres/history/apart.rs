@@ -36,6 +36,7 @@ pub(super) async fn delete_apart(
         ("large_input", &statements.delete_large_inputs),
         ("detail", &statements.delete_details),
         ("attempt_log", &statements.delete_logs),
+        ("progress", &statements.delete_progress),
     ] {
         let find = find(&statements.schema, apart, &table);
         if !delete_found(connection, &contents, &find, delete, until).await? {

@@ -1,4 +1,4 @@
--- Ends attempts with their results; fenced by the claim token.
+-- Ends attempts with their results; fenced by the claim token. Wakes those who wait for jobs to end.
 --
 -- $1 worker             bigint
 -- $2 jobs               bigint[]
@@ -8,13 +8,16 @@
 -- $6 result_claims      bigint[]
 -- $7 results            bytea[]
 -- $8 result_retentions  smallint[], in hours
+-- $9 channel            text
 --
 -- A job may be named under two claims, of which one was lost: results are told apart by the claim.
 --
 -- Each row is looked up by the whole key, whatever the planner thinks of the table: a scan of all
 -- rows of the worker would walk past every job that it has ever run. Rows of `running` are never
 -- updated, so a row that was found is deleted as it is, or was deleted by somebody else.
-with ended as (
+with woken as materialized (
+    select pgq_jobs.wake($9, 'finished')
+), ended as (
     delete from pgq_jobs.running
     where ctid = any (array(
         select held.ctid
@@ -46,4 +49,5 @@ insert into pgq_jobs.finished
      priority, attempt, max_attempts, deaths, marks, queue, task, input)
 select id, $1, fingerprint, created_at, claimed_at, now(), deliveries, 1, $4, priority, attempt,
        max_attempts, deaths, marks, queue, task, input
-from ended;
+from ended
+cross join woken;

@@ -8,6 +8,7 @@
 -- $4 retention         smallint, in hours
 -- $5 result            bytea, or null
 -- $6 result_retention  smallint, in hours
+-- $7 channel           text
 --
 -- The transaction may have begun long ago, so its own time says nothing of when the job ended.
 with ended as (
@@ -34,6 +35,6 @@ with ended as (
       and job = any (array(select id from ended where marks & 2 <> 0))
 )
 select case
-    when exists (select from kept) then true
+    when exists (select from kept) then pgq_jobs.wake($7, 'finished')
     else pgq_jobs.refuse_completion($2)
 end;

@@ -71,6 +71,7 @@ with ending as materialized (
            deaths, marks, queue, task, input, error
     from ended
     where kind in ('failed', 'cancelled', 'expired', 'requested')
+    returning id
 ), freed as (
     delete from pgq_jobs.unique_key
     where until is null
@@ -114,9 +115,13 @@ with ending as materialized (
            retention, error
     from ended
     where error is not null and told in ('failed', 'retry', 'cancelled')
+), noticed as (
+    select pgq_jobs.wake($8, 'finished')
+    from (select from over limit 1) as any_over
 ), woken as (
     select pgq_jobs.wake($8, 'ready ' || queue)
     from (select distinct queue from again) as queues
 )
 select (select count(*) from ended) as ended,
+       (select count(*) from noticed) as noticed,
        (select count(*) from woken) as woken;

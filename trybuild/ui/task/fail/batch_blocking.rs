@@ -1,4 +1,4 @@
 #[pgq::task(blocking, batch(max = 10))]
-fn sum(numbers: Vec<i32>) {}
+fn sum(_numbers: Vec<i32>) {}
 
 fn main() {}

@@ -1,4 +1,4 @@
 #[pgq::task(batch(max = 10))]
-async fn sum(number: i32) {}
+async fn sum(_number: i32) {}
 
 fn main() {}

@@ -1,6 +1,6 @@
 #[pgq::task(batch(max = 10))]
-async fn double(numbers: Vec<i32>) -> Vec<i32> {
-    numbers
+async fn double(_numbers: Vec<i32>) -> Vec<i32> {
+    _numbers
 }
 
 fn main() {}

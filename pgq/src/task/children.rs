@@ -1,0 +1,62 @@
+//! What an attempt knows of the jobs that it enqueues.
+
+use std::sync::{MutexGuard, PoisonError};
+
+use super::Context;
+use crate::driver::Enqueue;
+use crate::job::Detail;
+
+/// The headers that carry the trace of a job on to its children, as W3C names them.
+const TRACE: [&str; 2] = ["traceparent", "tracestate"];
+
+const NO_JOB: &str = "this context is not of one job, so it has no children";
+const TOO_LATE: &str = "the attempt was completed in a transaction before";
+
+impl Context {
+    /// Makes jobs children of this one: they name it and the first of its line, and go on with its
+    /// trace unless they have one of their own.
+    pub(crate) fn as_child(&self, mut enqueue: Enqueue) -> Enqueue {
+        let attempt = self.own();
+        let own = attempt.detail.as_deref();
+        let root = own.and_then(|own| own.root).unwrap_or(attempt.job);
+        for job in &mut enqueue.jobs {
+            let detail: &mut Detail = job.detail.get_or_insert_default();
+            detail.parent = Some(attempt.job);
+            detail.root = Some(root);
+            let is_traced = TRACE.iter().any(|name| detail.headers.contains_key(*name));
+            for (name, value) in own.iter().flat_map(|own| &own.headers) {
+                if !is_traced && TRACE.contains(&name.as_str()) {
+                    detail.headers.insert(name.clone(), value.clone());
+                }
+            }
+        }
+        enqueue
+    }
+
+    /// Keeps a child until the attempt completes.
+    ///
+    /// # Errors
+    ///
+    /// Says why it cannot be kept.
+    pub(crate) fn add_child(&self, child: Enqueue) -> Result<(), &'static str> {
+        let attempt = self.own();
+        if attempt.host.is_none() {
+            return Err(NO_JOB);
+        }
+        if attempt.completing.was_tried() {
+            return Err(TOO_LATE);
+        }
+        self.kept().push(child);
+        Ok(())
+    }
+
+    /// The children that are enqueued when the attempt completes.
+    pub(crate) fn children(&self) -> Vec<Enqueue> {
+        self.kept().clone()
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Vec<Enqueue>> {
+        let children = &self.own().children;
+        children.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
