@@ -458,6 +458,10 @@ create table pgq_jobs.fleet_limit (
     rate_max    int     check (rate_max > 0),
     rate_per    bigint  check (rate_per > 0),
     rate_burst  int     check (rate_burst > 0),
+    -- Of each concurrency key so many run at once.
+    key_running int     check (key_running > 0),
+    -- Whether jobs have an order key. Null if there are no keys at all.
+    key_ordered boolean,
     primary key (kind, name, overridden)
 );
 
@@ -467,7 +471,8 @@ select kind, name,
        coalesce(max(max_running) filter (where overridden), max(max_running)) as max_running,
        coalesce(max(rate_max) filter (where overridden), max(rate_max)) as rate_max,
        coalesce(max(rate_per) filter (where overridden), max(rate_per)) as rate_per,
-       coalesce(max(rate_burst) filter (where overridden), max(rate_burst)) as rate_burst
+       coalesce(max(rate_burst) filter (where overridden), max(rate_burst)) as rate_burst,
+       max(key_running) as key_running, bool_or(key_ordered) as key_ordered
 from pgq_jobs.fleet_limit
 group by kind, name;
 
@@ -499,6 +504,34 @@ create table pgq_jobs.bucket (
     at     bigint not null,
     primary key (task, number)
 );
+
+-- Which jobs hold a key: a hash of their task, of what is limited, and of the values that make the
+-- key. A row is worth something only while its job is where it should be, which whoever has locked the
+-- task's keys looks up: running, or, of a key that keeps an order, not ended. So nobody else writes
+-- here, and no permit can be lost or given twice.
+create table pgq_jobs.key_permit (
+    key    bigint   not null,
+    job    bigint   not null,
+    -- Who runs the job; null while it is on its way there.
+    worker bigint,
+    -- 1 order, 2 concurrency
+    kind   smallint not null,
+    task   text     collate "C" not null,
+    primary key (key, job)
+);
+-- free_keys
+create index key_permit_task on pgq_jobs.key_permit (task, job);
+
+-- Jobs that wait for a key. Their rows are in `scheduled`, with a time that never comes. While any
+-- wait for a key, it has as many permits as there are.
+create table pgq_jobs.set_aside (
+    job   bigint not null primary key,
+    key   bigint not null,
+    -- The order among those of the key.
+    place bigint not null
+);
+-- free_keys, key_states
+create index set_aside_key on pgq_jobs.set_aside (key, place);
 
 -- What is not to be claimed: the jobs of a queue, or of a task. Workers read it once per poll interval,
 -- and when they are told to.

@@ -57,7 +57,7 @@ pub use self::job::{
     Conflict, DecodeError, EncodeError, Enqueued, INPUT_INLINE_MAX, INPUT_MAX, Input, Job, JobId,
     JobState, Retain, Retention,
 };
-pub use self::limit::{FleetLimit, FleetRate, Limited};
+pub use self::limit::{FleetLimit, FleetRate, KeyLimit, Limited};
 #[cfg(feature = "postgres")]
 pub use self::postgres::{JobConnection, JobTransaction};
 pub use self::queue::{

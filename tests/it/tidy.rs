@@ -118,6 +118,7 @@ const PURE: &[&str] = &[
     "job/codec.rs",
     "job/input.rs",
     "job/state.rs",
+    "limit/admit.rs",
     "limit/allot.rs",
     "limit/bucket.rs",
     "limit/decide.rs",
@@ -258,6 +259,11 @@ fn statements_are_static_qualified_and_explained() -> anyhow::Result<()> {
         "worker",
         "schedule",
         "migration",
+        "fleet_limit",
+        "allotment",
+        "bucket",
+        "key_permit",
+        "set_aside",
     ];
 
     for path in sources(&["pgq/src/postgres/sql"], OsStr::new("sql"))? {

@@ -74,22 +74,36 @@ pub async fn write(
         .map(|_| ())
 }
 
-/// Says that a process is gone, and with it what it ran.
+/// The time of the database, in microseconds.
 ///
 /// # Errors
 ///
 /// Returns the error of the database.
-pub async fn process_is_gone(pool: &PgPool, process: u32) -> sqlx::Result<()> {
-    let ends = "insert into ledger (kind, key, job, process)
-        select 'end', key, job, process from ledger
-        where process = $1
-        group by key, job, process
-        having count(*) filter (where kind = 'start') > count(*) filter (where kind = 'end')";
-    sqlx::query(ends)
-        .bind(i64::from(process))
-        .execute(pool)
+pub async fn now(pool: &PgPool) -> sqlx::Result<i64> {
+    sqlx::query_scalar("select (extract(epoch from clock_timestamp()) * 1000000)::bigint")
+        .fetch_one(pool)
         .await
-        .map(|_| ())
+}
+
+/// A process was killed at `from`, or stopped, and went on at `until`: what it ran then ended, and what
+/// the server still had of its writes says nothing.
+pub fn process_is_gone(ledger: &mut Vec<Entry>, process: u32, from: i64, until: i64) {
+    let process = i64::from(process);
+    ledger.retain(|entry| {
+        let is_late = entry.at > from && entry.at <= until;
+        !(entry.process == process && entry.kind == Kind::Start && is_late)
+    });
+    let open: Vec<Entry> = ledger
+        .iter()
+        .filter(|entry| entry.process == process && entry.at <= from)
+        .map(|entry| Entry {
+            at: from,
+            kind: Kind::End,
+            ..entry.clone()
+        })
+        .collect();
+    ledger.extend(open);
+    ledger.sort_by_key(|entry| entry.at);
 }
 
 /// Reads the ledger in its order.
@@ -231,6 +245,20 @@ mod tests {
     fn an_order_that_is_not_kept_is_found() {
         assert!(order(&ledger(&[(1, 2), (3, 4), (5, 6)])).is_ok());
         assert!(order(&ledger(&[(1, 2), (5, 6), (3, 4)])).is_err());
+    }
+
+    #[test]
+    fn what_a_process_ran_that_is_gone_has_ended() {
+        let mut jobs = ledger(&[(1, 50), (2, 4), (9, 60), (30, 40)]);
+        assert!(limit(&jobs, 1).is_err());
+        jobs.retain(|entry| (entry.kind, entry.job) != (Kind::End, 0));
+        jobs.last_mut().unwrap().process = 2;
+
+        process_is_gone(&mut jobs, 1, 5, 20);
+
+        assert!(limit(&jobs, 2).is_ok());
+        let starts = jobs.iter().filter(|entry| entry.kind == Kind::Start);
+        assert_eq!(starts.map(|entry| entry.job).collect::<Vec<_>>(), [0, 1, 3]);
     }
 
     #[test]

@@ -6,6 +6,7 @@ mod enqueue;
 mod enqueue_one;
 mod floor;
 mod latency;
+mod limit;
 mod mixed;
 mod pinned;
 mod rescue;
@@ -29,6 +30,8 @@ pub(crate) enum Scenario {
     Mixed,
     /// From the enqueue to the start, in a worker that waits.
     Latency,
+    /// Draining under a limit of the whole fleet.
+    Limit,
     /// Draining while an old snapshot is held open.
     Pinned,
     /// Claiming in front of, or behind, millions of jobs.
@@ -54,6 +57,7 @@ const ALL: &[Scenario] = &[
     Scenario::Drain,
     Scenario::Mixed,
     Scenario::Latency,
+    Scenario::Limit,
     Scenario::Wal,
     Scenario::Rescue,
     Scenario::Pinned,
@@ -77,6 +81,7 @@ impl Scenario {
             Self::Drain => "drain",
             Self::Mixed => "mixed",
             Self::Latency => "latency",
+            Self::Limit => "limit",
             Self::Pinned => "pinned",
             Self::Backlog => "backlog",
             Self::Wal => "wal",
@@ -106,6 +111,10 @@ impl Scenario {
                 "from the enqueue to the start, worker idle; baseline: a bare insert and NOTIFY \
                  until it is received"
             }
+            Self::Limit => {
+                "drain under a limit of the fleet that is not reached; baseline: the same drain \
+                 without"
+            }
             Self::Pinned => {
                 "drain with an old snapshot held open; baseline: the same drain without"
             }
@@ -125,6 +134,7 @@ impl Scenario {
             Self::Drain => Box::pin(drain::run(bench)).await,
             Self::Mixed => Box::pin(mixed::run(bench)).await,
             Self::Latency => Box::pin(latency::run(bench)).await,
+            Self::Limit => Box::pin(limit::run(bench)).await,
             Self::Pinned => Box::pin(pinned::run(bench)).await,
             Self::Backlog => Box::pin(backlog::run(bench)).await,
             Self::Wal => Box::pin(wal::run(bench)).await,

@@ -366,7 +366,6 @@ fn encode_all<T: Task>(
     limit: usize,
 ) -> Result<Vec<NewJob>, EnqueueError> {
     let (mut jobs, mut size) = (Vec::new(), 0);
-    let detail = (!options.detail.is_empty()).then_some(&options.detail);
     for input in inputs {
         let bytes = encode::<T>(&input, limit)?;
         size += bytes.len();
@@ -378,11 +377,15 @@ fn encode_all<T: Task>(
             });
         }
         let key = options.key::<T>(&bytes)?;
-        jobs.push(NewJob {
-            input: bytes,
-            detail: detail.cloned().map(Box::new),
-            key: key.map(Box::new),
-        });
+        let mut detail = options.detail.clone();
+        let keys = T::OPTIONS.add_keys(T::NAME, &bytes, &mut detail);
+        keys.map_err(|_| EnqueueError::Invalid {
+            task: T::NAME,
+            problem: "its limits name parameters, and its input is not a map of such".to_owned(),
+        })?;
+        let mut job = NewJob::new(bytes).detail(detail);
+        job.key = key.map(Box::new);
+        jobs.push(job);
     }
     Ok(jobs)
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{Claim, Claimed};
+use crate::job::JobId;
 use crate::limit::Limited;
 
 /// A claim of jobs that are under limits.
@@ -16,6 +17,21 @@ pub struct Ask {
     pub prefetch: usize,
     /// The task whose rate the jobs are under, each of which takes a token.
     pub rate: Option<String>,
+    /// The task whose jobs have keys, if they have.
+    pub keys: Option<KeyAsk>,
+}
+
+/// Asks for jobs whose keys are free.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyAsk {
+    /// The name of the task.
+    pub task: String,
+    /// How many jobs of one concurrency key run at once; `None`: no limit.
+    pub running: Option<u32>,
+    /// Jobs that may hold their keys no more.
+    pub ended: Vec<JobId>,
+    /// Whether any job may.
+    pub all: bool,
 }
 
 /// Asks for permits: so many jobs under a limit a worker may run.
@@ -34,7 +50,8 @@ pub struct PermitAsk {
 /// The answer to an [`Ask`].
 #[derive(Debug)]
 pub struct Asked {
-    /// The jobs; none as well where there are some but no permits or tokens.
+    /// The jobs; none as well where there are some but no permits or tokens. [`Claimed::Contended`] as
+    /// well while another worker asks for the same: then nothing of the ask was looked at.
     pub claimed: Claimed,
     /// How many permits the worker has now of each limit that it asked for. Empty if nothing has
     /// changed.

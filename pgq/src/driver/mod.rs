@@ -27,7 +27,7 @@ pub use self::completion::{CompletionWithin, Hold};
 pub use self::control::{Cancellation, Directives, Pausable, Pause};
 pub use self::error::{DriverError, DriverErrorKind};
 pub use self::fleet::{Build, KnownTask, WorkerState};
-pub use self::limit::{Allotment, Ask, Asked, Keep, PermitAsk};
+pub use self::limit::{Allotment, Ask, Asked, Keep, KeyAsk, PermitAsk};
 pub use self::listener::{Listener, Parked, Topic, Wake};
 pub use self::listing::{Count, JobCounts, ListedJobs, Listing, Position, WaitingJobs};
 pub use self::progress::{NewProgress, Progress};
@@ -242,8 +242,8 @@ pub trait Driver: fmt::Debug + Send + Sync + 'static {
     /// never more than the burst, and the rate times the elapsed time.
     ///
     /// Jobs are taken for the permits and tokens that there are, and beyond that, under permits, up to
-    /// `ask.prefetch` more. Permits that the jobs do not use are not kept, and tokens are not taken. A
-    /// number of a claim is not used by an older call once a newer one has taken effect.
+    /// `ask.prefetch` more. Permits that the jobs do not use are not kept, and tokens are not taken.
+    /// Of jobs with keys only those are taken whose keys are free; others wait their turn.
     ///
     /// # Errors
     ///

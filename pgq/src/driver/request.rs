@@ -134,9 +134,13 @@ impl NewJob {
             Some(_) => Marks::DETAIL,
             None => Marks::NONE,
         };
-        match &self.key {
-            Some(key) if key.within.is_none() => detail | Marks::UNIQUE,
+        let keyed = match &self.detail {
+            Some(given) if given.has_keys() => detail | Marks::KEYED,
             _ => detail,
+        };
+        match &self.key {
+            Some(key) if key.within.is_none() => keyed | Marks::UNIQUE,
+            _ => keyed,
         }
     }
 }

@@ -46,6 +46,11 @@ impl Detail {
         *self == Self::default()
     }
 
+    /// Whether a limit or an order goes by a key of the job.
+    pub(crate) const fn has_keys(&self) -> bool {
+        self.concurrency_key.is_some() || self.order_key.is_some() || self.rate_key.is_some()
+    }
+
     /// The time when the job of a stored detail expires.
     #[must_use]
     pub fn expires_at(&self) -> Option<DateTime<Utc>> {

@@ -10,7 +10,7 @@ pub struct Marks(i16);
 impl Marks {
     /// None at all.
     pub const NONE: Self = Self(0);
-    /// It waits in the line of its keys in place of the ready jobs.
+    /// It has keys that limits of its task go by.
     pub const KEYED: Self = Self(1);
     /// It holds unique keys, which are free again when it has ended.
     pub const UNIQUE: Self = Self(2);

@@ -1,11 +1,13 @@
 //! Limits of the whole fleet: what they are, and how their permits and tokens are shared out.
 
+mod admit;
 mod allot;
 mod bucket;
 mod decide;
 
 use std::time::Duration;
 
+pub(crate) use self::admit::{Admission, Candidate, KeyKind, KeyState, admit};
 pub(crate) use self::allot::{Share, allot};
 pub(crate) use self::bucket::Bucket;
 pub(crate) use self::decide::{Grant, PERMITS_AGAIN, take};
@@ -59,6 +61,8 @@ pub struct FleetLimit {
     pub running: Option<u32>,
     /// How many start in a time; `None`: no limit. Queues have none.
     pub rate: Option<FleetRate>,
+    /// What is limited for each key of the jobs by itself; `None`: nothing. Queues have none.
+    pub by_key: Option<KeyLimit>,
 }
 
 impl FleetLimit {
@@ -69,6 +73,7 @@ impl FleetLimit {
             what,
             running: None,
             rate: None,
+            by_key: None,
         }
     }
 
@@ -85,6 +90,27 @@ impl FleetLimit {
         self.rate = rate;
         self
     }
+
+    /// Sets what is limited for each key.
+    #[must_use]
+    pub const fn by_key(mut self, limit: Option<KeyLimit>) -> Self {
+        self.by_key = limit;
+        self
+    }
+
+    /// Whether there is no limit at all.
+    pub(crate) const fn is_none(&self) -> bool {
+        self.running.is_none() && self.rate.is_none() && self.by_key.is_none()
+    }
+}
+
+/// What is limited for each key of a task's jobs by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyLimit {
+    /// The most jobs of one concurrency key that run at once, 1 to 1,000,000; `None`: no limit.
+    pub running: Option<u32>,
+    /// Whether jobs have an order key: of each one runs at a time, in order.
+    pub ordered: bool,
 }
 
 /// A token bucket: each start takes a token.

@@ -29,7 +29,7 @@ struct Row {
 impl Limits {
     pub(super) fn declare(&mut self, limits: &[FleetLimit]) {
         for limit in limits {
-            if limit.running.is_none() && limit.rate.is_none() {
+            if limit.is_none() {
                 self.declared.remove(&limit.what);
             } else {
                 self.declared.insert(limit.what.clone(), limit.clone());
@@ -61,7 +61,7 @@ impl Limits {
         known
             .into_keys()
             .map(|what| self.limit(what))
-            .filter(|limit| limit.running.is_some() || limit.rate.is_some())
+            .filter(|limit| !limit.is_none())
             .collect()
     }
 
@@ -76,6 +76,7 @@ impl Limits {
         none()
             .running(overridden.running.or(declared.running))
             .rate(overridden.rate.or(declared.rate))
+            .by_key(declared.by_key)
     }
 
     pub(super) fn allotments(&self, worker: WorkerId, limits: &[Limited]) -> Vec<Allotment> {
@@ -160,7 +161,10 @@ impl Store {
             limit,
             ..ask.claim.clone()
         };
-        let claimed = self.claim(&claim, now);
+        let claimed = match &ask.keys {
+            Some(keys) => self.claim_by_keys(&claim, keys, now),
+            None => self.claim(&claim, now),
+        };
         let Claimed::Jobs(jobs) = &claimed else {
             return Asked {
                 claimed,
@@ -169,7 +173,8 @@ impl Store {
             };
         };
         let found = jobs.len();
-        let waiting = found == limit && (found > 0 || self.ready().has(&claim));
+        let waiting =
+            found == limit && (found > 0 || ask.keys.is_none() && self.ready().has(&claim));
         let shares: Vec<Share> = grants
             .iter()
             .map(|grant| grant.kept(found, waiting))

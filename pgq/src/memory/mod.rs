@@ -10,6 +10,7 @@ mod control;
 mod enqueue;
 mod expire;
 mod fleet;
+mod keys;
 mod limit;
 mod list;
 mod listener;

@@ -45,25 +45,20 @@ impl Ready {
         lines.retain(|_, line| !line.is_empty());
     }
 
+    /// The jobs that a claim would take, in their order.
+    pub(super) fn first(&self, claim: &Claim) -> Vec<JobId> {
+        let lines = self.queues.get(&*claim.queue);
+        let first = lines.into_iter().flat_map(|lines| places(lines, claim));
+        first.map(|(place, _)| place.2).collect()
+    }
+
     /// Removes the jobs that a claim takes, and returns them in their order.
     pub(super) fn take(&mut self, claim: &Claim) -> Vec<JobId> {
         let Some(lines) = self.queues.get_mut(&*claim.queue) else {
             return Vec::new();
         };
-        let before = claim.horizon.unwrap_or(i64::MAX);
-        let mut first = BTreeSet::new();
-        for (kind, line) in lines.iter().filter(|(kind, _)| takes(claim, kind)) {
-            first.extend(
-                line.iter()
-                    .filter(|&&(Reverse(priority), sequence, _)| {
-                        sequence < before && claim.takes_priority(priority)
-                    })
-                    .take(claim.limit)
-                    .map(|&place| (place, kind.clone())),
-            );
-        }
         let mut taken = Vec::new();
-        for (place, kind) in first.into_iter().take(claim.limit) {
+        for (place, kind) in places(lines, claim) {
             if let Some(line) = lines.get_mut(&kind) {
                 line.remove(&place);
             }
@@ -141,6 +136,23 @@ impl Ready {
         let tasks: BTreeSet<&String> = kinds.map(|(task, _)| task).collect();
         tasks.into_iter().cloned().collect()
     }
+}
+
+/// Where the jobs are that a claim takes, in their order.
+fn places(lines: &Lines, claim: &Claim) -> Vec<(Place, Kind)> {
+    let before = claim.horizon.unwrap_or(i64::MAX);
+    let mut first = BTreeSet::new();
+    for (kind, line) in lines.iter().filter(|(kind, _)| takes(claim, kind)) {
+        first.extend(
+            line.iter()
+                .filter(|&&(Reverse(priority), sequence, _)| {
+                    sequence < before && claim.takes_priority(priority)
+                })
+                .take(claim.limit)
+                .map(|&place| (place, kind.clone())),
+        );
+    }
+    first.into_iter().take(claim.limit).collect()
 }
 
 /// Whether a claim takes jobs of that kind.

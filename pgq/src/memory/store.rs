@@ -7,13 +7,15 @@ use chrono::{DateTime, Utc};
 
 use super::clock::after;
 use super::control::Pauses;
+use super::keys::KeyPermits;
 use super::limit::Limits;
 use super::ready::Ready;
 use super::record::{Record, Stage, StoredResult};
 use super::unique::Keys;
 use crate::driver::{
-    AttemptOutcome, Claim, Claimed, Completion, End, Ending, Enqueue, HeldInput, HistoryReport,
-    Hold, NewProgress, Progress, Promoted, Rescued, Schedule, Tick, Wake, WorkerId, WorkerInfo,
+    AttemptOutcome, Claim, Claimed, ClaimedJob, Completion, End, Ending, Enqueue, HeldInput,
+    HistoryReport, Hold, NewProgress, Progress, Promoted, Rescued, Schedule, Tick, Wake, WorkerId,
+    WorkerInfo,
 };
 use crate::job::{Job, JobId, JobState, Retain};
 use crate::schedule::Overlap;
@@ -32,6 +34,7 @@ pub(super) struct Store {
     schedules: BTreeMap<String, ScheduleRow>,
     pub(super) paused: Pauses,
     pub(super) limits: Limits,
+    pub(super) key_permits: KeyPermits,
     /// The last number that was given: to a job, or to its return to the ready ones.
     pub(super) sequence: i64,
     /// What listeners are to be told.
@@ -103,6 +106,19 @@ impl Store {
             }
         }
         Claimed::Jobs(claimed)
+    }
+
+    /// Hands out a ready job.
+    pub(super) fn deliver(
+        &mut self,
+        job: JobId,
+        claim: &Claim,
+        now: DateTime<Utc>,
+    ) -> Option<ClaimedJob> {
+        let record = self.jobs.get_mut(&job)?;
+        self.ready.remove(record);
+        self.workers.get_mut(&claim.worker)?.held.insert(job);
+        Some(record.deliver(claim, now))
     }
 
     pub(super) fn inputs(&self, worker: WorkerId, jobs: &[(JobId, i64)]) -> Vec<HeldInput> {

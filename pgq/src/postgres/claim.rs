@@ -10,7 +10,14 @@ use super::cursor::Cursors;
 use super::error::driver_error;
 use super::row;
 use super::session::Lent;
-use crate::driver::{Claim, Claimed, DriverError, WorkerId};
+use crate::driver::{Claim, Claimed, ClaimedJob, DriverError, WorkerId};
+
+/// What a statement has claimed: [`Claimed`], with the number of each job among the ready ones.
+pub(super) enum Taken {
+    Jobs(Vec<(i64, ClaimedJob)>),
+    Contended,
+    LeaseLost,
+}
 
 impl PostgresDriver {
     /// Claims jobs. Before it says that there is nothing to claim it makes a tick, so that a row
@@ -51,6 +58,18 @@ impl PostgresDriver {
         session: &mut Lent<'_>,
         claim: &Claim,
     ) -> Result<Claimed, DriverError> {
+        Ok(match self.take_jobs(session, claim).await? {
+            Taken::Jobs(jobs) => Claimed::Jobs(jobs.into_iter().map(|(_, job)| job).collect()),
+            Taken::Contended => Claimed::Contended,
+            Taken::LeaseLost => Claimed::LeaseLost,
+        })
+    }
+
+    pub(super) async fn take_jobs(
+        &self,
+        session: &mut Lent<'_>,
+        claim: &Claim,
+    ) -> Result<Taken, DriverError> {
         let error = |error| driver_error("failed to claim jobs", error);
         let mut lanes = self.cursors().lanes(claim, Instant::now());
         for (priority, cursor) in (0..).zip(&mut lanes) {
@@ -77,12 +96,12 @@ impl PostgresDriver {
             .ok_or_else(|| error(sqlx::Error::RowNotFound))?;
         let (alive, first_visible) = row::claim_head(head).map_err(error)?;
         if !alive {
-            return Ok(Claimed::LeaseLost);
+            return Ok(Taken::LeaseLost);
         }
         self.cursors().raise(claim, &first_visible);
         let horizon = claim.horizon.unwrap_or(i64::MAX);
         if jobs.is_empty() && first_visible.iter().flatten().any(|seq| *seq <= horizon) {
-            return Ok(Claimed::Contended);
+            return Ok(Taken::Contended);
         }
         let mut reader = row::ClaimedJobs::of(claim);
         let mut jobs: Vec<_> = jobs
@@ -91,13 +110,12 @@ impl PostgresDriver {
             .collect::<sqlx::Result<_>>()
             .map_err(error)?;
         jobs.sort_unstable_by_key(|(seq, job)| (Reverse(job.priority), *seq));
-        Ok(Claimed::Jobs(
-            jobs.into_iter().map(|(_, job)| job).collect(),
-        ))
+        Ok(Taken::Jobs(jobs))
     }
 
-    /// Reads the sequence, and then the open transactions: the order matters.
-    pub(super) async fn tick_cursors(&self, session: &mut Lent<'_>) -> Result<(), DriverError> {
+    /// Reads the sequence, and then the open transactions: the order matters. Returns what it has read
+    /// of the sequence.
+    pub(super) async fn tick_cursors(&self, session: &mut Lent<'_>) -> Result<i64, DriverError> {
         let error = |error| driver_error("failed to look for open transactions", error);
         let reading = sqlx::query_scalar(self.statements.horizon.clone())
             .fetch_one(session.connection())
@@ -109,7 +127,7 @@ impl PostgresDriver {
             .map_err(error)?;
         let open: HashSet<String> = open.into_iter().collect();
         self.cursors().tick(reading, open, Instant::now());
-        Ok(())
+        Ok(reading)
     }
 
     fn reset_cursors(&self, worker: WorkerId) {

@@ -11,15 +11,13 @@ use sqlx::Row;
 use sqlx::postgres::PgRow;
 
 use super::PostgresDriver;
-use super::enqueue::micros;
 use super::error::driver_error;
+use super::keys::Admitted;
 use super::session::Lent;
 use crate::driver::{
     Allotment, Ask, Asked, Claim, Claimed, DriverError, DriverErrorKind, Keep, WorkerId,
 };
-use crate::limit::{
-    Bucket, FleetLimit, FleetRate, Grant, Limited, PERMITS_AGAIN, Share, allot, take,
-};
+use crate::limit::{Bucket, FleetRate, Grant, Limited, PERMITS_AGAIN, Share, allot, take};
 
 /// How soon to ask again for a limit that somebody else had locked.
 const LOCKED_AGAIN: Duration = Duration::from_millis(5);
@@ -39,7 +37,7 @@ impl PostgresDriver {
         let mut asked = self.ask_once(&mut session, ask).await?;
         let none = |asked: &Asked| match &asked.claimed {
             Claimed::Jobs(jobs) => jobs.is_empty() && asked.again.is_none(),
-            Claimed::Contended => true,
+            Claimed::Contended => asked.again.is_none(),
             Claimed::LeaseLost => false,
         };
         if none(&asked) {
@@ -55,7 +53,7 @@ impl PostgresDriver {
         control(session, "begin").await?;
         let Some(durable) = self.lock_limits(session, ask).await? else {
             control(session, "rollback").await?;
-            return Ok(nothing(Claimed::Jobs(Vec::new()), Some(LOCKED_AGAIN)));
+            return Ok(nothing(Claimed::Contended, Some(LOCKED_AGAIN)));
         };
         let (grants, before) = self.grants(session, ask).await?;
         let rate = match &ask.rate {
@@ -70,7 +68,13 @@ impl PostgresDriver {
             limit,
             ..ask.claim.clone()
         };
-        let claimed = self.claim_above(session, &claim).await?;
+        let Admitted { claimed, more } = match &ask.keys {
+            Some(keys) if limit > 0 => self.claim_by_keys(session, ask, keys, limit).await?,
+            _ => Admitted {
+                claimed: self.claim_above(session, &claim).await?,
+                more: false,
+            },
+        };
         let (found, waiting) = match &claimed {
             Claimed::Jobs(jobs) => (jobs.len(), !jobs.is_empty() && jobs.len() == limit),
             // Locked by others, or, with no permits or tokens, just there.
@@ -85,7 +89,7 @@ impl PostgresDriver {
             .iter()
             .map(|grant| grant.kept(found, waiting))
             .collect();
-        if found == 0 && shares == before {
+        if found == 0 && shares == before && ask.keys.is_none() {
             control(session, "rollback").await?;
         } else {
             self.take_permits(session, ask, &shares, &durable).await?;
@@ -94,6 +98,9 @@ impl PostgresDriver {
                 let bucket = read.bucket.take(used);
                 self.take_tokens(session, task, read.number, bucket, &durable)
                     .await?;
+            }
+            if ask.keys.is_some() {
+                self.commit_durably(session, &durable).await?;
             }
             control(session, "commit").await?;
         }
@@ -105,6 +112,10 @@ impl PostgresDriver {
             });
             token.unwrap_or(PERMITS_AGAIN)
         });
+        let again = match more && found < limit {
+            true => Some(Duration::ZERO),
+            false => again,
+        };
         Ok(Asked {
             claimed: match claimed {
                 Claimed::Contended if limit == 0 => Claimed::Jobs(Vec::new()),
@@ -126,6 +137,10 @@ impl PostgresDriver {
         if let Some(task) = &ask.rate {
             kinds.push("rate");
             names.push(task);
+        }
+        if let Some(keys) = &ask.keys {
+            kinds.push("keys");
+            names.push(&keys.task);
         }
         sqlx::query(self.statements.lock_limits.clone())
             .bind(self.schema().as_str())
@@ -314,91 +329,6 @@ impl PostgresDriver {
             .map(|_| ())
             .map_err(|error| driver_error("failed to give permits back", error))
     }
-
-    pub(super) async fn declare_all_limits(
-        &self,
-        limits: &[FleetLimit],
-    ) -> Result<(), DriverError> {
-        let (kinds, names) = columns(limits.iter().map(|limit| &limit.what));
-        let rates = || limits.iter().map(|limit| limit.rate);
-        sqlx::query(self.statements.declare_limits.clone())
-            .bind(kinds)
-            .bind(names)
-            .bind(
-                limits
-                    .iter()
-                    .map(|limit| limit.running.map(int))
-                    .collect::<Vec<_>>(),
-            )
-            .bind(
-                rates()
-                    .map(|rate| rate.map(|rate| int(rate.max)))
-                    .collect::<Vec<_>>(),
-            )
-            .bind(
-                rates()
-                    .map(|rate| rate.map(|rate| micros(rate.per)))
-                    .collect::<Vec<_>>(),
-            )
-            .bind(
-                rates()
-                    .map(|rate| rate.map(|rate| int(rate.burst)))
-                    .collect::<Vec<_>>(),
-            )
-            .bind(self.schema().as_str())
-            .execute(&self.pool)
-            .await
-            .map(|_| ())
-            .map_err(|error| driver_error("failed to declare the limits", error))
-    }
-
-    pub(super) async fn set_running(
-        &self,
-        what: &Limited,
-        running: Option<u32>,
-    ) -> Result<(), DriverError> {
-        sqlx::query(self.statements.override_running.clone())
-            .bind(what.kind())
-            .bind(what.name())
-            .bind(running.map(int))
-            .bind(self.schema().as_str())
-            .execute(&self.pool)
-            .await
-            .map(|_| ())
-            .map_err(|error| driver_error("failed to set a limit", error))
-    }
-
-    pub(super) async fn set_rate(
-        &self,
-        task: &str,
-        rate: Option<FleetRate>,
-    ) -> Result<(), DriverError> {
-        sqlx::query(self.statements.override_rate.clone())
-            .bind(task)
-            .bind(rate.map(|rate| int(rate.max)))
-            .bind(rate.map(|rate| micros(rate.per)))
-            .bind(rate.map(|rate| int(rate.burst)))
-            .bind(self.schema().as_str())
-            .execute(&self.pool)
-            .await
-            .map(|_| ())
-            .map_err(|error| driver_error("failed to set a rate", error))
-    }
-
-    pub(super) async fn list_limits(&self) -> Result<Vec<FleetLimit>, DriverError> {
-        let limit = |row: &PgRow| {
-            let running: Option<i32> = row.try_get("max_running")?;
-            let what = Limited::from_kind(row.try_get("kind")?, row.try_get("name")?);
-            Ok(FleetLimit::new(what)
-                .running(running.map(count))
-                .rate(rate(row)?))
-        };
-        sqlx::query(self.statements.limits.clone())
-            .fetch_all(&self.pool)
-            .await
-            .and_then(|rows| rows.iter().map(limit).collect())
-            .map_err(|error| driver_error("failed to read the limits", error))
-    }
 }
 
 async fn control(session: &mut Lent<'_>, statement: &'static str) -> Result<(), DriverError> {
@@ -418,7 +348,9 @@ fn nothing(claimed: Claimed, again: Option<Duration>) -> Asked {
 }
 
 /// The kinds and the names of limits.
-fn columns<'a>(limits: impl IntoIterator<Item = &'a Limited>) -> (Vec<&'static str>, Vec<&'a str>) {
+pub(super) fn columns<'a>(
+    limits: impl IntoIterator<Item = &'a Limited>,
+) -> (Vec<&'static str>, Vec<&'a str>) {
     limits
         .into_iter()
         .map(|limit| (limit.kind(), limit.name()))
@@ -445,7 +377,7 @@ fn others(row: &PgRow) -> sqlx::Result<Vec<Share>> {
         .collect())
 }
 
-fn rate(row: &PgRow) -> sqlx::Result<Option<FleetRate>> {
+pub(super) fn rate(row: &PgRow) -> sqlx::Result<Option<FleetRate>> {
     let max: Option<i32> = row.try_get("rate_max")?;
     let per: Option<i64> = row.try_get("rate_per")?;
     let burst: Option<i32> = row.try_get("rate_burst")?;
@@ -459,10 +391,10 @@ fn rate(row: &PgRow) -> sqlx::Result<Option<FleetRate>> {
     }))
 }
 
-fn int(count: u32) -> i32 {
+pub(super) fn int(count: u32) -> i32 {
     i32::try_from(count).unwrap_or(i32::MAX)
 }
 
-fn count(int: i32) -> u32 {
+pub(super) fn count(int: i32) -> u32 {
     u32::try_from(int).unwrap_or(0)
 }

@@ -193,9 +193,11 @@ impl Scheduler {
 
 /// The job of a tick, as an enqueue of its task would have it.
 fn new_job(task: &TaskDescriptor, input: &[u8]) -> NewJob {
-    let job = NewJob::new(input.to_vec()).detail(task.options.detail());
-    let unique = task.options.unique;
+    let mut detail = task.options.detail();
     // A schedule's input is a map if the parameters of its task are named: it was checked.
+    let _ = task.options.add_keys(task.name, input, &mut detail);
+    let job = NewJob::new(input.to_vec()).detail(detail);
+    let unique = task.options.unique;
     match unique.and_then(|unique| unique.of_input(task.name, input).ok()) {
         Some(key) => job.key(key),
         None => job,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Batch, Concurrency, Rate, Unique};
 use crate::backoff::Backoff;
-use crate::job::{Detail, Expires, Retain};
+use crate::job::{DecodeError, Detail, Expires, Retain, lane_key};
 use crate::queue::DEFAULT_QUEUE;
 
 /// How jobs of a task are run unless their enqueuer says otherwise.
@@ -39,12 +39,10 @@ pub struct TaskOptions {
     pub expires: Option<Duration>,
     /// Which of its jobs are the same. Default: none.
     pub unique: Option<Unique>,
-    /// How many of its jobs run at once, in all workers together. Default: no limit. *With parameters:
-    /// recorded, and not yet applied by workers.*
+    /// How many of its jobs run at once, in all workers together. Default: no limit.
     pub concurrency: Option<Concurrency>,
     /// The parameters whose values make the keys of its jobs: those of one key run one at a time,
-    /// in the order of their enqueues. Default: none, so that jobs have no key. *Recorded, and not
-    /// yet applied by workers.*
+    /// in the order of their enqueues. Default: none, so that jobs have no key.
     pub ordered_by: &'static [&'static str],
     /// How many of its jobs start in a time, in all workers together. Default: no limit. *With
     /// parameters: recorded, and not yet applied by workers.*
@@ -156,7 +154,7 @@ impl TaskOptions {
         self
     }
 
-    /// Sets the parameters whose values make the keys of its jobs. *Recorded, and not yet applied.*
+    /// Sets the parameters whose values make the keys of its jobs.
     #[must_use]
     pub const fn ordered_by(mut self, parameters: &'static [&'static str]) -> Self {
         self.ordered_by = parameters;
@@ -184,6 +182,30 @@ impl TaskOptions {
         self
     }
 
+    /// Adds the keys of a job with this input to its detail.
+    ///
+    /// # Errors
+    ///
+    /// Fails if there are keys and the input is not a map by name.
+    pub(crate) fn add_keys(
+        &self,
+        task: &str,
+        input: &[u8],
+        detail: &mut Detail,
+    ) -> Result<(), DecodeError> {
+        if !self.ordered_by.is_empty() {
+            let key = lane_key(task, "order", self.ordered_by, input)?;
+            detail.order_key = Some(key);
+        }
+        if let Some(Concurrency { by, .. }) = self.concurrency
+            && !by.is_empty()
+        {
+            let key = lane_key(task, "concurrency", by, input)?;
+            detail.concurrency_key = Some(key);
+        }
+        Ok(())
+    }
+
     /// What its jobs have beside their rows.
     pub(crate) fn detail(&self) -> Detail {
         Detail {
@@ -195,17 +217,10 @@ impl TaskOptions {
 
     /// The options that are set and that workers do not apply yet.
     pub(crate) fn not_applied(&self) -> Vec<&'static str> {
-        [
-            (
-                "concurrency",
-                self.concurrency.is_some_and(|limit| !limit.by.is_empty()),
-            ),
-            ("ordered_by", !self.ordered_by.is_empty()),
-            ("rate", self.rate.is_some_and(|rate| !rate.by.is_empty())),
-        ]
-        .into_iter()
-        .filter_map(|(option, is_set)| is_set.then_some(option))
-        .collect()
+        [("rate", self.rate.is_some_and(|rate| !rate.by.is_empty()))]
+            .into_iter()
+            .filter_map(|(option, is_set)| is_set.then_some(option))
+            .collect()
     }
 }
 
@@ -237,9 +252,6 @@ mod tests {
             .rate(Rate::new(1, Duration::from_secs(1)).by(&["customer"]));
 
         assert!(applied.not_applied().is_empty());
-        assert_eq!(
-            recorded.not_applied(),
-            ["concurrency", "ordered_by", "rate"]
-        );
+        assert_eq!(recorded.not_applied(), ["rate"]);
     }
 }

@@ -17,14 +17,14 @@ use tokio::task::AbortHandle;
 use self::gate::Gate;
 pub(crate) use self::pause::Claimable;
 pub(super) use self::source::Source;
-use self::source::{Need, Room};
+use self::source::{Keys, Need, Room};
 pub(crate) use self::stuck::GivenUp;
 use self::stuck::Stuck;
 use super::config::WorkerConfig;
 use super::line::Line;
 use super::memory::Memory;
 use crate::driver::{ClaimedJob, PermitAsk};
-use crate::job::JobId;
+use crate::job::{JobId, Marks};
 use crate::task::{CancelReason, Vital};
 
 /// The jobs that a worker holds, from their claim until the storage has taken their end.
@@ -42,6 +42,8 @@ pub(crate) struct Board {
     held: FxHashMap<JobId, Held>,
     memory: Memory,
     claimable: Claimable,
+    /// The queue and the task of each job that has keys.
+    keyed: FxHashMap<JobId, (Arc<str>, Arc<str>)>,
     /// The limits of the fleet.
     gates: Vec<Gate>,
     /// How many jobs run of each task, by the name in their rows; those included that nobody waits for
@@ -98,6 +100,8 @@ pub(crate) struct Demand {
     pub(crate) prefetch: usize,
     /// Whether each job takes a token.
     pub(crate) rate: bool,
+    /// What is limited for each key, if the jobs have keys.
+    pub(crate) keys: Option<Keys>,
     /// The highest priority to claim, where lower ones have their turn; `None` if any.
     pub(crate) priority_max: Option<i16>,
 }
@@ -115,6 +119,7 @@ impl Board {
             held: FxHashMap::default(),
             memory: Memory::new(config.input_memory),
             claimable: Claimable::default(),
+            keyed: FxHashMap::default(),
             gates: Vec::new(),
             in_use: FxHashMap::default(),
             stuck: Stuck::default(),
@@ -130,6 +135,10 @@ impl Board {
 
     pub(crate) fn mark_all_hungry(&mut self) {
         self.lines.iter_mut().for_each(Line::mark_hungry);
+        let sources = self.lines.iter_mut().flat_map(|line| &mut line.sources);
+        let keys = sources.filter_map(|source| source.keys.as_mut());
+        // Those of workers that are gone are among them.
+        keys.for_each(|keys| keys.all = true);
     }
 
     /// The next claim to make, if any; `prefetch` jobs may wait beside the running ones. What is
@@ -172,6 +181,7 @@ impl Board {
             permits: need.permits,
             prefetch: need.prefetch,
             rate: source.rate,
+            keys: source.keys.as_mut().map(Keys::take),
             priority_max,
         })
     }
@@ -277,6 +287,10 @@ impl Board {
                 // The storage has lost an earlier claim of the job in a crash.
                 self.end_lost(job.id, &lost.stage);
             }
+        }
+        for job in jobs.iter().filter(|job| job.marks.has(Marks::KEYED)) {
+            let of = (Arc::clone(&job.queue), Arc::clone(&job.task));
+            self.keyed.insert(job.id, of);
         }
     }
 
@@ -392,15 +406,23 @@ impl Board {
         }
     }
 
-    /// The storage has taken the end of these jobs.
-    pub(crate) fn forget(&mut self, jobs: impl IntoIterator<Item = (JobId, i64)>) {
+    /// The storage has taken the end of these jobs. Returns whether keys may be free.
+    pub(crate) fn forget(&mut self, jobs: impl IntoIterator<Item = (JobId, i64)>) -> bool {
+        let mut had_keys = false;
         for (job, claim) in jobs {
             if let Entry::Occupied(held) = self.held.entry(job)
                 && held.get().claim == claim
             {
                 held.remove();
             }
+            if let Some((queue, task)) = self.keyed.remove(&job)
+                && let Some(line) = self.line(&queue)
+            {
+                line.forget(job, &task);
+                had_keys = true;
+            }
         }
+        had_keys
     }
 
     /// Takes the jobs out that have waited since before `then`. They count as ending.

@@ -16,7 +16,7 @@ use super::reconcile::{self, reconcile};
 use super::runner::start_jobs;
 use super::settle::{SETTLE, settle};
 use super::unknown::UnknownTasks;
-use crate::driver::{Ask, Claim, Claimed, ClaimedJob, DriverError, Topic};
+use crate::driver::{Ask, Claim, Claimed, ClaimedJob, DriverError, KeyAsk, Topic};
 use crate::metrics::add;
 
 /// A job that has waited in the worker for so long goes back to where others see it. Jobs wait
@@ -252,18 +252,22 @@ impl Claimer {
             horizon: self.horizon,
             priority_max: demand.priority_max,
         };
-        if demand.permits.is_empty() && !demand.rate {
+        if demand.permits.is_empty() && !demand.rate && demand.keys.is_none() {
             return limited(self.hub.setup.driver.claim(claim)).await;
         }
+        let task = || demand.task.as_ref().map(|task| task.to_string());
+        let keys = demand.keys.as_ref().map(|keys| KeyAsk {
+            task: task().unwrap_or_default(),
+            running: keys.running,
+            ended: keys.ended.clone(),
+            all: keys.all,
+        });
         let ask = Ask {
             claim,
             permits: demand.permits.clone(),
             prefetch: demand.prefetch,
-            rate: demand
-                .task
-                .as_ref()
-                .filter(|_| demand.rate)
-                .map(|task| task.to_string()),
+            rate: task().filter(|_| demand.rate),
+            keys,
         };
         match limited(self.hub.setup.driver.ask(ask)).await {
             Ok(asked) => {
@@ -271,7 +275,12 @@ impl Claimer {
                     // Spread, so that the workers of a fleet do not all ask at once.
                     Instant::now() + after.mul_f64(1.0 + fastrand::f64() / 4.0)
                 });
-                self.hub.board().asked(demand, &asked.permits, again);
+                let mut board = self.hub.board();
+                if let Claimed::Contended = asked.claimed {
+                    board.not_asked(demand);
+                }
+                board.asked(demand, &asked.permits, again);
+                drop(board);
                 Ok(asked.claimed)
             }
             Err(error) => {

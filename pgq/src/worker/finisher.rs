@@ -236,7 +236,10 @@ fn give_up_on(hub: &Hub, ending: Option<Ending>, error: &DriverError) {
 /// not.
 fn settle(hub: &Hub, jobs: impl ExactSizeIterator<Item = (JobId, i64)>, ended: usize) {
     let fenced = jobs.len().saturating_sub(ended);
-    hub.board().forget(jobs);
+    let had_keys = hub.board().forget(jobs);
+    if had_keys {
+        hub.claim.notify_one();
+    }
     if fenced > 0 {
         hub.count_fenced(fenced);
         tracing::warn!(

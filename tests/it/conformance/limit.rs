@@ -65,6 +65,7 @@ impl Worker<'_> {
             permits: vec![ask],
             prefetch: 0,
             rate: None,
+            keys: None,
         });
         Ok(asked.await?)
     }
@@ -78,6 +79,7 @@ impl Worker<'_> {
             permits: Vec::new(),
             prefetch: 0,
             rate: Some(TASK.to_owned()),
+            keys: None,
         });
         Ok(asked.await?)
     }
@@ -248,6 +250,7 @@ async fn more_jobs_than_permits_come_only_as_prefetch(storage: &Storage) -> anyh
             permits: vec![ask],
             prefetch: 3,
             rate: None,
+            keys: None,
         })
         .await?;
 

@@ -2,6 +2,7 @@
 
 mod hog;
 mod kill;
+mod limits;
 mod outage;
 mod schedule;
 mod stall;

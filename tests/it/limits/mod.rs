@@ -1,6 +1,7 @@
 //! Limits of the whole fleet, shown by an audit of what the tasks did.
 
 mod at_once;
+mod keys;
 mod rates;
 
 use std::time::Duration;
@@ -49,4 +50,12 @@ async fn database() -> anyhow::Result<TestDatabase> {
     let database = TestDatabase::migrated().await?;
     audit::create(database.pool()).await?;
     Ok(database)
+}
+
+/// How many rows a table of the schema has.
+async fn count(pool: &PgPool, table: &'static str) -> anyhow::Result<i64> {
+    let sql = format!("select count(*) from pgq_jobs.{table}");
+    Ok(sqlx::query_scalar(sqlx::AssertSqlSafe(sql))
+        .fetch_one(pool)
+        .await?)
 }

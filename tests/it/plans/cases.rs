@@ -107,6 +107,31 @@ pub(super) const CASES: &[Case] = &[
         looked_up: &[],
     },
     Case {
+        statement: "free_keys",
+        arguments: &[
+            "'send', '{1,2}', 2, 'pgq_jobs'",
+            "'send', null, null, 'pgq_jobs'",
+        ],
+        indexes: &[READY_ID, RUNNING, SCHEDULED_ID],
+        looked_up: &["id"],
+    },
+    Case {
+        statement: "key_states",
+        arguments: &["'{7,8}', '{1,2}'"],
+        indexes: &[SCHEDULED_ID],
+        looked_up: &["id"],
+    },
+    Case {
+        statement: "set_aside",
+        arguments: &[
+            "1, '{20000001,2}', '{7,null}', '{1,2}'",
+            "1, array_fill(20000001::bigint, '{256}'), array_fill(7::bigint, '{256}'),
+             array_fill(7::bigint, '{256}')",
+        ],
+        indexes: &[RUNNING],
+        looked_up: &["worker", "id"],
+    },
+    Case {
         statement: "find_job",
         arguments: &["7"],
         indexes: &[DETAIL,

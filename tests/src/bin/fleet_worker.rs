@@ -10,6 +10,8 @@ async fn main() -> anyhow::Result<()> {
         .task::<tasks::gated>()
         .task::<tasks::obedient>()
         .task::<tasks::haul>()
+        .task::<tasks::fleet_limited>()
+        .task::<tasks::fleet_ordered>()
         .task::<tasks::settle>()
         .task::<tasks::pay>()
         .task::<tasks::crash>()

@@ -132,6 +132,12 @@ impl Worker {
         self.number
     }
 
+    /// The number of its process.
+    #[must_use]
+    pub fn process(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Waits until the worker is registered in the database, and returns its id there.
     ///
     /// # Errors

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::PgPool;
 
 use super::ledger::{Event, Ledger};
+use crate::audit::{self, Kind};
 
 /// How often a job looks whether its gate is open.
 const LOOK_EVERY: Duration = Duration::from_millis(2);
@@ -171,6 +172,36 @@ pub async fn pay(
 #[pgq::task]
 pub async fn rare(context: &Context, ledger: &Ledger) -> Result<Ran, io::Error> {
     began(context, ledger)
+}
+
+/// Writes into the database that it ran for a while; three run at once in the fleet.
+#[pgq::task(concurrency = 3)]
+pub async fn fleet_limited(context: &Context, pool: &PgPool, number: u32) -> Result<(), TaskError> {
+    let _ = number;
+    audited(context, pool, "fleet_limited").await
+}
+
+/// Writes into the database that it ran for a while; in the order of its account.
+#[pgq::task(ordered_by = [account])]
+pub async fn fleet_ordered(
+    context: &Context,
+    pool: &PgPool,
+    account: u32,
+    number: u32,
+) -> Result<(), TaskError> {
+    let _ = number;
+    audited(context, pool, &format!("fleet_ordered {account}")).await
+}
+
+async fn audited(context: &Context, pool: &PgPool, key: &str) -> Result<(), TaskError> {
+    let job = context.job_id().as_i64();
+    let write = async |kind| {
+        let mut connection = pool.acquire().await?;
+        audit::write(&mut connection, kind, key, job).await
+    };
+    write(Kind::Start).await.map_err(TaskError::retryable)?;
+    tokio::time::sleep(LOOK_EVERY * 5).await;
+    write(Kind::End).await.map_err(TaskError::retryable)
 }
 
 fn began(context: &Context, ledger: &Ledger) -> io::Result<Ran> {

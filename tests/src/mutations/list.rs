@@ -476,4 +476,44 @@ pub const MUTATIONS: &[Mutation] = &[
         replace: "let detached = thread.spawn(|| ()).map(|_| tokio::task::spawn_blocking(|| contain(run)));",
         tests: &["run::blocking::a_process_ends_while_a_plain_fn_runs"],
     },
+    // Limits.
+    Mutation {
+        name: "permits are given beside those that others have",
+        file: "pgq/src/limit/allot.rs",
+        find: "    wants.min(free).min(even.max(1))\n",
+        replace: "    let _ = free;\n    wants.min(even.max(1))\n",
+        tests: &[
+            "conformance::limit::postgres::workers_together_have_no_more_permits_than_the_limit",
+        ],
+    },
+    Mutation {
+        name: "an older call changes the permits of a newer one",
+        file: "pgq/src/postgres/sql/keep_permits.sql",
+        find: "  and allotment.version < $2;",
+        replace: "  and $2 is not null;",
+        tests: &[
+            "conformance::limit::postgres::an_older_call_does_not_change_the_permits_of_a_newer_one",
+        ],
+    },
+    Mutation {
+        name: "a worker that is gone keeps its permits",
+        file: "pgq/src/postgres/sql/rescue_jobs.sql",
+        find: "    where worker in (select id from dead)\n",
+        replace: "    where false\n",
+        tests: &["conformance::limit::postgres::the_permits_of_a_worker_that_is_gone_are_free"],
+    },
+    Mutation {
+        name: "a worker starts jobs under a limit without permits",
+        file: "pgq/src/worker/board.rs",
+        find: "if self.permitted(&self.lines[at].sources[source]) == 0 {",
+        replace: "if self.permitted(&self.lines[at].sources[source]) == usize::MAX - 1 {",
+        tests: &["limits::at_once::no_more_jobs_of_a_task_run_than_its_limit_in_all_workers"],
+    },
+    Mutation {
+        name: "a key that keeps an order is free while its job waits for another attempt",
+        file: "pgq/src/postgres/sql/free_keys.sql",
+        find: "              where scheduled.id = permit.job\n",
+        replace: "              where scheduled.id = permit.job and false\n",
+        tests: &["conformance::keys::postgres::a_job_keeps_its_order_key_through_its_attempts"],
+    },
 ];

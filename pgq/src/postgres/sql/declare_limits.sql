@@ -7,12 +7,15 @@
 -- $5 rate_per    bigint[], in microseconds
 -- $6 rate_burst  int[]
 -- $7 channel     text
+-- $8 key_running  int[]
+-- $9 key_ordered  boolean[], null for no keys
 --
 -- Rows are touched only where they change: many workers may start at once.
 with declared as materialized (
-    select kind, name, running, rate_max, rate_per, rate_burst
-    from unnest($1::text[], $2::text[], $3::int[], $4::int[], $5::bigint[], $6::int[])
-        as declared (kind, name, running, rate_max, rate_per, rate_burst)
+    select kind, name, running, rate_max, rate_per, rate_burst, key_running, key_ordered
+    from unnest($1::text[], $2::text[], $3::int[], $4::int[], $5::bigint[], $6::int[],
+                $8::int[], $9::boolean[])
+        as declared (kind, name, running, rate_max, rate_per, rate_burst, key_running, key_ordered)
 ), gone as (
     delete from pgq_jobs.fleet_limit as fleet_limit
     using declared
@@ -21,20 +24,25 @@ with declared as materialized (
       and not fleet_limit.overridden
       and declared.running is null
       and declared.rate_max is null
+      and declared.key_ordered is null
     returning fleet_limit.name
 ), changed as (
     insert into pgq_jobs.fleet_limit as fleet_limit
-        (kind, name, overridden, max_running, rate_max, rate_per, rate_burst)
-    select kind, name, false, running, rate_max, rate_per, rate_burst
+        (kind, name, overridden, max_running, rate_max, rate_per, rate_burst, key_running,
+         key_ordered)
+    select kind, name, false, running, rate_max, rate_per, rate_burst, key_running, key_ordered
     from declared
-    where running is not null or rate_max is not null
+    where running is not null or rate_max is not null or key_ordered is not null
     order by kind, name
     on conflict (kind, name, overridden) do update
     set max_running = excluded.max_running, rate_max = excluded.rate_max,
-        rate_per = excluded.rate_per, rate_burst = excluded.rate_burst
-    where (fleet_limit.max_running, fleet_limit.rate_max, fleet_limit.rate_per, fleet_limit.rate_burst)
+        rate_per = excluded.rate_per, rate_burst = excluded.rate_burst,
+        key_running = excluded.key_running, key_ordered = excluded.key_ordered
+    where (fleet_limit.max_running, fleet_limit.rate_max, fleet_limit.rate_per, fleet_limit.rate_burst,
+           fleet_limit.key_running, fleet_limit.key_ordered)
         is distinct from
-        (excluded.max_running, excluded.rate_max, excluded.rate_per, excluded.rate_burst)
+        (excluded.max_running, excluded.rate_max, excluded.rate_per, excluded.rate_burst,
+           excluded.key_running, excluded.key_ordered)
     returning fleet_limit.name
 )
 -- Workers that run already are told.

@@ -133,6 +133,17 @@ impl Board {
         }
     }
 
+    /// What may be free was not looked at: it is to be asked for again.
+    pub(crate) fn not_asked(&mut self, demand: &Demand) {
+        let keys = self
+            .source_of(demand)
+            .and_then(|source| source.keys.as_mut());
+        if let (Some(keys), Some(asked)) = (keys, &demand.keys) {
+            keys.ended.extend(&asked.ended);
+            keys.all |= asked.all;
+        }
+    }
+
     /// An answer was lost: the permits may be others than these.
     pub(crate) fn ask_failed(&mut self, demand: &Demand) {
         for ask in &demand.permits {
@@ -141,6 +152,7 @@ impl Board {
                 gate.stored = None;
             }
         }
+        self.not_asked(demand);
     }
 
     /// What was claimed may have more jobs.
@@ -229,3 +241,6 @@ impl Board {
         u32::try_from(waiting).unwrap_or(u32::MAX)
     }
 }
+
+#[cfg(test)]
+mod tests;

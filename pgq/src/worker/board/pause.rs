@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::gate::Gate;
+use super::source::Keys;
 use super::{Board, Source, Stage};
 use crate::driver::{ClaimedJob, Directives, Pausable};
-use crate::limit::Limited;
+use crate::limit::{KeyLimit, Limited};
 use crate::task::{Registry, TaskDescriptor};
 
 /// What of a worker's queues and tasks may be claimed, and what of it is under limits.
@@ -31,6 +32,7 @@ struct LimitedTask {
     running: bool,
     /// Whether it takes tokens.
     rate: bool,
+    keys: Option<KeyLimit>,
 }
 
 impl Claimable {
@@ -67,6 +69,7 @@ impl Claimable {
                         is_paused: paused.contains(task.name()),
                         running: limit.running.is_some(),
                         rate: limit.rate.is_some(),
+                        keys: limit.by_key,
                     }));
                 }
             }
@@ -141,6 +144,7 @@ impl Board {
                     .chain(gates(&line.name, false))
                     .collect();
                 source.rate = task.rate;
+                source.keys = task.keys.map(Keys::new);
                 line.sources.push(source);
             }
             waiting

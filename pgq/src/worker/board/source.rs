@@ -6,6 +6,8 @@ use std::time::Instant;
 
 use super::Board;
 use crate::driver::PermitAsk;
+use crate::job::JobId;
+use crate::limit::KeyLimit;
 use crate::worker::line::{Line, Waiting};
 use crate::worker::pace::Pace;
 
@@ -20,6 +22,8 @@ pub(in crate::worker) struct Source {
     pub(super) gates: Vec<usize>,
     /// Whether its jobs take tokens.
     pub(super) rate: bool,
+    /// What is limited for each key of its jobs, and which may be free, if they have keys.
+    pub(super) keys: Option<Keys>,
     /// Highest priority first, then in the order of their claims.
     pub(in crate::worker) waiting: VecDeque<Waiting>,
     /// Whether the storage may have more.
@@ -29,6 +33,36 @@ pub(in crate::worker) struct Source {
     /// How fast its jobs finish, and how many have, if it has limits.
     pace: Pace,
     finished: u64,
+}
+
+/// The keys of a task's jobs, as far as the worker knows of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Keys {
+    /// How many jobs of a concurrency key run at once.
+    pub(crate) running: Option<u32>,
+    /// Jobs that may hold their keys no more.
+    pub(crate) ended: Vec<JobId>,
+    /// Whether any job may.
+    pub(crate) all: bool,
+}
+
+impl Keys {
+    pub(super) const fn new(limit: KeyLimit) -> Self {
+        Self {
+            running: limit.running,
+            ended: Vec::new(),
+            all: true,
+        }
+    }
+
+    /// Takes what may be free, which is to be asked for.
+    pub(super) fn take(&mut self) -> Self {
+        Self {
+            running: self.running,
+            ended: std::mem::take(&mut self.ended),
+            all: std::mem::take(&mut self.all),
+        }
+    }
 }
 
 /// What to claim for a source.
@@ -62,6 +96,7 @@ impl Source {
             names,
             gates: Vec::new(),
             rate: false,
+            keys: None,
             waiting: VecDeque::new(),
             hungry: true,
             again: None,
@@ -117,6 +152,15 @@ impl Line {
         only.into_iter().chain(order)
     }
 
+    /// A job of a task is not held any more.
+    pub(super) fn forget(&mut self, job: JobId, task: &str) {
+        let source = self.source(task);
+        if let Some(keys) = &mut source.keys {
+            keys.ended.push(job);
+            source.hungry = true;
+        }
+    }
+
     pub(super) fn finish(&mut self, task: &str) {
         if self.sources.len() > 1 || !self.sources[0].gates.is_empty() {
             self.source(task).finished += 1;
@@ -141,7 +185,7 @@ impl Board {
             false => room,
         };
         let slots = line.limit.saturating_sub(line.running).min(room.free);
-        if source.gates.is_empty() && !source.rate {
+        if source.gates.is_empty() && !source.rate && source.keys.is_none() {
             // As long as half of the prefetch is there nothing is claimed, so that claims stay large.
             let few = room.waiting <= slots + room.prefetch / 2;
             let limit = (slots + room.prefetch).saturating_sub(room.waiting);
@@ -152,16 +196,13 @@ impl Board {
             });
         }
         let may_ask = source.again.is_none_or(|again| again <= room.now);
-        if source.rate && !may_ask {
+        // Tokens and keys are taken by the claim, so that such jobs must not wait.
+        let at_once = source.rate || source.keys.is_some();
+        if at_once && !may_ask {
             return None;
         }
         let waiting = source.waiting.len();
-        // Tokens are taken by the claim, so that jobs under a rate must not wait.
-        let prefetch = if source.rate {
-            0
-        } else {
-            source.pace.prefetch()
-        };
+        let prefetch = if at_once { 0 } else { source.pace.prefetch() };
         // While other jobs take every slot as it becomes free, one may wait for the next.
         let idle = waiting == 0 && !self.runs(source);
         let slots = if idle { slots.max(1) } else { slots };

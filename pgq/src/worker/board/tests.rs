@@ -5,7 +5,7 @@ use crate::driver::ClaimedInput;
 use crate::job::Marks;
 use crate::worker::config::{Mode, QueueConfig};
 
-fn board() -> Board {
+pub(super) fn board() -> Board {
     board_of(&["default"])
 }
 
@@ -58,14 +58,14 @@ fn large(id: i64, bytes: usize) -> ClaimedJob {
     }
 }
 
-fn small(id: i64) -> ClaimedJob {
+pub(super) fn small(id: i64) -> ClaimedJob {
     ClaimedJob {
         id: JobId::from_i64(id),
         ..job(1)
     }
 }
 
-fn taken(board: &mut Board) -> Vec<i64> {
+pub(super) fn taken(board: &mut Board) -> Vec<i64> {
     std::iter::from_fn(|| board.take().map(|job| job.id.as_i64())).collect()
 }
 

@@ -1,0 +1,256 @@
+//! Claims of jobs that have keys: who starts, and who waits for a key.
+//!
+//! All of it happens in the transaction of an ask that has locked the task's keys. Jobs are claimed as
+//! any others; those that must wait for a key are then set aside, and a later ask makes them ready when
+//! the key is free. So each is looked at twice, however many wait.
+
+use std::collections::{HashMap, HashSet};
+
+use sqlx::Row;
+use sqlx::postgres::PgRow;
+
+use super::PostgresDriver;
+use super::claim::Taken;
+use super::error::driver_error;
+use super::session::Lent;
+use crate::driver::{Ask, Claim, Claimed, ClaimedJob, DriverError, KeyAsk, WorkerId};
+use crate::job::JobId;
+use crate::limit::{Admission, Candidate, KeyState, admit};
+
+/// How many batches of jobs one ask claims at most, while jobs are set aside.
+const ROUNDS: usize = 6;
+
+/// How many jobs a batch has at most, if there is room for fewer.
+const BATCH_MAX: usize = 256;
+
+/// What was claimed, and whether there may be more that could start.
+pub(super) struct Admitted {
+    pub(super) claimed: Claimed,
+    pub(super) more: bool,
+}
+
+/// One that was claimed and cannot start here.
+struct Aside {
+    job: i64,
+    /// The key that it waits for; `None` if it goes back.
+    key: Option<i64>,
+    place: i64,
+}
+
+impl PostgresDriver {
+    /// Frees keys, and claims up to `limit` jobs whose keys are free.
+    ///
+    /// Only jobs are looked at that were enqueued before the claim's tick: of two that were committed
+    /// one after the other none is seen without the one before it.
+    pub(super) async fn claim_by_keys(
+        &self,
+        session: &mut Lent<'_>,
+        ask: &Ask,
+        keys: &KeyAsk,
+        limit: usize,
+    ) -> Result<Admitted, DriverError> {
+        self.free_keys(session, keys).await?;
+        let reading = self.tick_cursors(session).await?;
+        let horizon = ask.claim.horizon.map_or(reading, |own| own.min(reading));
+        let mut jobs = Vec::new();
+        let mut batch = limit;
+        for _ in 0..ROUNDS {
+            let room = limit - jobs.len();
+            let claim = Claim {
+                limit: room.max(batch.min(BATCH_MAX)),
+                horizon: Some(horizon),
+                ..ask.claim.clone()
+            };
+            let taken = match self.take_jobs(session, &claim).await? {
+                Taken::Jobs(taken) => taken,
+                Taken::Contended if jobs.is_empty() => {
+                    return Ok(Admitted {
+                        claimed: Claimed::Contended,
+                        more: false,
+                    });
+                }
+                Taken::Contended => break,
+                Taken::LeaseLost => {
+                    return Ok(Admitted {
+                        claimed: Claimed::LeaseLost,
+                        more: false,
+                    });
+                }
+            };
+            let all = taken.len() < claim.limit;
+            let worker = ask.claim.worker;
+            jobs.extend(self.admit_jobs(session, worker, keys, taken, room).await?);
+            if all || jobs.len() == limit {
+                return Ok(Admitted {
+                    claimed: Claimed::Jobs(jobs),
+                    more: !all,
+                });
+            }
+            batch = claim.limit * 4;
+        }
+        Ok(Admitted {
+            claimed: Claimed::Jobs(jobs),
+            more: true,
+        })
+    }
+
+    pub(super) async fn commit_durably(
+        &self,
+        session: &mut Lent<'_>,
+        durable: &str,
+    ) -> Result<(), DriverError> {
+        sqlx::query(self.statements.commit_durably.clone())
+            .bind(durable)
+            .execute(session.connection())
+            .await
+            .map(|_| ())
+            .map_err(|error| driver_error("failed to claim jobs by their keys", error))
+    }
+
+    async fn free_keys(&self, session: &mut Lent<'_>, keys: &KeyAsk) -> Result<(), DriverError> {
+        let ended: Vec<i64> = keys.ended.iter().copied().map(JobId::as_i64).collect();
+        if ended.is_empty() && !keys.all {
+            return Ok(());
+        }
+        sqlx::query(self.statements.free_keys.clone())
+            .bind(&keys.task)
+            .bind((!keys.all).then_some(ended))
+            .bind(
+                keys.running
+                    .map(|max| i32::try_from(max).unwrap_or(i32::MAX)),
+            )
+            .bind(self.schema().as_str())
+            .execute(session.connection())
+            .await
+            .map(|_| ())
+            .map_err(|error| driver_error("failed to free keys", error))
+    }
+
+    /// Lets up to `room` of the jobs start, in their order, and sets aside those before the last of
+    /// them that wait for a key.
+    async fn admit_jobs(
+        &self,
+        session: &mut Lent<'_>,
+        worker: WorkerId,
+        keys: &KeyAsk,
+        taken: Vec<(i64, ClaimedJob)>,
+        room: usize,
+    ) -> Result<Vec<ClaimedJob>, DriverError> {
+        let candidates: Vec<Candidate> = taken.iter().map(|(_, job)| candidate(job)).collect();
+        let mut states = self.key_states(session, &candidates).await?;
+        let running = keys.running.and_then(|max| usize::try_from(max).ok());
+        let admissions = admit(&candidates, &mut states, running.unwrap_or(usize::MAX));
+        let (mut jobs, mut aside, mut held) = (Vec::new(), Vec::new(), Vec::new());
+        for ((seq, job), admission) in taken.into_iter().zip(admissions) {
+            if jobs.len() == room {
+                aside.push(Aside {
+                    job: job.id.as_i64(),
+                    key: None,
+                    place: seq,
+                });
+                continue;
+            }
+            match admission.waits {
+                None => jobs.push(job),
+                Some(key) => aside.push(Aside {
+                    job: job.id.as_i64(),
+                    key: Some(key),
+                    place: place(&job),
+                }),
+            }
+            held.push(admission);
+        }
+        self.take_keys(session, worker, keys, &held).await?;
+        self.set_aside(session, worker, &aside).await?;
+        Ok(jobs)
+    }
+
+    async fn key_states(
+        &self,
+        session: &mut Lent<'_>,
+        candidates: &[Candidate],
+    ) -> Result<HashMap<i64, KeyState>, DriverError> {
+        let keys: HashSet<i64> = candidates
+            .iter()
+            .flat_map(|candidate| [candidate.order, candidate.concurrency])
+            .flatten()
+            .collect();
+        let state = |row: &PgRow| {
+            let holders: i64 = row.try_get("holders")?;
+            let own: Vec<i64> = row.try_get("own")?;
+            let state = KeyState {
+                holders: usize::try_from(holders).unwrap_or(0),
+                own: own.into_iter().collect(),
+                waited_for: row.try_get("waited_for")?,
+            };
+            Ok((row.try_get("key")?, state))
+        };
+        sqlx::query(self.statements.key_states.clone())
+            .bind(keys.into_iter().collect::<Vec<_>>())
+            .bind(candidates.iter().map(|job| job.job).collect::<Vec<_>>())
+            .fetch_all(session.connection())
+            .await
+            .and_then(|rows| rows.iter().map(state).collect())
+            .map_err(|error| driver_error("failed to read keys", error))
+    }
+
+    async fn take_keys(
+        &self,
+        session: &mut Lent<'_>,
+        worker: WorkerId,
+        keys: &KeyAsk,
+        admissions: &[Admission],
+    ) -> Result<(), DriverError> {
+        let held = || {
+            admissions.iter().flat_map(|admission| {
+                let keys = admission.keys.iter();
+                keys.map(|(key, kind)| (*key, kind.as_i16(), admission.job))
+            })
+        };
+        sqlx::query(self.statements.take_keys.clone())
+            .bind(&keys.task)
+            .bind(worker.as_i64())
+            .bind(held().map(|(key, _, _)| key).collect::<Vec<_>>())
+            .bind(held().map(|(_, kind, _)| kind).collect::<Vec<_>>())
+            .bind(held().map(|(_, _, job)| job).collect::<Vec<_>>())
+            .execute(session.connection())
+            .await
+            .map(|_| ())
+            .map_err(|error| driver_error("failed to take keys", error))
+    }
+
+    async fn set_aside(
+        &self,
+        session: &mut Lent<'_>,
+        worker: WorkerId,
+        aside: &[Aside],
+    ) -> Result<(), DriverError> {
+        if aside.is_empty() {
+            return Ok(());
+        }
+        sqlx::query(self.statements.set_aside.clone())
+            .bind(worker.as_i64())
+            .bind(aside.iter().map(|aside| aside.job).collect::<Vec<_>>())
+            .bind(aside.iter().map(|aside| aside.key).collect::<Vec<_>>())
+            .bind(aside.iter().map(|aside| aside.place).collect::<Vec<_>>())
+            .execute(session.connection())
+            .await
+            .map(|_| ())
+            .map_err(|error| driver_error("failed to let jobs wait for keys", error))
+    }
+}
+
+fn candidate(job: &ClaimedJob) -> Candidate {
+    let detail = job.detail.as_deref();
+    Candidate {
+        job: job.id.as_i64(),
+        order: detail.and_then(|detail| detail.order_key),
+        concurrency: detail.and_then(|detail| detail.concurrency_key),
+    }
+}
+
+/// The place among those that wait for a key: higher priorities first, then in the order of the
+/// enqueues.
+fn place(job: &ClaimedJob) -> i64 {
+    (i64::from(9 - job.priority) << 58) | job.id.as_i64()
+}

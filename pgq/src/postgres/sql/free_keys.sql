@@ -1,0 +1,103 @@
+-- Frees the keys of jobs that hold them no more, and makes the jobs ready that waited for those: as many
+-- as there are permits, which they hold from now on. The task's keys are locked by this transaction.
+--
+-- $1 task     text, its name
+-- $2 jobs     bigint[], which may hold keys no more; null for all
+-- $3 running  int, how many jobs of a concurrency key may run
+-- $4 channel  text
+--
+-- Rows are looked up one by one, whatever the planner thinks of the tables.
+--
+-- A job that is ready again has another `seq` than its id, so an index finds it; one that is ready for
+-- the first time holds nothing.
+with stale as (
+    delete from pgq_jobs.key_permit as permit
+    where permit.task = $1
+      and ($2::bigint[] is null or permit.job = any ($2))
+      and not coalesce(
+          (
+              select true
+              from pgq_jobs.running as running
+              where running.worker = permit.worker and running.id = permit.job
+              limit 1
+          ),
+          (
+              select permit.kind = 1 or permit.worker is null
+              from pgq_jobs.ready as ready
+              where ready.id = permit.job and ready.id <> ready.seq
+              limit 1
+          ),
+          (
+              select permit.kind = 1
+              from pgq_jobs.scheduled as scheduled
+              where scheduled.id = permit.job
+              limit 1
+          ),
+          false
+      )
+    returning permit.key, permit.kind
+), freed as materialized (
+    select key, kind,
+           greatest(
+               case kind when 1 then 1 else coalesce($3, 2147483647) end
+               - (
+                   select count(*)
+                   from pgq_jobs.key_permit as permit
+                   where permit.key = counted.key
+               )
+               + permits,
+               0
+           ) as free
+    from (
+        select key, kind, count(*) as permits
+        from stale
+        group by key, kind
+    ) as counted
+), next as materialized (
+    select freed.key, freed.kind, waiting.job, waiting.place, waiting.at
+    from freed
+    cross join lateral (
+        select set_aside.job, set_aside.place, aside.at
+        from pgq_jobs.set_aside as set_aside
+        cross join lateral (
+            select scheduled.ctid as at, scheduled.run_at
+            from pgq_jobs.scheduled as scheduled
+            where scheduled.id = set_aside.job
+            limit 1
+        ) as aside
+        where set_aside.key = freed.key and aside.run_at = '9999-01-01 00:00:00+00'
+        order by set_aside.place
+        limit freed.free
+    ) as waiting
+), called as (
+    delete from pgq_jobs.scheduled
+    where ctid = any (array(select at from next))
+    returning id, fingerprint, created_at, deliveries, priority, attempt, max_attempts, deaths, marks,
+              queue, task, input
+), passed as (
+    -- With those before them, which are not there any more.
+    delete from pgq_jobs.set_aside as set_aside
+    using (select key, max(place) as place from next group by key) as last
+    where set_aside.key = last.key and set_aside.place <= last.place
+), held as (
+    insert into pgq_jobs.key_permit (key, job, worker, kind, task)
+    select next.key, next.job, null, next.kind, $1
+    from next
+    join called on called.id = next.job
+    on conflict (key, job) do update set worker = null
+), moved as (
+    insert into pgq_jobs.ready
+        (id, seq, fingerprint, created_at, deliveries, priority, attempt, max_attempts, deaths,
+         marks, queue, task, input)
+    select id, nextval('pgq_jobs.job_number'), fingerprint, created_at, deliveries, priority,
+           attempt, max_attempts, deaths, marks, queue, task, input
+    from (
+        select id, fingerprint, created_at, deliveries, priority, attempt, max_attempts, deaths,
+               marks, queue, task, input
+        from called
+        order by id
+    ) as ordered
+    returning queue
+)
+select pgq_jobs.wake($4, 'ready ' || queue) as woken
+from (select distinct queue from moved) as queues;

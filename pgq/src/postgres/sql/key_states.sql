@@ -1,0 +1,28 @@
+-- Tells where keys stand: how many jobs hold each, which of some jobs do, and whether any wait for it. One
+-- that was cancelled, or is to start earlier by somebody's wish, waits no more.
+--
+-- $1 keys  bigint[]
+-- $2 jobs  bigint[]
+select asked.key,
+       (
+           select count(*)
+           from pgq_jobs.key_permit as permit
+           where permit.key = asked.key
+       ) as holders,
+       array(
+           select permit.job
+           from pgq_jobs.key_permit as permit
+           where permit.key = asked.key and permit.job = any ($2)
+       ) as own,
+       exists (
+           select
+           from pgq_jobs.set_aside as set_aside
+           cross join lateral (
+               select scheduled.run_at
+               from pgq_jobs.scheduled as scheduled
+               where scheduled.id = set_aside.job
+               limit 1
+           ) as aside
+           where set_aside.key = asked.key and aside.run_at = '9999-01-01 00:00:00+00'
+       ) as waited_for
+from unnest($1::bigint[]) as asked (key);

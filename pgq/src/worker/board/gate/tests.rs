@@ -1,0 +1,147 @@
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::driver::{Allotment, ClaimedJob, Directives};
+use crate::limit::{FleetLimit, Limited};
+use crate::task::{Context, Registry, Task, TaskError};
+use crate::worker::board::tests::{board, small, taken};
+use crate::worker::board::{Board, Claimable, Demand};
+
+/// A board whose task `tested` may run so many jobs in the fleet.
+fn limited_board() -> Board {
+    let mut board = board();
+    let registry = Registry::new().with::<Tested>();
+    let limit = FleetLimit::new(limit()).running(Some(5));
+    let directives = Directives {
+        limits: vec![limit],
+        ..Directives::default()
+    };
+    board.restrict(Claimable::of(&registry, &directives), Instant::now());
+    board
+}
+
+struct Tested;
+
+impl Task for Tested {
+    const NAME: &'static str = "tested";
+    type Input = ();
+    type Output = ();
+
+    async fn run(_: &Context, (): ()) -> Result<(), TaskError> {
+        Ok(())
+    }
+}
+
+fn limit() -> Limited {
+    Limited::Task("tested".to_owned())
+}
+
+fn small_jobs(ids: std::ops::Range<i64>) -> Vec<ClaimedJob> {
+    ids.map(small).collect()
+}
+
+/// What the worker asks for, which is granted.
+fn grant(board: &mut Board, permits: u32, now: Instant) -> Demand {
+    let demand = board.demand(0, now).unwrap();
+    board.asked(&demand, &[permits], None);
+    demand
+}
+
+#[test]
+fn jobs_under_a_limit_start_only_with_permits() {
+    let (mut board, now) = (limited_board(), Instant::now());
+    let demand = grant(&mut board, 2, now);
+    assert_eq!(demand.task.as_deref(), Some("tested"));
+    assert_eq!((demand.permits[0].in_use, demand.permits[0].wants), (0, 10));
+
+    board.put("default", small_jobs(1..4), now);
+
+    assert_eq!(taken(&mut board), [1, 2]);
+    board.free("default", 0);
+    // Its slot is free, and something of it still runs.
+    assert!(taken(&mut board).is_empty());
+    board.release("default", "tested");
+    assert_eq!(taken(&mut board), [3]);
+}
+
+#[test]
+fn a_worker_that_was_refused_permits_claims_for_those_it_has() {
+    let (mut board, now) = (limited_board(), Instant::now());
+    grant(&mut board, 2, now);
+    board.put("default", small_jobs(1..3), now);
+    assert_eq!(taken(&mut board), [1, 2]);
+    board.mark_all_hungry();
+    let demand = board.demand(0, now).unwrap();
+    assert_eq!((demand.permits[0].in_use, demand.permits[0].wants), (2, 10));
+
+    let again = now + Duration::from_secs(1);
+    board.asked(&demand, &[2], Some(again));
+
+    assert_eq!(board.demand(0, now), None);
+    assert_eq!((board.ask_at(now), board.is_short()), (Some(again), true));
+    board.free("default", 0);
+    board.release("default", "tested");
+    let demand = board.demand(0, now).unwrap();
+    assert_eq!((demand.limit, demand.permits.len()), (1, 0));
+    board.mark_all_hungry();
+    assert_eq!(board.demand(0, again).unwrap().permits.len(), 1);
+}
+
+#[test]
+fn what_was_not_used_since_the_last_time_goes_back() {
+    let (mut board, now) = (limited_board(), Instant::now());
+    grant(&mut board, 4, now);
+    board.put("default", small_jobs(1..3), now);
+    assert_eq!(taken(&mut board), [1, 2]);
+    let alone = Allotment {
+        limit: limit(),
+        max: Some(5),
+        others: Vec::new(),
+    };
+
+    // It was granted four since.
+    assert_eq!(board.settle(std::slice::from_ref(&alone))[0].permits, 4);
+    assert_eq!(board.settle(std::slice::from_ref(&alone))[0].permits, 2);
+    assert_eq!(board.settle(std::slice::from_ref(&alone)), []);
+    board.put("default", small_jobs(3..4), now);
+    assert!(taken(&mut board).is_empty());
+}
+
+#[test]
+fn a_limit_that_was_lowered_lets_nothing_start_until_enough_have_ended() {
+    let (mut board, now) = (limited_board(), Instant::now());
+    grant(&mut board, 4, now);
+    board.put("default", small_jobs(1..9), now);
+    assert_eq!(taken(&mut board).len(), 4);
+    let lowered = Allotment {
+        limit: limit(),
+        max: Some(3),
+        others: vec![(1, 1)],
+    };
+
+    assert_eq!(board.settle(&[lowered])[0].permits, 4);
+
+    for expected in [0, 0, 1, 1] {
+        board.free("default", 0);
+        board.release("default", "tested");
+        assert_eq!(taken(&mut board).len(), expected);
+    }
+}
+
+#[test]
+fn jobs_that_wait_for_permits_are_passed_by_others() {
+    let (mut board, now) = (limited_board(), Instant::now());
+    grant(&mut board, 1, now);
+    let other = ClaimedJob {
+        task: Arc::from("other"),
+        ..small(9)
+    };
+    let mut jobs = small_jobs(1..3);
+    jobs.push(other);
+
+    board.put("default", jobs, now);
+
+    let mut started = taken(&mut board);
+    started.sort_unstable();
+    assert_eq!(started, [1, 9]);
+}

@@ -1,0 +1,98 @@
+//! Limits and order, while workers are killed and stopped.
+
+use std::time::Duration;
+
+use pgq_tests::audit::{self, Kind};
+use pgq_tests::eventually;
+use pgq_tests::fleet::process::{Signal, Worker};
+use pgq_tests::fleet::{Fleet, tasks};
+use sqlx::PgPool;
+
+use super::{count, fleet, seeded, unfinished, until_finished};
+
+/// Short enough to wait for, and long enough that nobody loses it who is not stopped.
+const LEASE: Duration = Duration::from_secs(3);
+
+/// How often something happens to a worker.
+const ROUNDS: usize = 4;
+
+/// What a worker says when its lease is over.
+const LOST: &str = "lost the lease";
+
+fn start(fleet: &Fleet) -> anyhow::Result<Worker> {
+    fleet.worker().lease(LEASE).concurrency(6).start()
+}
+
+/// Waits until some more jobs have ended.
+async fn until_more(pool: &PgPool) -> anyhow::Result<()> {
+    let ends = "select count(*) from ledger where kind = 'end'";
+    let before = count(pool, ends).await?;
+    eventually("more jobs have ended", async || {
+        let more = count(pool, ends).await? > before + 10;
+        Ok(more || unfinished(pool).await? == 0)
+    })
+    .await
+}
+
+#[tokio::test]
+async fn limits_and_order_hold_while_workers_are_killed_and_stopped() -> anyhow::Result<()> {
+    let (database, fleet) = fleet().await?;
+    let pool = database.pool();
+    audit::create(pool).await?;
+    let mut random = seeded()?;
+    let limited = tasks::fleet_limited::enqueue_many(pool, 0..400).await?;
+    let mut ordered = Vec::new();
+    for number in 0..20 {
+        for account in 0..6 {
+            ordered.push(tasks::fleet_ordered::enqueue(pool, account, number).await?);
+        }
+    }
+    let mut workers = vec![start(&fleet)?, start(&fleet)?, start(&fleet)?];
+    let mut gone = Vec::new();
+
+    for _ in 0..ROUNDS {
+        until_more(pool).await?;
+        let at = random.usize(..workers.len());
+        if random.bool() {
+            let process = workers[at].process();
+            workers[at].kill()?;
+            gone.push((process, audit::now(pool).await?, i64::MAX));
+            workers[at] = start(&fleet)?;
+        } else {
+            let worker = &workers[at];
+            let id = worker.registered(pool).await?;
+            worker.signal(Signal::Stop)?;
+            let from = audit::now(pool).await?;
+            eventually("the worker is rescued", async || {
+                let known: Option<i64> =
+                    sqlx::query_scalar("select id from pgq_jobs.worker where id = $1")
+                        .bind(id)
+                        .fetch_optional(pool)
+                        .await?;
+                Ok(known.is_none())
+            })
+            .await?;
+            gone.push((worker.process(), from, audit::now(pool).await?));
+            worker.signal(Signal::Continue)?;
+            worker.says(LOST).await?;
+        }
+    }
+    until_finished(pool, limited.len() + ordered.len()).await?;
+
+    let mut ledger = audit::read(pool).await?;
+    for (process, from, until) in gone {
+        audit::process_is_gone(&mut ledger, process, from, until);
+    }
+    let (of_task, of_keys): (Vec<_>, Vec<_>) = ledger
+        .iter()
+        .cloned()
+        .partition(|entry| entry.key == "fleet_limited");
+    assert_eq!(audit::limit(&of_task, 3)?, 3);
+    audit::order(&of_keys)?;
+    // What is broken on purpose is found.
+    let mut broken = of_keys;
+    broken.retain(|entry| entry.kind == Kind::Start);
+    assert!(audit::order(&broken).is_err());
+    assert!(audit::limit(&of_task, 2).is_err());
+    Ok(())
+}
