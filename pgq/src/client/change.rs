@@ -1,11 +1,16 @@
-//! Changing jobs: requeue, delete, reschedule.
+//! Changing jobs: requeue, cancel, delete, reschedule.
+
+use futures_util::stream::{self, StreamExt, TryStreamExt};
 
 use super::{ChangeError, JobError, JobHandle, Jobs, Reader};
-use crate::driver::{Driver, DriverError, Position, Start};
+use crate::driver::{Cancellation, Driver, DriverError, Position, Start};
 use crate::job::{Job, JobId, JobState};
 
 /// How many jobs are changed in one transaction.
 const BATCH: usize = 500;
+
+/// How many jobs are cancelled at once, of a batch.
+const CANCELS_MAX: usize = 4;
 
 /// How often a job is looked at again that changed its state between the look and the change.
 const TRIES: usize = 10;
@@ -27,6 +32,7 @@ pub struct Changes {
 #[derive(Clone, Copy, Debug)]
 enum Change {
     Requeue,
+    Cancel,
     Delete,
     Reschedule(Start),
 }
@@ -36,6 +42,7 @@ impl Change {
     const fn admits(self, state: JobState) -> bool {
         match self {
             Self::Requeue => state.is_finished() && !matches!(state, JobState::Completed),
+            Self::Cancel => !state.is_finished(),
             Self::Delete => !matches!(state, JobState::Running),
             Self::Reschedule(_) => matches!(state, JobState::Scheduled | JobState::Ready),
         }
@@ -44,6 +51,7 @@ impl Change {
     const fn name(self) -> &'static str {
         match self {
             Self::Requeue => "requeued",
+            Self::Cancel => "cancelled",
             Self::Delete => "deleted",
             Self::Reschedule(_) => "rescheduled",
         }
@@ -53,6 +61,7 @@ impl Change {
     const fn admitted(self) -> &'static str {
         match self {
             Self::Requeue => "failed, cancelled or expired",
+            Self::Cancel => "scheduled, ready or running",
             Self::Delete => "not running; cancel it first",
             Self::Reschedule(_) => "scheduled or ready",
         }
@@ -69,10 +78,26 @@ impl Change {
     async fn apply(self, driver: &dyn Driver, jobs: &[Job]) -> Result<Vec<JobId>, DriverError> {
         match self {
             Self::Requeue => driver.requeue(jobs).await,
+            Self::Cancel => cancel(driver, jobs).await,
             Self::Delete => driver.delete(jobs).await,
             Self::Reschedule(start) => driver.reschedule(jobs, start).await,
         }
     }
+}
+
+/// Cancels each job by itself: what becomes of it depends on where it is at that moment.
+async fn cancel(driver: &dyn Driver, jobs: &[Job]) -> Result<Vec<JobId>, DriverError> {
+    let cancelled = stream::iter(jobs.iter().map(|job| job.id))
+        .map(async |job| Ok((job, driver.cancel(job).await?)))
+        .buffer_unordered(CANCELS_MAX)
+        .try_filter_map(async |(job, done)| {
+            let done = matches!(
+                done,
+                Some(Cancellation::Cancelled | Cancellation::Requested)
+            );
+            Ok(done.then_some(job))
+        });
+    cancelled.try_collect().await
 }
 
 /// Each of these looks at the jobs page by page and changes them in batches of 500, each in a
@@ -85,7 +110,9 @@ impl Jobs {
     /// Makes the jobs ready again, which must be failed, cancelled or expired ones: dead letters.
     ///
     /// Each goes to the end of its line, with all of its attempts and no deaths. What is known of its
-    /// earlier attempts is kept; see [`JobHandle::attempts`].
+    /// earlier attempts is kept; see [`JobHandle::attempts`]. One that had expired does not expire
+    /// again. A unique job gave its key up when it ended, and runs without it: another one that is
+    /// the same may be waiting or running beside it.
     ///
     /// ```no_run
     /// # async fn example(pool: sqlx::PgPool) -> Result<(), Box<dyn std::error::Error>> {
@@ -110,6 +137,22 @@ impl Jobs {
     /// A dropped call has changed whole batches.
     pub async fn requeue(&self, reader: impl Reader) -> Result<Changes, ChangeError> {
         self.change(&*reader.driver(), Change::Requeue).await
+    }
+
+    /// Cancels the jobs, which must be scheduled, ready or running ones. Those that wait end at once;
+    /// of those that run, their workers are told: see [`JobHandle::cancel`].
+    ///
+    /// Each job is cancelled by itself, at a cost of a few statements.
+    ///
+    /// # Errors
+    ///
+    /// Fails with [`ChangeError::State`] before anything is changed if the jobs have ended.
+    ///
+    /// # Cancel safety
+    ///
+    /// A dropped call has cancelled some of the jobs; calling it again cancels the others.
+    pub async fn cancel(&self, reader: impl Reader) -> Result<Changes, ChangeError> {
+        self.change(&*reader.driver(), Change::Cancel).await
     }
 
     /// Deletes the jobs, with their inputs, results and history. Running jobs cannot be deleted.

@@ -49,6 +49,17 @@ impl Listing {
         }
     }
 
+    /// Whether all jobs of the state are asked for.
+    pub(crate) const fn is_of_state_only(&self) -> bool {
+        self.queue.is_none()
+            && self.task.is_none()
+            && self.tag.is_none()
+            && self.jobs.is_none()
+            && self.created_from.is_none()
+            && self.created_before.is_none()
+            && self.after.is_none()
+    }
+
     /// Whether the job is one that is asked for, wherever the page begins.
     #[cfg(any(feature = "postgres", feature = "testing"))]
     pub(crate) fn matches(&self, job: &Job) -> bool {

@@ -145,27 +145,25 @@ pub trait Driver: fmt::Debug + Send + Sync + 'static {
     /// Returns the error of the storage.
     async fn count(&self) -> Result<JobCounts, DriverError>;
 
-    /// Makes jobs ready again that have ended, at the end of their line, with all of their attempts
-    /// and no deaths; their deliveries go on, and the history of their attempts stays. Returns those
-    /// that are ready now. A job that has changed since it was looked at is left alone, and so is
-    /// one that has not ended, or that completed.
+    /// Makes jobs ready again that failed, were cancelled or expired, at the end of their line, with all
+    /// of their attempts, and returns them. Deliveries go on, and the history stays; they hold no unique
+    /// keys any more, and do not expire. What has changed since it was looked at is left alone.
     ///
     /// # Errors
     ///
     /// On an error none or all of them are ready.
     async fn requeue(&self, jobs: &[Job]) -> Result<Vec<JobId>, DriverError>;
 
-    /// Deletes jobs, with their inputs, results and history. Returns those that are gone. A job that
-    /// has changed its state since it was looked at is left alone, and so is one that runs.
+    /// Deletes jobs that do not run, with all that belongs to them, and returns those that are gone. What
+    /// has changed its state since it was looked at is left alone.
     ///
     /// # Errors
     ///
     /// On an error none or all of them are gone.
     async fn delete(&self, jobs: &[Job]) -> Result<Vec<JobId>, DriverError>;
 
-    /// Lets scheduled and ready jobs be due at another time, which is no earlier than now. Returns
-    /// those that are scheduled for it. A job that has changed its state since it was looked at is
-    /// left alone, and so is one in any other state.
+    /// Lets scheduled and ready jobs be due at another time, but not before now, and returns them. What has
+    /// changed its state since it was looked at is left alone.
     ///
     /// # Errors
     ///
@@ -199,8 +197,7 @@ pub trait Driver: fmt::Debug + Send + Sync + 'static {
         running: usize,
     ) -> Result<bool, DriverError>;
 
-    /// Lists the workers that are registered, those first that started first. One that died is among
-    /// them until it is rescued.
+    /// Lists the workers that have not stopped or been rescued, those first that started first.
     ///
     /// # Errors
     ///
@@ -510,8 +507,8 @@ pub trait Driver: fmt::Debug + Send + Sync + 'static {
     async fn schedules(&self, names: &[String]) -> Result<ScheduleState, DriverError>;
 
     /// Enqueues the job of a tick, if `tick.previous` is still the last tick of its schedule;
-    /// returns `None` if another worker was faster, or if the schedule was declared with another
-    /// expression or zone.
+    /// returns `None` if another worker was faster, or if the schedule was declared anew
+    /// with another expression, zone, start or end.
     ///
     /// While the last job that the schedule enqueued is not finished, `tick.overlap` decides. With
     /// [`Skip`](crate::Overlap::Skip) the last tick moves and no job is enqueued, with

@@ -442,12 +442,8 @@ pub struct ScheduleState {
 /// A tick that is due.
 #[derive(Clone, Debug)]
 pub struct Tick {
-    /// The name of the schedule.
-    pub schedule: String,
-    /// When it ticks, as [`Schedule::expression`] has it.
-    pub expression: String,
-    /// The time zone by whose clocks it ticks.
-    pub zone: String,
+    /// The schedule, as whoever ticks has declared it.
+    pub schedule: Schedule,
     /// What the last tick is believed to be.
     pub previous: DateTime<Utc>,
     /// The tick.

@@ -3,7 +3,6 @@
 use chrono::{DateTime, Utc};
 
 use super::clock::after;
-use super::record::Stage;
 use super::store::Store;
 use crate::driver::Start;
 use crate::job::{Job, JobId, JobState};
@@ -22,6 +21,8 @@ impl Store {
                     detail.expires = None;
                 }
             }
+            // They were freed when the job ended.
+            store.free_keys(job.id);
             store.make_ready(job.id);
             true
         })
@@ -31,7 +32,8 @@ impl Store {
         self.change(jobs, |store, job| {
             let may = job.state != JobState::Running;
             if may {
-                store.take_from_line(job.id);
+                store.take_out(job.id);
+                store.free_keys(job.id);
                 store.forget(job.id);
             }
             may
@@ -52,7 +54,7 @@ impl Store {
         self.change(jobs, |store, job| {
             let may = matches!(job.state, JobState::Scheduled | JobState::Ready);
             if may {
-                store.take_from_line(job.id);
+                store.take_out(job.id);
                 store.schedule(job.id, run_at);
             }
             may
@@ -75,14 +77,5 @@ impl Store {
             }
         }
         changed
-    }
-
-    /// Takes a job that waits from the line that it waits in.
-    fn take_from_line(&mut self, job: JobId) {
-        match self.record(job).map(|record| record.stage.clone()) {
-            Some(Stage::Scheduled { run_at }) => self.unschedule(job, run_at),
-            Some(Stage::Ready) => self.unready(job),
-            _ => {}
-        }
     }
 }

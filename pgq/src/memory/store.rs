@@ -442,11 +442,7 @@ impl Store {
             };
             let name = schedule.name.clone();
             let row = self.schedules.entry(name).or_insert_with(new);
-            let ticks = |of: &Schedule| {
-                let (expression, zone) = (of.expression.clone(), of.zone.clone());
-                (expression, zone, of.starts_at, of.ends_at)
-            };
-            if ticks(&row.declared) != ticks(schedule) {
+            if !ticks_alike(&row.declared, schedule) {
                 row.last_tick = now.max(row.last_tick);
             }
             row.declared = schedule.clone();
@@ -462,9 +458,8 @@ impl Store {
     }
 
     pub(super) fn tick(&mut self, tick: Tick, now: DateTime<Utc>) -> Option<JobId> {
-        let row = self.schedules.get_mut(&tick.schedule)?;
-        let stored = &row.declared;
-        if (&stored.expression, &stored.zone) != (&tick.expression, &tick.zone) {
+        let row = self.schedules.get_mut(&tick.schedule.name)?;
+        if !ticks_alike(&row.declared, &tick.schedule) {
             return None;
         }
         if row.last_tick != tick.previous || row.last_tick >= tick.at {
@@ -480,11 +475,22 @@ impl Store {
             _ => row.last_tick = tick.at,
         }
         let job = self.enqueue_tick(tick.enqueue, now)?;
-        if let Some(row) = self.schedules.get_mut(&tick.schedule) {
+        if let Some(row) = self.schedules.get_mut(&tick.schedule.name) {
             row.last_job = Some(job);
         }
         Some(job)
     }
+}
+
+/// Whether two declarations say the same of when the ticks are.
+fn ticks_alike(one: &Schedule, other: &Schedule) -> bool {
+    (&one.expression, &one.zone, one.starts_at, one.ends_at)
+        == (
+            &other.expression,
+            &other.zone,
+            other.starts_at,
+            other.ends_at,
+        )
 }
 
 // Moves that several operations share.
@@ -510,16 +516,6 @@ impl Store {
             self.ready.insert(record, number);
             let wake = Wake::Ready(record.queue.clone());
             self.wake(wake);
-        }
-    }
-
-    pub(super) fn unschedule(&mut self, job: JobId, run_at: DateTime<Utc>) {
-        self.scheduled.remove(&(run_at, job));
-    }
-
-    pub(super) fn unready(&mut self, job: JobId) {
-        if let Some(record) = self.jobs.get(&job) {
-            self.ready.remove(record);
         }
     }
 

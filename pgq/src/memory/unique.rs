@@ -103,6 +103,12 @@ impl Store {
         holds.then_some(holder.job)
     }
 
+    /// Lets go of the keys that a job holds until it has ended.
+    pub(super) fn free_keys(&mut self, job: JobId) {
+        let others = |holder: &Holder| holder.job != job || holder.until.is_some();
+        self.keys.0.retain(|_, holder| others(holder));
+    }
+
     /// Takes a job away that waits and has not been started.
     fn withdraw(&mut self, job: JobId) -> bool {
         let waits = self.record(job).is_some_and(|record| {

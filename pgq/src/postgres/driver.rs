@@ -359,8 +359,6 @@ impl Driver for PostgresDriver {
     async fn tick(&self, tick: Tick) -> Result<Option<JobId>, DriverError> {
         let Tick {
             schedule,
-            expression,
-            zone,
             previous,
             at,
             overlap,
@@ -383,7 +381,7 @@ impl Driver for PostgresDriver {
         };
         let mut job = Parted::new(enqueue.jobs).map_err(error)?;
         sqlx::query_scalar(self.statements.tick.clone())
-            .bind(schedule)
+            .bind(schedule.name)
             .bind(previous)
             .bind(at)
             .bind(job.inline.pop().unwrap_or_default())
@@ -398,11 +396,13 @@ impl Driver for PostgresDriver {
             .bind(overlap)
             .bind(job.details.pop())
             .bind(job.marks.pop().unwrap_or_default())
-            .bind(expression)
-            .bind(zone)
+            .bind(schedule.expression)
+            .bind(schedule.zone)
             .bind(job.keys.pop())
             .bind(job.periods.pop().flatten())
             .bind(unique::name(conflict))
+            .bind(schedule.starts_at)
+            .bind(schedule.ends_at)
             .fetch_optional(&self.pool)
             .await
             .map(|id: Option<i64>| id.map(JobId::from_i64))

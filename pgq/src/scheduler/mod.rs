@@ -158,9 +158,7 @@ impl Scheduler {
         let name = schedule.descriptor.name;
         let (task, queue) = (enqueue.task.clone(), enqueue.queue.clone());
         let tick = Tick {
-            schedule: name.to_owned(),
-            expression: schedule.descriptor.timing.to_string(),
-            zone: schedule.descriptor.timing.zone().to_owned(),
+            schedule: declared(schedule),
             previous,
             at,
             overlap: schedule.descriptor.policy.overlap,

@@ -1,10 +1,10 @@
 //! What every driver promises about the declarations of schedules.
 
 use chrono::TimeDelta;
-use pgq::driver::Schedule;
+use pgq::driver::{Schedule, Tick};
 
 use super::schedule::{last_tick, schedule, tick};
-use super::{SHORT, Storage, conformance};
+use super::{LONG, SHORT, Storage, conformance};
 
 conformance! {
     a_new_schedule_last_ticked_when_it_was_declared,
@@ -84,6 +84,40 @@ async fn a_schedule_whose_zone_changed_begins_anew(storage: &Storage) -> anyhow:
     Ok(())
 }
 
+async fn a_schedule_whose_dates_changed_begins_anew(storage: &Storage) -> anyhow::Result<()> {
+    let (starts, ends) = (schedule("starts"), schedule("ends"));
+    storage
+        .declare_schedules(&[starts.clone(), ends.clone()])
+        .await?;
+    let first = last_tick(storage, "starts").await?;
+    storage.pass(SHORT).await?;
+    let before = storage.now().await?;
+
+    let changed = [
+        Schedule {
+            starts_at: Some(first - TimeDelta::days(1)),
+            ..starts
+        },
+        Schedule {
+            ends_at: Some(first + TimeDelta::days(1)),
+            ..ends
+        },
+    ];
+    storage.declare_schedules(&changed).await?;
+    let begun = last_tick(storage, "starts").await?;
+    let other = last_tick(storage, "ends").await?;
+    storage.pass(SHORT).await?;
+    storage.declare_schedules(&changed).await?;
+
+    assert!(
+        before <= begun.min(other),
+        "{begun} and {other} are before {before}"
+    );
+    assert_eq!(last_tick(storage, "starts").await?, begun);
+    assert_eq!(last_tick(storage, "ends").await?, other);
+    Ok(())
+}
+
 async fn only_the_schedules_that_are_asked_for_are_told(storage: &Storage) -> anyhow::Result<()> {
     let declared = ["a", "b", "c"].map(schedule);
     storage.declare_schedules(&declared).await?;
@@ -99,9 +133,7 @@ async fn only_the_schedules_that_are_asked_for_are_told(storage: &Storage) -> an
 
 async fn a_build_with_another_declaration_does_not_tick(storage: &Storage) -> anyhow::Result<()> {
     let old = schedule("hourly");
-    storage
-        .declare_schedules(std::slice::from_ref(&old))
-        .await?;
+    let far = storage.now().await? + 24 * LONG;
     for new in [
         Schedule {
             expression: "@daily".to_owned(),
@@ -109,6 +141,10 @@ async fn a_build_with_another_declaration_does_not_tick(storage: &Storage) -> an
         },
         Schedule {
             zone: "Europe/Berlin".to_owned(),
+            ..old.clone()
+        },
+        Schedule {
+            ends_at: Some(far),
             ..old.clone()
         },
     ] {
@@ -120,9 +156,10 @@ async fn a_build_with_another_declaration_does_not_tick(storage: &Storage) -> an
         assert_eq!(storage.tick(tick("hourly", last)).await?, None);
         assert_eq!(last_tick(storage, "hourly").await?, last);
 
-        let mut own = tick("hourly", last);
-        own.expression = new.expression;
-        own.zone = new.zone;
+        let own = Tick {
+            schedule: new,
+            ..tick("hourly", last)
+        };
         assert!(storage.tick(own).await?.is_some());
     }
     Ok(())

@@ -135,12 +135,12 @@ async fn a_tick_can_have_a_detail(storage: &Storage) -> anyhow::Result<()> {
         starts_at: None,
         ends_at: None,
     };
-    storage.declare_schedules(&[schedule]).await?;
+    storage
+        .declare_schedules(std::slice::from_ref(&schedule))
+        .await?;
     let previous = storage.schedules(&["hourly".to_owned()]).await?.last_ticks[0].1;
     let tick = Tick {
-        schedule: "hourly".to_owned(),
-        expression: "@hourly".to_owned(),
-        zone: "UTC".to_owned(),
+        schedule,
         previous,
         at: previous + Duration::from_secs(3600),
         overlap: Overlap::Allow,

@@ -13,6 +13,8 @@ conformance! {
     only_jobs_that_are_named_are_listed,
     named_jobs_are_listed_page_by_page,
     a_filter_is_what_all_of_it_says,
+    jobs_are_counted_as_they_are_listed,
+    a_count_of_very_many_ends_early,
 }
 
 const TAG: &str = "vip";
@@ -227,5 +229,44 @@ async fn a_filter_is_what_all_of_it_says(storage: &Storage) -> anyhow::Result<()
         .ids(wanted.clone());
 
     assert_eq!(all(storage, jobs).await?, [wanted[0]]);
+    Ok(())
+}
+
+async fn jobs_are_counted_as_they_are_listed(storage: &Storage) -> anyhow::Result<()> {
+    let worker = storage.worker().await?;
+    let mut enqueue = one();
+    enqueue.jobs = vec![tagged(&[TAG]); 1100];
+    storage.enqueue(enqueue).await?;
+    let claimed = worker.claim_all().await?;
+    let completions: Vec<_> = claimed.iter().map(completion).collect();
+    storage.complete(worker.id, &completions).await?;
+    let mut other = one();
+    other.task = "other".into();
+    storage.put(other).await?;
+    storage.put_tagged(&[TAG], Start::Now).await?;
+
+    for (jobs, expected) in [
+        (Jobs::in_state(JobState::Completed).task(TASK), 1100),
+        (Jobs::in_state(JobState::Completed).tag(TAG), 1100),
+        (Jobs::in_state(JobState::Completed).task("other"), 0),
+        (Jobs::in_state(JobState::Ready), 2),
+        (Jobs::in_state(JobState::Ready).task("other"), 1),
+        (Jobs::in_state(JobState::Ready).tag(TAG), 1),
+    ] {
+        let count = jobs.count(storage.driver()).await?;
+        assert_eq!((count.jobs, count.is_exact), (expected, true), "{jobs:?}");
+    }
+    Ok(())
+}
+
+async fn a_count_of_very_many_ends_early(storage: &Storage) -> anyhow::Result<()> {
+    let mut many = one();
+    many.jobs = vec![NewJob::new(b"\x01".to_vec()); 20_001];
+    storage.enqueue(many).await?;
+
+    let ready = Jobs::in_state(JobState::Ready).task(TASK);
+    let count = ready.count(storage.driver()).await?;
+
+    assert_eq!((count.jobs, count.is_exact), (20_000, false));
     Ok(())
 }

@@ -94,14 +94,14 @@ async fn the_job_of_a_tick_wakes(storage: &Storage) -> anyhow::Result<()> {
         starts_at: None,
         ends_at: None,
     };
-    storage.declare_schedules(&[schedule]).await?;
+    storage
+        .declare_schedules(std::slice::from_ref(&schedule))
+        .await?;
     let state = storage.schedules(&["hourly".to_owned()]).await?;
     let mut listener = parked(storage, [topic(QUEUE)]).await?;
 
     let tick = Tick {
-        schedule: "hourly".to_owned(),
-        expression: "@hourly".to_owned(),
-        zone: "UTC".to_owned(),
+        schedule,
         previous: state.last_ticks[0].1,
         at: state.now + LONG,
         overlap: Overlap::Allow,

@@ -18,7 +18,7 @@ conformance! {
 /// The minutes of a schedule, one tick after the other.
 struct Minutes<'a> {
     storage: &'a Storage,
-    name: &'static str,
+    schedule: Schedule,
     overlap: Overlap,
     last: DateTime<Utc>,
 }
@@ -37,10 +37,12 @@ impl<'a> Minutes<'a> {
             starts_at: None,
             ends_at: None,
         };
-        storage.declare_schedules(&[schedule]).await?;
+        storage
+            .declare_schedules(std::slice::from_ref(&schedule))
+            .await?;
         let mut minutes = Self {
             storage,
-            name,
+            schedule,
             overlap,
             last: DateTime::UNIX_EPOCH,
         };
@@ -49,7 +51,10 @@ impl<'a> Minutes<'a> {
     }
 
     async fn last_tick(&self) -> anyhow::Result<DateTime<Utc>> {
-        let state = self.storage.schedules(&[self.name.to_owned()]).await?;
+        let state = self
+            .storage
+            .schedules(&[self.schedule.name.clone()])
+            .await?;
         Ok(state.last_ticks[0].1)
     }
 
@@ -57,9 +62,7 @@ impl<'a> Minutes<'a> {
     async fn tick(&mut self) -> anyhow::Result<(Option<JobId>, bool)> {
         let at = self.last + TimeDelta::minutes(1);
         let tick = Tick {
-            schedule: self.name.to_owned(),
-            expression: "* * * * *".to_owned(),
-            zone: "UTC".to_owned(),
+            schedule: self.schedule.clone(),
             previous: self.last,
             at,
             overlap: self.overlap,

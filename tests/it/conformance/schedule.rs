@@ -29,12 +29,10 @@ pub(super) fn schedule(name: &str) -> Schedule {
     }
 }
 
-/// A tick of `schedule`, a minute after `previous`.
-pub(super) fn tick(schedule: &str, previous: DateTime<Utc>) -> Tick {
+/// A tick of the schedule of that name, a minute after `previous`.
+pub(super) fn tick(name: &str, previous: DateTime<Utc>) -> Tick {
     Tick {
-        schedule: schedule.to_owned(),
-        expression: "* * * * *".to_owned(),
-        zone: "UTC".to_owned(),
+        schedule: schedule(name),
         previous,
         at: previous + TimeDelta::minutes(1),
         overlap: Overlap::Allow,

@@ -215,6 +215,7 @@ pub(super) const CASES: &[Case] = &[
             READY_LANES,
             RESULT,
             SCHEDULED_ID,
+            KEY_JOB,
         ],
         looked_up: &[],
     },
@@ -356,7 +357,7 @@ pub(super) const CASES: &[Case] = &[
         arguments: &[
             "'nightly', now() - interval '1 day', now(), '\\x01', 'send', 'mail',
                       0::smallint, 5::smallint, 7, 'pgq_jobs', null, null, 'skip', null, 0::smallint,
-                      '0 3 * * *', 'UTC', null, null, 'skip'",
+                      '0 3 * * *', 'UTC', null, null, 'skip', null, null",
         ],
         indexes: &[READY_ID, READY_LANES, RUNNING, SCHEDULED_ID],
         looked_up: &[],

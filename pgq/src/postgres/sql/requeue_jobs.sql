@@ -13,7 +13,7 @@
 -- it in an index that does not begin with it.
 --
 -- A job with keys finds the line of its keys by way of the scheduled ones. One that had expired may
--- start whenever it likes.
+-- start whenever it likes. A unique key was freed when the job ended, and is not taken again.
 with gone as (
     delete from pgq_jobs.finished
     where state = $5
@@ -33,8 +33,8 @@ with gone as (
             limit 1
         ) as ended
     ))
-    returning id, fingerprint, created_at, deliveries, priority, max_attempts, marks, queue, task,
-              input
+    returning id, fingerprint, created_at, deliveries, priority, max_attempts,
+              marks & ~10::smallint as marks, queue, task, input
 ), again as (
     insert into pgq_jobs.ready
         (id, seq, fingerprint, created_at, deliveries, priority, attempt, max_attempts, deaths,

@@ -24,6 +24,8 @@
 -- $19 period       bigint, for how long in microseconds; null until it has ended
 -- $20 conflict     text: with 'skip' the tick has no job if one is there that is the same, with
 --                  'replace' its job takes the place of that one if it has not been started
+-- $21 starts_at    timestamptz, or null
+-- $22 ends_at      timestamptz, or null
 --
 -- A build whose declaration of the schedule is not the one that is stored does not tick: old and new
 -- builds run side by side for a while, and only one of them knows when the ticks are.
@@ -86,6 +88,8 @@ with recursive last (job) as (
     where schedule.name = $1
       and schedule.expression = $16
       and schedule.time_zone = $17
+      and schedule.starts_at is not distinct from $21
+      and schedule.ends_at is not distinct from $22
       and schedule.last_tick = $2
       and schedule.last_tick < $3
     for update
@@ -116,6 +120,8 @@ with recursive last (job) as (
     where schedule.name = $1
       and schedule.expression = $16
       and schedule.time_zone = $17
+      and schedule.starts_at is not distinct from $21
+      and schedule.ends_at is not distinct from $22
       and schedule.last_tick = $2
       and schedule.last_tick < $3
       and not (overlap.found and $13 = 'queue_one')

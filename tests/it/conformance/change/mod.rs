@@ -1,8 +1,10 @@
 //! What every driver promises about changes to jobs that somebody has looked at.
 
+mod cancel;
 mod delete;
 mod requeue;
 mod reschedule;
+mod unique;
 
 use pgq::driver::{End, NewJob};
 use pgq::{JobHandle, JobId, JobState};
