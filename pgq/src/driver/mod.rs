@@ -47,8 +47,7 @@ pub use crate::job::{Detail, Expires, KeyedJobs, Marks, NewKey};
 /// otherwise; [`held`](Self::held) tells a worker what it really holds.
 #[async_trait]
 pub trait Driver: fmt::Debug + Send + Sync + 'static {
-    /// Makes the storage ready for use, or brings it up to this version. Safe to call from any
-    /// number of processes at once.
+    /// Makes the storage ready for use, or brings it up to this version, from any number of processes.
     ///
     /// # Errors
     ///
@@ -84,8 +83,7 @@ pub trait Driver: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// Returns the error of the storage. A part of the work may have been done; the next call goes
-    /// on with the rest.
+    /// Returns the error of the storage. The next call goes on with what was not done.
     async fn maintain_history(&self, retains: &[Retain]) -> Result<HistoryReport, DriverError>;
 
     /// Adds the jobs, and returns their ids in their order.
@@ -95,13 +93,9 @@ pub trait Driver: fmt::Debug + Send + Sync + 'static {
     /// On an error no job is added.
     async fn enqueue(&self, enqueue: Enqueue) -> Result<Vec<JobId>, DriverError>;
 
-    /// Adds those of the jobs that are not the same as others; each has a [`NewKey`].
-    ///
-    /// Of jobs that are the same at most one has not ended, whoever enqueues them at the same time; of
-    /// keys with a period at most one job was added within it. What is not committed counts: a call
-    /// waits for the transaction that has taken its key, and then goes by how that ended. Of jobs of
-    /// one call that are the same the first is added, with
-    /// [`Conflict::Replace`](crate::Conflict::Replace) the last.
+    /// Adds those of the jobs that are not the same as others, by the [`NewKey`] that each has. A call
+    /// waits for open transactions that have its keys. Of jobs of one call that are the same the
+    /// first is added, with [`Conflict::Replace`](crate::Conflict::Replace) the last.
     ///
     /// # Errors
     ///
@@ -197,7 +191,7 @@ pub trait Driver: fmt::Debug + Send + Sync + 'static {
         running: usize,
     ) -> Result<bool, DriverError>;
 
-    /// Lists the workers that have not stopped or been rescued, those first that started first.
+    /// Lists the workers, those first that started first. One that died is there until it is rescued.
     ///
     /// # Errors
     ///
@@ -441,11 +435,9 @@ pub trait Driver: fmt::Debug + Send + Sync + 'static {
     /// Returns the error of the storage.
     async fn promote(&self, limit: usize) -> Result<Promoted, DriverError>;
 
-    /// Looks at up to `limit` jobs whose time to expire has come, and ends those that wait and have not
-    /// been started: as [`Expired`](crate::JobState::Expired), kept for `retention`. Returns how many it
-    /// has looked at.
-    ///
-    /// A claim hands such a job out as `expired`; this is for those that nobody claims.
+    /// Looks at up to `limit` jobs whose time to expire has come, and ends those that wait and have
+    /// not been started, to be kept for `retention`; returns how many it has looked at. For those
+    /// that nobody claims: a claim hands such a job out as `expired`.
     ///
     /// # Errors
     ///
@@ -483,8 +475,7 @@ pub trait Driver: fmt::Debug + Send + Sync + 'static {
         fingerprints: &[i64],
     ) -> Result<Option<(String, i64)>, DriverError>;
 
-    /// Counts the jobs that have not ended by state, task and fingerprint, in no order. Of each
-    /// state at most `limit` jobs are looked at.
+    /// Counts unfinished jobs by state, task and fingerprint: of each state at most `limit` jobs.
     ///
     /// # Errors
     ///
@@ -512,10 +503,8 @@ pub trait Driver: fmt::Debug + Send + Sync + 'static {
     ///
     /// While the last job that the schedule enqueued is not finished, `tick.overlap` decides. With
     /// [`Skip`](crate::Overlap::Skip) the last tick moves and no job is enqueued, with
-    /// [`QueueOne`](crate::Overlap::QueueOne) nothing happens; both return `None`.
-    ///
-    /// The job may have a [`NewKey`]. If there is one that is the same, the last tick moves and no job
-    /// is enqueued, unless it is replaced.
+    /// [`QueueOne`](crate::Overlap::QueueOne) nothing happens; both return `None`. A tick whose job has
+    /// a key that another one holds is as with `Skip`.
     ///
     /// # Errors
     ///
@@ -531,8 +520,7 @@ pub trait Driver: fmt::Debug + Send + Sync + 'static {
     /// Returns the error of the storage.
     async fn pause(&self, what: &Pausable) -> Result<bool, DriverError>;
 
-    /// Ends a pause. Returns `false` if there was none. Tells every listener, as
-    /// [`pause`](Self::pause) does.
+    /// Ends a pause, and tells every listener as well. Returns `false` if there was none.
     ///
     /// # Errors
     ///

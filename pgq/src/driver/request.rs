@@ -361,6 +361,14 @@ impl Ending {
         Self::without_error(job, claim, End::Unstarted(Duration::ZERO))
     }
 
+    /// Ends a job that was not started in time.
+    pub(crate) fn expired(job: &ClaimedJob, retain: Retain) -> Self {
+        Self {
+            retention: retain.completed,
+            ..Self::without_error(job.id, job.claim, End::Expired)
+        }
+    }
+
     const fn without_error(job: JobId, claim: i64, end: End) -> Self {
         Self {
             job,

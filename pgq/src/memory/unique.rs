@@ -37,7 +37,7 @@ impl Store {
         let mut seen: HashMap<Vec<u8>, JobId> = HashMap::new();
         let mut done: Vec<_> = jobs
             .into_iter()
-            .map(|mut job| match job.key.take() {
+            .map(|job| match job.key.clone() {
                 None => (self.add(&enqueue, job, now), Enqueued::New),
                 Some(key) => match seen.get(&key.key) {
                     Some(same) => (*same, Enqueued::Existing),

@@ -144,13 +144,7 @@ pub(crate) fn decide(
             random,
         ),
         AttemptEnd::NotStarted => Decision::End(Ending::unstarted(job.id, job.claim)),
-        AttemptEnd::Expired => Decision::End(Ending {
-            job: job.id,
-            claim: job.claim,
-            end: End::Expired,
-            error: None,
-            retention: task.options.retain.completed,
-        }),
+        AttemptEnd::Expired => Decision::End(Ending::expired(job, task.options.retain)),
         AttemptEnd::Failed { report, verdict } => match verdict {
             Verdict::Retry(None) => failed(report, job, task, random),
             Verdict::Retry(Some(delay)) => retry(report, job, task, delay),

@@ -263,7 +263,9 @@ async fn attempt(
         }
     };
     decided(hub, &context, task, began.elapsed(), &decision);
-    if let Decision::End(ending) = &decision {
+    if job.expired {
+        tracing::info!("the job was to be started sooner, and has ended as expired");
+    } else if let Decision::End(ending) = &decision {
         let error = ending.error.as_deref().unwrap_or_default();
         tracing::warn!(error, end = ?ending.end, "attempt ended without a result");
         if let End::Failed | End::Retry(_) = ending.end {

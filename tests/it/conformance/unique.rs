@@ -189,11 +189,11 @@ async fn a_key_with_a_period_is_held_for_that_long(storage: &Storage) -> anyhow:
         ..key("k", SKIP)
     };
     let worker = storage.worker().await?;
-    let [(first, _)] = put(storage, [job("x", within(SHORT * 10))]).await?;
+    let [(first, _)] = put(storage, [job("x", within(SHORT * 50))]).await?;
     worker.complete(&worker.claim_one().await?).await?;
 
     let [second] = put(storage, [job("x", within(SHORT))]).await?;
-    storage.pass(SHORT * 10).await?;
+    storage.pass(SHORT * 50).await?;
     let [(third, new)] = put(storage, [job("x", within(LONG))]).await?;
     let [fourth] = put(storage, [job("x", within(SHORT))]).await?;
 
@@ -364,9 +364,9 @@ async fn a_replacement_renews_the_period(storage: &Storage) -> anyhow::Result<()
         within: Some(within),
         ..key("k", Conflict::Replace)
     };
-    let [(id, _)] = put(storage, [job("old", replace(SHORT))]).await?;
+    let [(id, _)] = put(storage, [job("old", replace(SHORT * 50))]).await?;
     put(storage, [job("new", replace(LONG))]).await?;
-    storage.pass(SHORT).await?;
+    storage.pass(SHORT * 50).await?;
 
     let [third] = put(storage, [job("newest", key("k", SKIP))]).await?;
 

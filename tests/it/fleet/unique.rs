@@ -108,13 +108,14 @@ async fn enqueue_some(url: String, mut random: fastrand::Rng) -> anyhow::Result<
     let mut done = Done::default();
     for number in 0..TRANSACTIONS {
         let mut transaction = pool.begin().await?;
-        // In order, as every transaction: others would wait in a circle.
         let accounts: BTreeSet<u32> = (0..random.usize(1..4))
             .map(|_| random.u32(..ACCOUNTS))
             .collect();
         let change = u32::try_from(number)?;
         let calls = if random.bool() {
-            enqueue_each(&mut transaction, &accounts, change, &mut random).await?
+            // One account in several calls: with several, transactions may wait in a circle.
+            let account = random.u32(..ACCOUNTS);
+            enqueue_some_times(&mut transaction, account, change, &mut random).await?
         } else {
             // Each of them twice.
             let inputs = accounts
@@ -140,17 +141,17 @@ async fn enqueue_some(url: String, mut random: fastrand::Rng) -> anyhow::Result<
     Ok(done)
 }
 
-async fn enqueue_each(
+async fn enqueue_some_times(
     transaction: &mut Transaction<'_, Postgres>,
-    accounts: &BTreeSet<u32>,
+    account: u32,
     change: u32,
     random: &mut fastrand::Rng,
 ) -> anyhow::Result<Calls> {
     let mut calls = Calls::new();
-    for account in accounts {
+    for _ in 0..2 {
         let conflicts = [Conflict::Skip, Conflict::Replace, Conflict::Raise];
         let delay = Duration::from_millis(random.u64(..20));
-        let job = tasks::settle::job(*account, change)
+        let job = tasks::settle::job(account, change)
             .on_conflict(conflicts[random.usize(..3)])
             .delay(delay);
         match job.enqueue(&mut *transaction).await {

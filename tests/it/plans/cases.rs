@@ -43,7 +43,7 @@ pub(super) const CASES: &[Case] = &[
     Case {
         statement: "complete_within",
         arguments: &[r"1, 20000001, 1, 24::smallint, '\x01', 24::smallint, 'pgq_jobs'"],
-        indexes: &[RUNNING],
+        indexes: &[RUNNING, KEY_JOB],
         looked_up: &["worker", "id"],
     },
     Case {
@@ -148,7 +148,7 @@ pub(super) const CASES: &[Case] = &[
     Case {
         statement: "cancel_waiting",
         arguments: &["7, 24::smallint"],
-        indexes: &[READY_ID, READY_LANES, SCHEDULED_ID],
+        indexes: &[READY_ID, READY_LANES, SCHEDULED_ID, KEY_JOB],
         looked_up: &[],
     },
     Case {
@@ -262,7 +262,7 @@ pub(super) const CASES: &[Case] = &[
     Case {
         statement: "return_jobs",
         arguments: &["1, 'pgq_jobs', 24::smallint", "2, 'pgq_jobs', 24::smallint"],
-        indexes: &[RUNNING],
+        indexes: &[RUNNING, KEY_JOB],
         looked_up: &["worker"],
     },
     Case {

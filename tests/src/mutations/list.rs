@@ -516,4 +516,37 @@ pub const MUTATIONS: &[Mutation] = &[
         replace: "              where scheduled.id = permit.job and false\n",
         tests: &["conformance::keys::postgres::a_job_keeps_its_order_key_through_its_attempts"],
     },
+    // What only some jobs have.
+    Mutation {
+        name: "a completion keeps the key of its job",
+        file: "pgq/src/postgres/sql/complete_jobs.sql",
+        find: "where marks & 2 <> 0",
+        replace: "where false",
+        tests: &["conformance::unique::postgres::a_key_is_free_once_its_job_has_ended"],
+    },
+    Mutation {
+        name: "who meets a key locks it",
+        file: "migrations/0001_create_jobs.sql",
+        find: "on conflict (key) do nothing",
+        replace: "on conflict (key) do update set job = unique_key.job where false",
+        tests: &["run::unique::a_completion_does_not_wait_for_those_who_met_its_job"],
+    },
+    Mutation {
+        name: "a batch that is refused keeps the keys that it took",
+        file: "migrations/0001_create_jobs.sql",
+        find: "delete from pgq_jobs.unique_key as held where held.key = any (taken);",
+        replace: "null;",
+        tests: &[
+            "conformance::unique::postgres::of_refused_jobs_none_is_added_and_no_key_is_taken",
+        ],
+    },
+    Mutation {
+        name: "a job that was started expires",
+        file: "pgq/src/postgres/sql/end_jobs.sql",
+        find: "else taken.marks & ~8::smallint",
+        replace: "else taken.marks",
+        tests: &[
+            "conformance::expire::postgres::an_attempt_that_has_begun_ends_the_time_to_expire",
+        ],
+    },
 ];
