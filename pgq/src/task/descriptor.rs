@@ -101,13 +101,8 @@ impl TaskDescriptor {
             shape: T::Input::shape,
             source,
             injected: T::injected,
-            output: || {
-                (
-                    TypeId::of::<T::Output>(),
-                    std::any::type_name::<T::Output>(),
-                )
-            },
-            check_input: |bytes| T::Input::decode(bytes).map(drop),
+            output: output::<T::Output>,
+            check_input: check_input::<T::Input>,
             run: run::<T>,
         }
     }
@@ -250,6 +245,20 @@ pub enum Registration {
 }
 
 inventory::collect!(Registration);
+
+// What follows is compiled for every task, in the crate of the task. So it has no closure and no call that
+// it can do without: a combinator is a fn of its own for each of them.
+
+fn output<T: 'static>() -> (TypeId, &'static str) {
+    (TypeId::of::<T>(), std::any::type_name::<T>())
+}
+
+fn check_input<I: Input>(bytes: &[u8]) -> Result<(), DecodeError> {
+    match I::decode(bytes) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
 
 fn run<T: Task>(context: &Context, bytes: Vec<u8>) -> BoxFuture<'_, RunResult> {
     Box::pin(async move {

@@ -6,6 +6,7 @@ use std::sync::{PoisonError, RwLock};
 
 use super::Task;
 use crate::job::Input;
+use crate::shape::Shape;
 
 /// The fingerprints that are known, by their tasks: to find one takes as long as some thousand look-ups.
 static KNOWN: RwLock<Option<HashMap<TypeId, i64>>> = RwLock::new(None);
@@ -15,18 +16,19 @@ static KNOWN: RwLock<Option<HashMap<TypeId, i64>>> = RwLock::new(None);
 /// It is of the shape of the input, so that a change of a field anywhere in it is one of the
 /// fingerprint, and how types are written, named and ordered is not.
 pub(crate) fn fingerprint<T: Task>() -> i64 {
+    of(TypeId::of::<T>(), T::NAME, T::Input::shape)
+}
+
+/// What does not depend on the type is compiled once, and not for every task.
+fn of(task: TypeId, name: &str, shape: fn() -> Shape) -> i64 {
     let known = KNOWN.read().unwrap_or_else(PoisonError::into_inner);
-    let found = known
-        .as_ref()
-        .and_then(|known| known.get(&TypeId::of::<T>()));
+    let found = known.as_ref().and_then(|known| known.get(&task));
     if let Some(&fingerprint) = found {
         return fingerprint;
     }
     drop(known);
-    let fingerprint = T::Input::shape().fingerprint(T::NAME);
+    let fingerprint = shape().fingerprint(name);
     let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
-    known
-        .get_or_insert_default()
-        .insert(TypeId::of::<T>(), fingerprint);
+    known.get_or_insert_default().insert(task, fingerprint);
     fingerprint
 }

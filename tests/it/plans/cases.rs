@@ -211,6 +211,7 @@ pub(super) const CASES: &[Case] = &[
             FAILURE,
             FINISHED,
             LARGE_INPUT,
+            LOG,
             READY_ID,
             READY_LANES,
             RESULT,

@@ -50,8 +50,9 @@ impl fmt::Debug for Loud {
 }
 
 #[pgq::task(name = "logs/in_thread", blocking)]
-fn in_thread() {
-    tracing::info!("in a thread");
+fn in_thread(subscriber: &tracing::Dispatch) {
+    // That of a test is set on the test's own thread only.
+    tracing::dispatcher::with_default(subscriber, || tracing::info!("in a thread"));
 }
 
 #[pgq::task(name = "logs/chatter")]
@@ -148,7 +149,8 @@ async fn a_thread_that_blocks_is_captured_too(place: &Place) -> anyhow::Result<(
     let _capturing = capture(Capture::new());
     let job = in_thread::enqueue(&place.driver).await?;
 
-    drain(place.worker::<in_thread>()).await?;
+    let subscriber = tracing::dispatcher::get_default(tracing::Dispatch::clone);
+    drain(place.worker::<in_thread>().state(subscriber)).await?;
 
     let logs = job.logs(&place.driver).await?;
     assert_eq!(untimed(&logs[0].text), "INFO it::run::logs: in a thread");

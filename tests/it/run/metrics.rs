@@ -310,6 +310,7 @@ async fn leave_behind(pool: &PgPool) -> anyhow::Result<()> {
         fingerprints: None,
         limit: 2,
         horizon: None,
+        priority_max: None,
     };
     let Claimed::Jobs(jobs) = driver.claim(claim).await? else {
         anyhow::bail!("claimed nothing");

@@ -30,7 +30,7 @@ impl Started {
 }
 
 #[pgq::task]
-async fn weigh(context: &Context, started: &Arc<Started>) {
+async fn share_out(context: &Context, started: &Arc<Started>) {
     let mut started = started.0.lock().unwrap_or_else(PoisonError::into_inner);
     started.push(context.queue().to_owned());
 }
@@ -38,12 +38,12 @@ async fn weigh(context: &Context, started: &Arc<Started>) {
 async fn run(place: &Place, queues: [&'static str; 2]) -> anyhow::Result<Arc<Started>> {
     for queue in queues {
         for _ in 0..JOBS {
-            weigh::job().queue(queue).enqueue(&place.driver).await?;
+            share_out::job().queue(queue).enqueue(&place.driver).await?;
         }
     }
     let started = Arc::new(Started::default());
     let run = place
-        .worker::<weigh>()
+        .worker::<share_out>()
         .state(Arc::clone(&started))
         .concurrency(1)
         .queue(Queue::new("heavy").weight(3))

@@ -20,5 +20,4 @@ where log.is_completed
          and running.claim = log.claim
        limit 1
    )
-order by log.job
 on conflict (job, worker, claim) do nothing;
