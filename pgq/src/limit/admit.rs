@@ -141,7 +141,10 @@ mod tests {
         };
         let mut keys = HashMap::from([(7, waited_for.clone()), (8, waited_for)]);
 
-        assert_eq!(starts(&[ordered(1, 7), at_once(2, 8)], &mut keys, 2), []);
+        assert_eq!(
+            starts(&[ordered(1, 7), at_once(2, 8)], &mut keys, 2),
+            Vec::<i64>::new()
+        );
     }
 
     #[test]

@@ -22,7 +22,7 @@ impl Store {
                 }
             }
             // They were freed when the job ended.
-            store.free_keys(job.id);
+            store.free_unique_keys(job.id);
             store.make_ready(job.id);
             true
         })
@@ -33,7 +33,7 @@ impl Store {
             let may = job.state != JobState::Running;
             if may {
                 store.take_out(job.id);
-                store.free_keys(job.id);
+                store.free_unique_keys(job.id);
                 store.forget(job.id);
             }
             may

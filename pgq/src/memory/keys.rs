@@ -29,7 +29,7 @@ impl Store {
         if let Claimed::LeaseLost = self.claim(&none, now) {
             return Claimed::LeaseLost;
         }
-        self.free_keys();
+        self.release_freed();
         let all = Claim {
             limit: usize::MAX,
             ..claim.clone()
@@ -70,7 +70,7 @@ impl Store {
     }
 
     /// A key that keeps an order is held until its job has ended, another one while the job runs.
-    fn free_keys(&mut self) {
+    fn release_freed(&mut self) {
         let mut permits = std::mem::take(&mut self.key_permits);
         permits.retain(|_, jobs| {
             jobs.retain(|job, kind| {

@@ -104,7 +104,7 @@ impl Store {
     }
 
     /// Lets go of the keys that a job holds until it has ended.
-    pub(super) fn free_keys(&mut self, job: JobId) {
+    pub(super) fn free_unique_keys(&mut self, job: JobId) {
         let others = |holder: &Holder| holder.job != job || holder.until.is_some();
         self.keys.0.retain(|_, holder| others(holder));
     }

@@ -164,37 +164,3 @@ async fn a_build_with_another_declaration_does_not_tick(storage: &Storage) -> an
     }
     Ok(())
 }
-
-async fn a_schedule_whose_dates_changed_begins_anew(storage: &Storage) -> anyhow::Result<()> {
-    let (starts, ends) = (schedule("starts"), schedule("ends"));
-    storage
-        .declare_schedules(&[starts.clone(), ends.clone()])
-        .await?;
-    let first = last_tick(storage, "starts").await?;
-    storage.pass(SHORT).await?;
-    let before = storage.now().await?;
-
-    let changed = [
-        Schedule {
-            starts_at: Some(first - TimeDelta::days(1)),
-            ..starts
-        },
-        Schedule {
-            ends_at: Some(first + TimeDelta::days(1)),
-            ..ends
-        },
-    ];
-    storage.declare_schedules(&changed).await?;
-    let begun = last_tick(storage, "starts").await?;
-    let other = last_tick(storage, "ends").await?;
-    storage.pass(SHORT).await?;
-    storage.declare_schedules(&changed).await?;
-
-    assert!(
-        before <= begun.min(other),
-        "{begun} and {other} are before {before}"
-    );
-    assert_eq!(last_tick(storage, "starts").await?, begun);
-    assert_eq!(last_tick(storage, "ends").await?, other);
-    Ok(())
-}

@@ -462,9 +462,7 @@ async fn many_batches_at_once_do_not_block_each_other(storage: &Storage) -> anyh
 /// A tick of a schedule whose last one was at `previous`.
 fn tick(previous: chrono::DateTime<chrono::Utc>, job: NewJob) -> Tick {
     Tick {
-        schedule: "hourly".to_owned(),
-        expression: "@hourly".to_owned(),
-        zone: "UTC".to_owned(),
+        schedule: hourly(),
         previous,
         at: previous + LONG,
         overlap: Overlap::Allow,
@@ -472,16 +470,19 @@ fn tick(previous: chrono::DateTime<chrono::Utc>, job: NewJob) -> Tick {
     }
 }
 
-async fn last_tick(storage: &Storage) -> anyhow::Result<chrono::DateTime<chrono::Utc>> {
-    let schedule = Schedule {
+fn hourly() -> Schedule {
+    Schedule {
         name: "hourly".to_owned(),
         task: super::TASK.to_owned(),
         expression: "@hourly".to_owned(),
         zone: "UTC".to_owned(),
         starts_at: None,
         ends_at: None,
-    };
-    storage.declare_schedules(&[schedule]).await?;
+    }
+}
+
+async fn last_tick(storage: &Storage) -> anyhow::Result<chrono::DateTime<chrono::Utc>> {
+    storage.declare_schedules(&[hourly()]).await?;
     let state = storage.schedules(&["hourly".to_owned()]).await?;
     Ok(state.last_ticks[0].1)
 }

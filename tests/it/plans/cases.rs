@@ -207,11 +207,11 @@ pub(super) const CASES: &[Case] = &[
              array_fill(now(), '{500}'), '{scheduled,ready,finished}', 1::smallint",
         ],
         indexes: &[
+            LOG,
             DETAIL,
             FAILURE,
             FINISHED,
             LARGE_INPUT,
-            LOG,
             READY_ID,
             READY_LANES,
             RESULT,

@@ -76,6 +76,13 @@ fn too_slow(context: &Context, told: &Arc<Told>) -> anyhow::Result<()> {
 #[pgq::task]
 async fn quick() {}
 
+/// Fails, and would be tried again, when it is allowed to.
+#[pgq::task]
+async fn fail_at_the_gate(gate: &Arc<Semaphore>) -> anyhow::Result<()> {
+    gate.acquire().await?.forget();
+    anyhow::bail!("not this time")
+}
+
 /// Waits for its gate; its input is too large to come with a claim.
 #[pgq::task]
 async fn hold_large(gate: &Arc<Semaphore>, _text: String) -> anyhow::Result<()> {
@@ -252,15 +259,14 @@ async fn jobs_that_are_cancelled_while_they_are_claimed_are_told_apart() -> anyh
 async fn a_request_that_commits_while_the_attempt_ends_is_not_missed() -> anyhow::Result<()> {
     let database = TestDatabase::migrated().await?;
     let pool = database.pool();
-    let (told, _reasons) = Told::new();
+    let gate = Arc::new(Semaphore::new(0));
     let running = Running::start(
-        worker::<ignore>(&database)
-            .state(Arc::clone(&told))
-            .drain_deadline(Duration::ZERO)
+        worker::<fail_at_the_gate>(&database)
+            .state(Arc::clone(&gate))
             .poll_interval(NEVER),
     );
-    let job = ignore::enqueue(pool).await?;
-    told.until_started().await?;
+    let job = fail_at_the_gate::enqueue(pool).await?;
+    until_running(pool, job).await?;
     let mut transaction = pool.begin().await?;
     sqlx::query("select from pgq_jobs.running where id = $1 for update")
         .bind(job.id().as_i64())
@@ -273,8 +279,8 @@ async fn a_request_that_commits_while_the_attempt_ends_is_not_missed() -> anyhow
     .execute(&mut *transaction)
     .await?;
 
-    // Its statement sees a database without the request, and waits for the row.
-    running.stop.cancel();
+    // The statement that ends the attempt sees a database without the request, and waits for the row.
+    gate.add_permits(1);
     eventually("somebody waits for the row", || async {
         let sql = "select count(*) from pg_stat_activity
                    where datname = current_database() and cardinality(pg_blocking_pids(pid)) > 0";
@@ -284,15 +290,13 @@ async fn a_request_that_commits_while_the_attempt_ends_is_not_missed() -> anyhow
     .await?;
     transaction.commit().await?;
 
-    running.stop().await?;
-    eventually("the job has ended", || async {
-        Ok(job.status(pool).await?.is_finished())
-    })
-    .await?;
-    assert_eq!(job.status(pool).await?, JobState::Cancelled);
-    let requests = super::count(pool, "cancel_request").await?;
-    assert_eq!(requests, 0);
-    Ok(())
+    let waited = job.wait_for(pool, DEADLINE).await;
+    assert!(
+        matches!(waited, Err(JobError::Cancelled { .. })),
+        "{waited:?}"
+    );
+    assert_eq!(super::count(pool, "cancel_request").await?, 0);
+    running.stop().await
 }
 
 #[tokio::test]
