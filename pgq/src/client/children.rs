@@ -1,5 +1,6 @@
 //! Jobs that the attempt of another job enqueues.
 
+use super::send::follow_current_span;
 use super::{EnqueueError, Enqueuer, INPUT_MAX_DEFAULT, JobBuilder};
 use crate::driver::{DriverError, DriverErrorKind, Enqueue, KeyedJobs};
 use crate::job::JobId;
@@ -38,7 +39,8 @@ impl Context {
             task: T::NAME,
             problem: problem.to_owned(),
         };
-        let enqueue = job.into_request(INPUT_MAX_DEFAULT)?;
+        let mut enqueue = job.into_request(INPUT_MAX_DEFAULT)?;
+        follow_current_span(&mut enqueue);
         self.add_child(self.as_child(enqueue)).map_err(invalid)
     }
 }

@@ -63,6 +63,11 @@ impl Sending {
     }
 }
 
+/// Lets jobs that are enqueued later follow the span of now.
+pub(super) fn follow_current_span(enqueue: &mut Enqueue) {
+    carry(enqueue, &trace::context_of(&Span::current()));
+}
+
 /// Adds the context of a trace to the headers of jobs. One that its enqueuer has given a context of
 /// another trace keeps it. No job is refused because of its trace.
 fn carry(enqueue: &mut Enqueue, context: &BTreeMap<String, String>) {

@@ -12,7 +12,8 @@ use crate::task::{Context, panic_message};
 ///
 /// Set by [`Run::hooks`](crate::Run::hooks) for what a worker does, and by
 /// [`Pgq::hooks`](crate::Pgq::hooks) for what is enqueued through that handle; what is enqueued
-/// through a plain pool or connection is told to nobody.
+/// through a plain pool or connection is told to nobody, nor is what an attempt enqueues through its
+/// [`Context`].
 ///
 /// A worker tells of an attempt when its task has ended, *before* the storage is told. So a hook is
 /// no record: an attempt whose worker had lost its lease is told of as well, and an attempt that was

@@ -210,6 +210,28 @@ async fn spans_say_what_the_conventions_ask_for(place: &Place) -> anyhow::Result
     Ok(())
 }
 
+#[pgq::task(name = "trace/parent")]
+async fn parent(context: &Context) -> anyhow::Result<()> {
+    let carried = [(
+        PARENT.to_owned(),
+        context.header(PARENT).unwrap_or_default().to_owned(),
+    )];
+    CARRIED.sync_scope(carried.into(), || context.then(traced::job(1)))?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_trace_goes_on_to_the_jobs_that_are_enqueued_with_a_completion() -> anyhow::Result<()> {
+    let database = TestDatabase::migrated().await?;
+    let trace = fresh("children");
+
+    within(&trace, "s=5", parent::enqueue(database.pool())).await?;
+    drain(super::worker::<parent>(&database).task::<traced>()).await?;
+
+    assert_eq!(followers(&trace).len(), 2);
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_trace_goes_with_the_transaction_of_its_enqueue() -> anyhow::Result<()> {
     let database = TestDatabase::migrated().await?;

@@ -20,8 +20,8 @@ async fn render(document: u64, #[secret] text: String) -> anyhow::Result<String>
 }
 
 /// Runs until it is told to end.
-#[pgq::task(unique)]
-async fn kept(gate: &Arc<Notify>, _number: u32) {
+#[pgq::task(name = "unique/held", unique)]
+async fn held(gate: &Arc<Notify>, _number: u32) {
     gate.notified().await;
 }
 
@@ -150,7 +150,7 @@ async fn a_completion_does_not_wait_for_those_who_met_its_job() -> anyhow::Resul
     let database = TestDatabase::migrated().await?;
     let pool = database.pool();
     let gate = Arc::new(Notify::new());
-    let job = kept::enqueue(pool, 1).await?;
+    let job = held::enqueue(pool, 1).await?;
     let run = worker::<held>(&database).state(Arc::clone(&gate));
     let running = tokio::spawn(drain(run));
     eventually("it runs", async || {
@@ -160,7 +160,7 @@ async fn a_completion_does_not_wait_for_those_who_met_its_job() -> anyhow::Resul
     let mut transactions = Vec::new();
     for conflict in [Conflict::Skip, Conflict::Replace, Conflict::Raise] {
         let mut transaction = pool.begin().await?;
-        let met = kept::job(1)
+        let met = held::job(1)
             .on_conflict(conflict)
             .enqueue(&mut transaction)
             .await;
