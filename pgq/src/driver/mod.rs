@@ -1,6 +1,7 @@
 //! The seam between the runtime and its storage.
 
 mod attempt;
+mod attempt_driver;
 mod completion;
 mod control;
 mod error;
@@ -23,6 +24,7 @@ use crate::limit::{FleetLimit, FleetRate, Limited};
 use crate::logs::AttemptLog;
 
 pub use self::attempt::{Attempt, AttemptOutcome};
+pub use self::attempt_driver::AttemptDriver;
 pub use self::completion::{CompletionWithin, Hold};
 pub use self::control::{Cancellation, Directives, Pausable, Pause};
 pub use self::error::{DriverError, DriverErrorKind};
@@ -44,9 +46,9 @@ pub use crate::job::{Detail, Expires, KeyedJobs, Marks, NewKey};
 /// and when to give up is decided by its callers. Every time is the storage's own clock.
 ///
 /// A call that is dropped or that fails may still have taken effect, unless its docs say
-/// otherwise; [`held`](Self::held) tells a worker what it really holds.
+/// otherwise; [`held`](AttemptDriver::held) tells a worker what it really holds.
 #[async_trait]
-pub trait Driver: fmt::Debug + Send + Sync + 'static {
+pub trait Driver: AttemptDriver + fmt::Debug + Send + Sync + 'static {
     /// Makes the storage ready for use, or brings it up to this version, from any number of processes.
     ///
     /// # Errors
@@ -220,7 +222,7 @@ pub trait Driver: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// After an error jobs may be held that nobody runs; [`held`](Self::held) finds them.
+    /// After an error jobs may be held that nobody runs; [`held`](AttemptDriver::held) finds them.
     async fn claim(&self, claim: Claim) -> Result<Claimed, DriverError>;
 
     /// Claims jobs that are under limits of the whole fleet, as [`claim`](Self::claim) does, together
@@ -294,22 +296,6 @@ pub trait Driver: fmt::Debug + Send + Sync + 'static {
     /// Returns the error of the storage.
     async fn limits(&self) -> Result<Vec<FleetLimit>, DriverError>;
 
-    /// Reads inputs that are kept apart from their jobs, each named with the claim under which this
-    /// worker holds the job. What it does not hold under that claim is left out of the answer.
-    ///
-    /// An input is kept apart if it has more than [`INPUT_INLINE_MAX`](crate::INPUT_INLINE_MAX)
-    /// bytes. It is written once, by the enqueue, and stays where it is through every change of its
-    /// job's state.
-    ///
-    /// # Errors
-    ///
-    /// Returns the error of the storage.
-    async fn inputs(
-        &self,
-        worker: WorkerId,
-        jobs: &[(JobId, i64)],
-    ) -> Result<Vec<HeldInput>, DriverError>;
-
     /// Ends jobs with their results. Returns how many of them this worker still held under the
     /// claim that is named; the others are untouched. Calling it again does nothing more. A claim of
     /// a job is named once at most.
@@ -322,55 +308,6 @@ pub trait Driver: fmt::Debug + Send + Sync + 'static {
         worker: WorkerId,
         completions: &[Completion],
     ) -> Result<usize, DriverError>;
-
-    /// Ends a job with its result and adds others, in one transaction. Returns `false` if the worker
-    /// does not hold the job under the claim that is named: then nothing is added, as when it is
-    /// called again.
-    ///
-    /// # Errors
-    ///
-    /// On an error both have happened, or neither has.
-    async fn complete_and_enqueue(
-        &self,
-        worker: WorkerId,
-        completion: &Completion,
-        children: &[Enqueue],
-    ) -> Result<bool, DriverError>;
-
-    /// Adds jobs as [`enqueue_unique`](Self::enqueue_unique) does, if the worker holds a job under that claim, which
-    /// cannot be taken from it meanwhile; `None` if it does not, and then nothing is added.
-    ///
-    /// # Errors
-    ///
-    /// On an error no job is added.
-    async fn enqueue_held(
-        &self,
-        worker: WorkerId,
-        job: JobId,
-        claim: i64,
-        enqueue: Enqueue,
-    ) -> Result<Option<KeyedJobs>, DriverError>;
-
-    /// Keeps what an attempt reports, in the place of what it or an earlier one did, if the worker holds
-    /// the job under that claim; returns whether it does.
-    ///
-    /// # Errors
-    ///
-    /// Returns the error of the storage.
-    async fn set_progress(
-        &self,
-        worker: WorkerId,
-        job: JobId,
-        claim: i64,
-        progress: &NewProgress,
-    ) -> Result<bool, DriverError>;
-
-    /// Returns what an attempt of a job reported last; `None` if none has. Kept as long as the job is.
-    ///
-    /// # Errors
-    ///
-    /// Returns the error of the storage.
-    async fn progress(&self, job: JobId) -> Result<Option<Progress>, DriverError>;
 
     /// Ends attempts in any other way. Returns how many of them this worker still held under the
     /// claim that is named; the others are untouched. Calling it again does nothing more. A claim of
@@ -395,21 +332,6 @@ pub trait Driver: fmt::Debug + Send + Sync + 'static {
     ///
     /// Returns the error of the storage.
     async fn logs(&self, job: JobId) -> Result<Vec<AttemptLog>, DriverError>;
-
-    /// Says whether a worker still holds a job under a claim. Does not wait for a transaction that is
-    /// about to end the attempt.
-    ///
-    /// # Errors
-    ///
-    /// Returns the error of the storage.
-    async fn hold(&self, worker: WorkerId, job: JobId, claim: i64) -> Result<Hold, DriverError>;
-
-    /// Returns the jobs that a worker holds, each with the number of its claim.
-    ///
-    /// # Errors
-    ///
-    /// Returns the error of the storage.
-    async fn held(&self, worker: WorkerId) -> Result<Vec<(JobId, i64)>, DriverError>;
 
     /// Takes the jobs from every worker whose lease has ended, and removes those workers. A job
     /// becomes ready with its attempt given back, but fails once `deaths_max` workers died while

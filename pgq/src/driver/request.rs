@@ -264,7 +264,7 @@ impl ClaimedJob {
 pub enum ClaimedInput {
     /// The input, format byte included.
     Here(Vec<u8>),
-    /// It is too large to be handed out with a claim; [`Driver::inputs`](super::Driver::inputs)
+    /// It is too large to be handed out with a claim; [`AttemptDriver::inputs`](super::AttemptDriver::inputs)
     /// reads it.
     Apart {
         /// The size of the input, in bytes.

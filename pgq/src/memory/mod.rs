@@ -3,6 +3,7 @@
 //! It keeps the rules of the PostgreSQL storage, and passes the same tests. What it does not keep
 //! is the jobs: they end with the process.
 
+mod attempt_driver;
 mod attempts;
 mod change;
 mod clock;
@@ -35,10 +36,9 @@ use self::store::Store;
 use crate::client::{Enqueuer, Reader};
 use crate::driver::{
     Allotment, Ask, Asked, Attempt, Cancellation, Claim, Claimed, Completion, Directives, Driver,
-    DriverError, Ending, Enqueue, HeldInput, HistoryReport, Hold, JobCounts, Keep, KeyedJobs,
-    ListedJobs, Listener, Listing, NewLog, NewProgress, Pausable, Pause, Progress, Promoted,
-    QueuedInput, Rescued, Schedule, ScheduleState, Start, Tick, Wake, WorkerId, WorkerInfo,
-    WorkerState,
+    DriverError, Ending, Enqueue, HistoryReport, JobCounts, Keep, KeyedJobs, ListedJobs, Listener,
+    Listing, NewLog, Pausable, Pause, Promoted, QueuedInput, Rescued, Schedule, ScheduleState,
+    Start, Tick, Wake, WorkerId, WorkerInfo, WorkerState,
 };
 use crate::job::{Job, JobId, Retain, Retention};
 use crate::limit::{FleetLimit, FleetRate, Limited};
@@ -285,56 +285,12 @@ impl Driver for MemoryDriver {
         Ok(self.call(|store, _| store.limits.in_force()))
     }
 
-    async fn inputs(
-        &self,
-        worker: WorkerId,
-        jobs: &[(JobId, i64)],
-    ) -> Result<Vec<HeldInput>, DriverError> {
-        Ok(self.call(|store, _| store.inputs(worker, jobs)))
-    }
-
     async fn complete(
         &self,
         worker: WorkerId,
         completions: &[Completion],
     ) -> Result<usize, DriverError> {
         Ok(self.call(|store, now| store.complete(worker, completions, now)))
-    }
-
-    async fn complete_and_enqueue(
-        &self,
-        worker: WorkerId,
-        completion: &Completion,
-        children: &[Enqueue],
-    ) -> Result<bool, DriverError> {
-        Ok(self.call(|store, now| store.complete_and_enqueue(worker, completion, children, now)))
-    }
-
-    async fn enqueue_held(
-        &self,
-        worker: WorkerId,
-        job: JobId,
-        claim: i64,
-        enqueue: Enqueue,
-    ) -> Result<Option<KeyedJobs>, DriverError> {
-        Ok(self.call(|store, now| {
-            let held = store.hold(worker, job, claim) == Hold::Held;
-            held.then(|| store.enqueue_unique(enqueue, now))
-        }))
-    }
-
-    async fn set_progress(
-        &self,
-        worker: WorkerId,
-        job: JobId,
-        claim: i64,
-        progress: &NewProgress,
-    ) -> Result<bool, DriverError> {
-        Ok(self.call(|store, now| store.set_progress(worker, job, claim, progress, now)))
-    }
-
-    async fn progress(&self, job: JobId) -> Result<Option<Progress>, DriverError> {
-        Ok(self.call(|store, _| store.progress(job)))
     }
 
     async fn end(&self, worker: WorkerId, endings: &[Ending]) -> Result<usize, DriverError> {
@@ -348,14 +304,6 @@ impl Driver for MemoryDriver {
 
     async fn logs(&self, job: JobId) -> Result<Vec<AttemptLog>, DriverError> {
         Ok(self.call(|store, _| store.logs(job)))
-    }
-
-    async fn hold(&self, worker: WorkerId, job: JobId, claim: i64) -> Result<Hold, DriverError> {
-        Ok(self.call(|store, _| store.hold(worker, job, claim)))
-    }
-
-    async fn held(&self, worker: WorkerId) -> Result<Vec<(JobId, i64)>, DriverError> {
-        Ok(self.call(|store, _| store.held(worker)))
     }
 
     async fn rescue(&self, deaths_max: i16, spread: Duration) -> Result<Rescued, DriverError> {

@@ -1,5 +1,7 @@
 //! The state and its operations: no lock, no clock, nothing async.
 
+mod attempts;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -13,9 +15,8 @@ use super::ready::Ready;
 use super::record::{Record, Stage, StoredResult};
 use super::unique::Keys;
 use crate::driver::{
-    AttemptOutcome, Claim, Claimed, ClaimedJob, Completion, End, Ending, Enqueue, HeldInput,
-    HistoryReport, Hold, NewProgress, Progress, Promoted, Rescued, Schedule, Tick, Wake, WorkerId,
-    WorkerInfo,
+    AttemptOutcome, Claim, Claimed, ClaimedJob, Completion, End, Ending, HeldInput, HistoryReport,
+    Promoted, Rescued, Schedule, Tick, Wake, WorkerId, WorkerInfo,
 };
 use crate::job::{Job, JobId, JobState, Retain};
 use crate::schedule::Overlap;
@@ -76,11 +77,6 @@ impl Store {
 
     pub(super) fn forget(&mut self, job: JobId) {
         self.jobs.remove(&job);
-    }
-
-    pub(super) fn finished(&self, jobs: &[JobId]) -> Vec<JobId> {
-        let ended = |job: &&JobId| self.jobs.get(job).is_some_and(Record::is_finished);
-        jobs.iter().filter(ended).copied().collect()
     }
 
     pub(super) fn records(&self) -> impl Iterator<Item = &Record> {
@@ -156,24 +152,6 @@ impl Store {
             self.wake(Wake::Finished);
         }
         count
-    }
-
-    pub(super) fn complete_and_enqueue(
-        &mut self,
-        worker: WorkerId,
-        completion: &Completion,
-        children: &[Enqueue],
-        now: DateTime<Utc>,
-    ) -> bool {
-        let completed = self.complete(worker, std::slice::from_ref(completion), now) == 1;
-        if completed {
-            for child in children {
-                let mut child = child.clone();
-                child.skip_conflicts();
-                self.enqueue_unique(child, now);
-            }
-        }
-        completed
     }
 
     pub(super) fn end(
@@ -333,40 +311,6 @@ impl Store {
                     self.make_ready(job);
                 }
             }
-        }
-    }
-
-    pub(super) fn set_progress(
-        &mut self,
-        worker: WorkerId,
-        job: JobId,
-        claim: i64,
-        new: &NewProgress,
-        now: DateTime<Utc>,
-    ) -> bool {
-        let record = self.jobs.get_mut(&job);
-        let held = record.filter(|record| record.is_held_by(worker, claim));
-        held.map(|record| {
-            record.progress = Some(Progress {
-                done: u64::try_from(new.done).unwrap_or_default(),
-                total: u64::try_from(new.total).unwrap_or_default(),
-                message: new.message.clone(),
-                attempt: record.attempt,
-                updated_at: now,
-            });
-        })
-        .is_some()
-    }
-
-    pub(super) fn progress(&self, job: JobId) -> Option<Progress> {
-        self.jobs.get(&job)?.progress.clone()
-    }
-
-    pub(super) fn hold(&self, worker: WorkerId, job: JobId, claim: i64) -> Hold {
-        let record = self.jobs.get(&job);
-        match record.is_some_and(|record| record.is_held_by(worker, claim)) {
-            true => Hold::Held,
-            false => Hold::Gone,
         }
     }
 

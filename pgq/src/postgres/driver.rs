@@ -16,9 +16,9 @@ use super::listener::PostgresListener;
 use super::{history, migrate, row, unique};
 use crate::driver::{
     Allotment, Ask, Asked, Attempt, Cancellation, Claim, Claimed, Completion, Directives, Driver,
-    DriverError, Ending, Enqueue, HeldInput, HistoryReport, Hold, JobCounts, Keep, KeyedJobs,
-    ListedJobs, Listener, Listing, NewLog, NewProgress, Pausable, Pause, Progress, Promoted,
-    QueuedInput, Rescued, Schedule, ScheduleState, Start, Tick, WorkerId, WorkerInfo, WorkerState,
+    DriverError, Ending, Enqueue, HistoryReport, JobCounts, Keep, KeyedJobs, ListedJobs, Listener,
+    Listing, NewLog, Pausable, Pause, Promoted, QueuedInput, Rescued, Schedule, ScheduleState,
+    Start, Tick, WorkerId, WorkerInfo, WorkerState,
 };
 use crate::job::{Conflict, Job, JobId, Retain, Retention};
 use crate::limit::{FleetLimit, FleetRate, Limited};
@@ -186,54 +186,12 @@ impl Driver for PostgresDriver {
         self.list_limits().await
     }
 
-    async fn inputs(
-        &self,
-        worker: WorkerId,
-        jobs: &[(JobId, i64)],
-    ) -> Result<Vec<HeldInput>, DriverError> {
-        self.read_inputs(worker, jobs).await
-    }
-
     async fn complete(
         &self,
         worker: WorkerId,
         completions: &[Completion],
     ) -> Result<usize, DriverError> {
         self.complete_jobs(worker, completions).await
-    }
-
-    async fn complete_and_enqueue(
-        &self,
-        worker: WorkerId,
-        completion: &Completion,
-        children: &[Enqueue],
-    ) -> Result<bool, DriverError> {
-        self.complete_with_children(worker, completion, children)
-            .await
-    }
-
-    async fn enqueue_held(
-        &self,
-        worker: WorkerId,
-        job: JobId,
-        claim: i64,
-        enqueue: Enqueue,
-    ) -> Result<Option<KeyedJobs>, DriverError> {
-        self.enqueue_children(worker, job, claim, enqueue).await
-    }
-
-    async fn set_progress(
-        &self,
-        worker: WorkerId,
-        job: JobId,
-        claim: i64,
-        progress: &NewProgress,
-    ) -> Result<bool, DriverError> {
-        self.write_progress(worker, job, claim, progress).await
-    }
-
-    async fn progress(&self, job: JobId) -> Result<Option<Progress>, DriverError> {
-        self.read_progress(job).await
     }
 
     async fn end(&self, worker: WorkerId, endings: &[Ending]) -> Result<usize, DriverError> {
@@ -246,23 +204,6 @@ impl Driver for PostgresDriver {
 
     async fn logs(&self, job: JobId) -> Result<Vec<AttemptLog>, DriverError> {
         self.read_logs(job).await
-    }
-
-    async fn hold(&self, worker: WorkerId, job: JobId, claim: i64) -> Result<Hold, DriverError> {
-        self.read_hold(worker, job, claim).await
-    }
-
-    async fn held(&self, worker: WorkerId) -> Result<Vec<(JobId, i64)>, DriverError> {
-        sqlx::query_as(self.statements.held_jobs.clone())
-            .bind(worker.as_i64())
-            .fetch_all(&self.pool)
-            .await
-            .map(|held: Vec<(i64, i64)>| {
-                held.into_iter()
-                    .map(|(job, claim)| (JobId::from_i64(job), claim))
-                    .collect()
-            })
-            .map_err(|error| driver_error("failed to list the jobs of the worker", error))
     }
 
     async fn rescue(&self, deaths_max: i16, spread: Duration) -> Result<Rescued, DriverError> {

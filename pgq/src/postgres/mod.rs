@@ -1,5 +1,6 @@
 //! The PostgreSQL driver, over sqlx.
 
+mod attempt_driver;
 mod attempts;
 mod change;
 mod children;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use pgq::JobState;
-use pgq::driver::{Driver, End, Rescued, WorkerId};
+use pgq::driver::{AttemptDriver, End, Rescued, WorkerId};
 
 use super::{LONG, Storage, conformance, ids, jobs, one};
 
@@ -361,7 +361,7 @@ async fn held_names_each_job_with_its_claim(storage: &Storage) -> anyhow::Result
 }
 
 async fn a_stranger_holds_nothing(storage: &Storage) -> anyhow::Result<()> {
-    let held = Driver::held(&**storage, WorkerId::random()).await?;
+    let held = AttemptDriver::held(&**storage, WorkerId::random()).await?;
 
     assert_eq!(held, []);
     Ok(())

@@ -164,6 +164,13 @@ pub(super) const CASES: &[Case] = &[
         looked_up: &[],
     },
     Case {
+        statement: "finished_jobs",
+        arguments: &["'{7,30000007}'"],
+        indexes: &[FINISHED],
+        // The first kind is looked up by nothing.
+        looked_up: &[],
+    },
+    Case {
         statement: "find_attempts",
         arguments: &["7", "30000007"],
         indexes: &[FAILURE, FINISHED, RUNNING],

@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 use anyhow::{bail, ensure};
 use fastrand::Rng;
 use pgq::driver::{
-    Claim, Claimed, ClaimedJob, Completion, Driver, DriverError, End, Ending, WorkerId, WorkerInfo,
+    AttemptDriver as _, Claim, Claimed, ClaimedJob, Completion, Driver, DriverError, End, Ending,
+    WorkerId, WorkerInfo,
 };
 use pgq::postgres::PostgresDriver;
 use pgq::{JobId, Retain};

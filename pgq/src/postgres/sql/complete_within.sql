@@ -21,6 +21,10 @@ with ended as (
     select id, statement_timestamp(), $6, $5
     from ended
     where $5::bytea is not null
+), freed as (
+    delete from pgq_jobs.unique_key
+    where until is null
+      and job = any (array(select id from ended where marks & 2 <> 0))
 ), kept as (
     insert into pgq_jobs.finished
         (id, worker, fingerprint, created_at, claimed_at, finished_at, deliveries, state, retention,

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use anyhow::{bail, ensure};
 use pgq::JobId;
-use pgq::driver::{Claim, Claimed, ClaimedJob, Completion, Driver as _, End, Ending};
+use pgq::driver::{
+    AttemptDriver as _, Claim, Claimed, ClaimedJob, Completion, Driver as _, End, Ending,
+};
 use pgq_tests::PATIENCE;
 use tokio::task::JoinHandle;
 
