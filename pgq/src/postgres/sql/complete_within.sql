@@ -33,10 +33,6 @@ with ended as (
            priority, attempt, max_attempts, deaths, marks, queue, task, input
     from ended
     returning id
-), freed as (
-    delete from pgq_jobs.unique_key
-    where until is null
-      and job = any (array(select id from ended where marks & 2 <> 0))
 )
 select case
     when exists (select from kept) then pgq_jobs.wake($7, 'finished')

@@ -1,7 +1,7 @@
 //! What others do.
 
 use pgq::JobId;
-use pgq::driver::{AttemptDriver as _, Driver as _};
+use pgq::driver::AttemptDriver as _;
 
 use super::super::world::{TASK, insert, unclaim};
 use super::{Claiming, OTHER_TASK, OTHERS, World};
