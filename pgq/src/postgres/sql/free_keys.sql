@@ -13,7 +13,12 @@
 with stale as (
     delete from pgq_jobs.key_permit as permit
     where permit.task = $1
-      and ($2::bigint[] is null or permit.job = any ($2))
+      and permit.job = any (
+          coalesce(
+              $2::bigint[],
+              array(select held.job from pgq_jobs.key_permit as held where held.task = $1)
+          )
+      )
       and not coalesce(
           (
               select true
@@ -76,9 +81,18 @@ with stale as (
               queue, task, input
 ), passed as (
     -- With those before them, which are not there any more.
-    delete from pgq_jobs.set_aside as set_aside
-    using (select key, max(place) as place from next group by key) as last
-    where set_aside.key = last.key and set_aside.place <= last.place
+    delete from pgq_jobs.set_aside
+    where ctid = any (array(
+        select before.at
+        from (select key, max(place) as place from next group by key) as last
+        cross join lateral (
+            select set_aside.ctid as at
+            from pgq_jobs.set_aside as set_aside
+            where set_aside.key = last.key and set_aside.place <= last.place
+            order by set_aside.place
+            limit 10000
+        ) as before
+    ))
 ), held as (
     insert into pgq_jobs.key_permit (key, job, worker, kind, task)
     select next.key, next.job, null, next.kind, $1
