@@ -4,10 +4,12 @@
 //! A test of the suite sees to it that each can still be made.
 
 mod copy;
+mod features;
 mod list;
 mod suite;
 
 pub use copy::Copy;
+pub use features::FEATURES;
 pub use list::MUTATIONS;
 pub use suite::{Suite, Verdict};
 

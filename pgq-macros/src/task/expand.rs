@@ -173,9 +173,10 @@ fn task_impl(private: &TokenStream, options: &Options, shape: &Shape<'_>) -> Tok
     let secrets = secrets(shape);
     let output = &shape.output;
     // Its span is where an output that cannot be stored, or is private, is reported.
-    let outcome = match shape.is_batch {
-        true => quote!(#private::IntoBatchOutcome),
-        false => quote!(#private::IntoOutcome),
+    let outcome = if shape.is_batch {
+        quote!(#private::IntoBatchOutcome)
+    } else {
+        quote!(#private::IntoOutcome)
     };
     let output = quote_spanned! {output.span()=>
         type Output = <#output as #outcome>::Ok;

@@ -73,8 +73,9 @@ pub(super) struct Seat {
 }
 
 /// The waiting of a process, by storage, with the task that listens.
-static ALL: LazyLock<Mutex<HashMap<String, (Arc<Waiting>, JoinHandle<()>)>>> =
-    LazyLock::new(Mutex::default);
+type All = HashMap<String, (Arc<Waiting>, JoinHandle<()>)>;
+
+static ALL: LazyLock<Mutex<All>> = LazyLock::new(Mutex::default);
 
 impl Seat {
     /// Begins to wait. Look at the job after this call, since it may have ended before.
@@ -171,15 +172,14 @@ async fn attend(waiting: &Waiting) -> Result<(), DriverError> {
                 pace.calm(now + TRY_EVERY);
             }
         }
-        let wait = match pace.parks(now) {
-            true => match answer(listener.park(&Topic::Finished)).await? {
+        let wait = if pace.parks(now) {
+            match answer(listener.park(&Topic::Finished)).await? {
                 Parked::Settled => POLL,
                 Parked::Unsettled => UNSETTLED,
-            },
-            false => {
-                answer(listener.unpark(&Topic::Finished)).await?;
-                CALM_POLL
             }
+        } else {
+            answer(listener.unpark(&Topic::Finished)).await?;
+            CALM_POLL
         };
         // What ended before it was parked.
         waiting.look().await?;

@@ -39,15 +39,16 @@ impl Store {
             .into_iter()
             .map(|job| match job.key.clone() {
                 None => (self.add(&enqueue, job, now), Enqueued::New),
-                Some(key) => match seen.get(&key.key) {
-                    Some(same) => (*same, Enqueued::Existing),
-                    None => {
+                Some(key) => {
+                    if let Some(same) = seen.get(&key.key) {
+                        (*same, Enqueued::Existing)
+                    } else {
                         let name = key.key.clone();
                         let added = self.add_keyed(&enqueue, job, *key, now);
                         seen.insert(name, added.0);
                         added
                     }
-                },
+                }
             })
             .collect();
         if replaces {

@@ -49,6 +49,10 @@ impl PostgresDriver {
         Ok(asked)
     }
 
+    #[expect(
+        clippy::too_many_lines,
+        reason = "the statements of one transaction, in their order"
+    )]
     async fn ask_once(&self, session: &mut Lent<'_>, ask: &Ask) -> Result<Asked, DriverError> {
         control(session, "begin").await?;
         let Some(durable) = self.lock_limits(session, ask).await? else {
@@ -150,9 +154,8 @@ impl PostgresDriver {
             .await
             .and_then(|row| {
                 let durable = row.try_get("durable")?;
-                Ok(row
-                    .try_get("locked")
-                    .map(|locked: bool| locked.then_some(durable))?)
+                row.try_get("locked")
+                    .map(|locked: bool| locked.then_some(durable))
             })
             .map_err(|error| driver_error("failed to lock limits", error))
     }

@@ -39,12 +39,15 @@ impl PostgresDriver {
             .fetch_all(&self.pool)
             .await
             .map_err(error)?;
-        rows.iter()
+        let logs = rows
+            .iter()
             .map(|row| {
                 let (attempt, ended_at) = (row.try_get("attempt")?, row.try_get("ended_at")?);
                 Ok(AttemptLog::new(attempt, ended_at, row.try_get("text")?))
             })
-            .collect::<sqlx::Result<_>>()
-            .map_err(error)
+            .collect::<sqlx::Result<Vec<_>>>();
+        let mut logs = logs.map_err(error)?;
+        logs.sort_by_key(|log| log.ended_at);
+        Ok(logs)
     }
 }

@@ -57,7 +57,7 @@ impl Context {
         state.latest = Some(NewProgress {
             done: i64::try_from(done).unwrap_or(i64::MAX),
             total: i64::try_from(total).unwrap_or(i64::MAX),
-            message: storable(message.into()),
+            message: storable(&message.into()),
         });
         // Outside of a runtime, on a thread of the task's own, the last report is written at the end.
         if !state.has_writer
@@ -127,7 +127,7 @@ async fn write_all(context: Context, host: Arc<dyn Host>) {
 }
 
 /// Makes a message one that can be stored: without NUL, and of bounded length.
-fn storable(message: String) -> String {
+fn storable(message: &str) -> String {
     let mut message = message.replace('\0', "\u{fffd}");
     if message.len() > MESSAGE_MAX {
         message.truncate(message.floor_char_boundary(MESSAGE_MAX));
@@ -141,10 +141,10 @@ mod tests {
 
     #[test]
     fn a_message_can_be_stored() {
-        assert_eq!(storable("a\0b".to_owned()), "a\u{fffd}b");
-        assert_eq!(storable("ä".repeat(MESSAGE_MAX)).len(), MESSAGE_MAX);
+        assert_eq!(storable("a\0b"), "a\u{fffd}b");
+        assert_eq!(storable(&"ä".repeat(MESSAGE_MAX)).len(), MESSAGE_MAX);
         assert_eq!(
-            storable(format!("a{}", "ä".repeat(MESSAGE_MAX))).len(),
+            storable(&format!("a{}", "ä".repeat(MESSAGE_MAX))).len(),
             MESSAGE_MAX - 1
         );
     }

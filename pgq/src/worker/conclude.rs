@@ -122,7 +122,7 @@ async fn commit(
         Ok(Committed::Unused(result)) => AttemptEnd::Completed(result),
         Ok(Committed::Sent(error)) => AttemptEnd::Uncommitted(error),
         Ok(Committed::Refused(error)) => refused(error),
-        Ok(Committed::InUse) => failed(TaskError::permanent(
+        Ok(Committed::InUse) => failed(&TaskError::permanent(
             "the task has returned, but something that it left behind uses the transaction of its job",
         )),
         Err(_) => AttemptEnd::Uncommitted(Some("the database did not answer in time".to_owned())),
@@ -130,13 +130,13 @@ async fn commit(
 }
 
 fn refused(error: CompleteError) -> AttemptEnd {
-    failed(match error {
+    failed(&match error {
         CompleteError::TooLarge { .. } => TaskError::permanent(error),
         error => TaskError::retryable(error),
     })
 }
 
-fn failed(error: TaskError) -> AttemptEnd {
+fn failed(error: &TaskError) -> AttemptEnd {
     AttemptEnd::Failed {
         verdict: error.verdict(),
         report: error.report(),

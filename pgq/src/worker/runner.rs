@@ -185,6 +185,10 @@ enum Ended {
 }
 
 /// Runs an attempt, if the worker still holds its job.
+#[expect(
+    clippy::too_many_lines,
+    reason = "the steps of an attempt, one after the other"
+)]
 async fn attempt(
     hub: &Arc<Hub>,
     task: &TaskDescriptor,

@@ -49,7 +49,7 @@ fn detailed() -> Enqueue {
 
 fn of<const N: usize>(jobs: [NewJob; N]) -> Enqueue {
     Enqueue {
-        jobs: jobs.to_vec(),
+        jobs: jobs.into(),
         ..one()
     }
 }

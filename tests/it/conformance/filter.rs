@@ -34,8 +34,10 @@ async fn all(storage: &Storage, mut jobs: Jobs) -> anyhow::Result<Vec<JobId>> {
 
 /// A job with tags.
 fn tagged(tags: &[&str]) -> NewJob {
-    let mut detail = Detail::default();
-    detail.tags = tags.iter().map(|tag| (*tag).to_owned()).collect();
+    let detail = Detail {
+        tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
+        ..Detail::default()
+    };
     NewJob::new(b"\x01".to_vec()).detail(detail)
 }
 

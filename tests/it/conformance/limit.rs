@@ -279,11 +279,15 @@ async fn a_limit_that_is_set_at_run_time_comes_before_the_declared_one(
 ) -> anyhow::Result<()> {
     let rate = slow(3);
     let declared = FleetLimit::new(limit()).running(Some(4)).rate(Some(rate));
-    storage.declare_limits(&[declared.clone()]).await?;
-    assert_eq!(storage.limits().await?, [declared.clone()]);
+    storage
+        .declare_limits(std::slice::from_ref(&declared))
+        .await?;
+    assert_eq!(storage.limits().await?, std::slice::from_ref(&declared));
 
     storage.override_running(&limit(), Some(2)).await?;
-    storage.declare_limits(&[declared.clone()]).await?;
+    storage
+        .declare_limits(std::slice::from_ref(&declared))
+        .await?;
     let queue = Limited::Queue("mail".to_owned());
     storage.override_running(&queue, Some(7)).await?;
     assert_eq!(

@@ -30,6 +30,7 @@ mod promote;
 mod schedule;
 mod schema;
 mod unique;
+mod unique_ticks;
 
 use std::cell::Cell;
 use std::sync::Arc;

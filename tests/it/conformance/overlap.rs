@@ -53,7 +53,7 @@ impl<'a> Minutes<'a> {
     async fn last_tick(&self) -> anyhow::Result<DateTime<Utc>> {
         let state = self
             .storage
-            .schedules(&[self.schedule.name.clone()])
+            .schedules(std::slice::from_ref(&self.schedule.name))
             .await?;
         Ok(state.last_ticks[0].1)
     }

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pgq::driver::{Detail, End, Enqueue, KeyedJobs, Marks, NewJob, NewKey, Schedule, Start, Tick};
-use pgq::{Conflict, Enqueued, JobId, JobState, Overlap, Retention};
+use pgq::driver::{Detail, End, Enqueue, KeyedJobs, Marks, NewJob, NewKey, Start};
+use pgq::{Conflict, Enqueued, JobId, JobState, Retention};
 use tokio::task::JoinSet;
 
 use super::{LONG, SHORT, Storage, conformance, input, one};
@@ -29,13 +29,11 @@ conformance! {
     jobs_with_keys_keep_the_order_of_their_enqueue,
     of_many_enqueues_at_once_one_adds_its_job,
     many_batches_at_once_do_not_block_each_other,
-    a_tick_has_no_job_while_one_is_there_that_is_the_same,
-    a_tick_that_nobody_wins_takes_no_key,
 }
 
-const SKIP: Conflict = Conflict::Skip;
+pub(super) const SKIP: Conflict = Conflict::Skip;
 
-fn key(name: &str, conflict: Conflict) -> NewKey {
+pub(super) fn key(name: &str, conflict: Conflict) -> NewKey {
     NewKey {
         key: name.as_bytes().to_vec(),
         within: None,
@@ -43,11 +41,11 @@ fn key(name: &str, conflict: Conflict) -> NewKey {
     }
 }
 
-fn job(text: &str, key: NewKey) -> NewJob {
+pub(super) fn job(text: &str, key: NewKey) -> NewJob {
     NewJob::new(text.as_bytes().to_vec()).key(key)
 }
 
-fn of<const N: usize>(jobs: [NewJob; N]) -> Enqueue {
+pub(super) fn of<const N: usize>(jobs: [NewJob; N]) -> Enqueue {
     Enqueue {
         jobs: jobs.into(),
         ..one()
@@ -55,7 +53,7 @@ fn of<const N: usize>(jobs: [NewJob; N]) -> Enqueue {
 }
 
 /// Enqueues jobs that must not be refused.
-async fn put<const N: usize>(
+pub(super) async fn put<const N: usize>(
     storage: &Storage,
     jobs: [NewJob; N],
 ) -> anyhow::Result<[(JobId, Enqueued); N]> {
@@ -75,7 +73,7 @@ async fn enqueue<const N: usize>(
 }
 
 /// The inputs of the jobs that are claimed, in their order.
-async fn claimed(storage: &Storage) -> anyhow::Result<Vec<String>> {
+pub(super) async fn claimed(storage: &Storage) -> anyhow::Result<Vec<String>> {
     storage.promote(100).await?;
     let worker = storage.worker().await?;
     let jobs = worker.claim_all().await?;
@@ -456,64 +454,5 @@ async fn many_batches_at_once_do_not_block_each_other(storage: &Storage) -> anyh
 
     assert_eq!(new, KEYS);
     assert_eq!(claimed(storage).await?.len(), KEYS);
-    Ok(())
-}
-
-/// A tick of a schedule whose last one was at `previous`.
-fn tick(previous: chrono::DateTime<chrono::Utc>, job: NewJob) -> Tick {
-    Tick {
-        schedule: hourly(),
-        previous,
-        at: previous + LONG,
-        overlap: Overlap::Allow,
-        enqueue: of([job]),
-    }
-}
-
-fn hourly() -> Schedule {
-    Schedule {
-        name: "hourly".to_owned(),
-        task: super::TASK.to_owned(),
-        expression: "@hourly".to_owned(),
-        zone: "UTC".to_owned(),
-        starts_at: None,
-        ends_at: None,
-    }
-}
-
-async fn last_tick(storage: &Storage) -> anyhow::Result<chrono::DateTime<chrono::Utc>> {
-    storage.declare_schedules(&[hourly()]).await?;
-    let state = storage.schedules(&["hourly".to_owned()]).await?;
-    Ok(state.last_ticks[0].1)
-}
-
-async fn a_tick_has_no_job_while_one_is_there_that_is_the_same(
-    storage: &Storage,
-) -> anyhow::Result<()> {
-    let previous = last_tick(storage).await?;
-
-    let first = storage
-        .tick(tick(previous, job("1", key("k", SKIP))))
-        .await?;
-    let second = tick(previous + LONG, job("2", key("k", Conflict::Raise)));
-    let second = storage.tick(second).await?;
-    let third = tick(previous + LONG * 2, job("3", key("k", Conflict::Replace)));
-    let third = storage.tick(third).await?;
-
-    assert!(first.is_some());
-    assert_eq!((second, third), (None, first));
-    assert_eq!(last_tick(storage).await?, previous + LONG * 3);
-    assert_eq!(claimed(storage).await?, ["3"]);
-    Ok(())
-}
-
-async fn a_tick_that_nobody_wins_takes_no_key(storage: &Storage) -> anyhow::Result<()> {
-    let previous = last_tick(storage).await?;
-    let late = tick(previous - LONG, job("1", key("k", SKIP)));
-
-    assert_eq!(storage.tick(late).await?, None);
-
-    let [(_, enqueued)] = put(storage, [job("2", key("k", SKIP))]).await?;
-    assert_eq!(enqueued, Enqueued::New);
     Ok(())
 }

@@ -47,7 +47,7 @@ async fn limits_and_order_hold_while_workers_are_killed_and_stopped() -> anyhow:
             ordered.push(tasks::fleet_ordered::enqueue(pool, account, number).await?);
         }
     }
-    let mut workers = vec![start(&fleet)?, start(&fleet)?, start(&fleet)?];
+    let mut workers = [start(&fleet)?, start(&fleet)?, start(&fleet)?];
     let mut gone = Vec::new();
 
     for _ in 0..ROUNDS {

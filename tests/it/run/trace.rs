@@ -27,7 +27,10 @@ tokio::task_local! {
 }
 
 /// What was extracted for which span.
-static EXTRACTED: Mutex<Vec<(Option<Id>, BTreeMap<String, String>)>> = Mutex::new(Vec::new());
+static EXTRACTED: Mutex<Vec<Extracted>> = Mutex::new(Vec::new());
+
+/// A span, and the headers that it was given.
+type Extracted = (Option<Id>, BTreeMap<String, String>);
 
 /// A propagator of strings.
 struct Strings;

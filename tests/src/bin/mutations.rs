@@ -9,7 +9,7 @@ use std::env;
 use std::time::Instant;
 
 use anyhow::{bail, ensure};
-use pgq_tests::mutations::{Copy, MUTATIONS, Mutation, Suite, Verdict};
+use pgq_tests::mutations::{Copy, FEATURES, MUTATIONS, Mutation, Suite, Verdict};
 use pgq_tests::root;
 
 fn main() -> anyhow::Result<()> {
@@ -18,6 +18,7 @@ fn main() -> anyhow::Result<()> {
     words.retain(|word| word != "--all-tests");
     let chosen: Vec<&Mutation> = MUTATIONS
         .iter()
+        .chain(FEATURES)
         .filter(|mutation| {
             words.is_empty() || words.iter().any(|word| mutation.name.contains(word))
         })

@@ -13,7 +13,16 @@ with aside as materialized (
     from unnest($2::bigint[], $3::bigint[], $4::bigint[]) as aside (job, key, place)
 ), taken as (
     delete from pgq_jobs.running
-    where worker = $1 and id = any ($2)
+    where ctid = any (array(
+        select held.ctid
+        from aside
+        cross join lateral (
+            select running.ctid
+            from pgq_jobs.running as running
+            where running.worker = $1 and running.id = aside.job
+            limit 1
+        ) as held
+    ))
     returning id, fingerprint, created_at, deliveries - 1 as deliveries, priority,
               (attempt - 1)::smallint as attempt, max_attempts, deaths, marks, queue, task, input
 ), waiting as (

@@ -47,7 +47,7 @@ impl Claimable {
                 }
                 // Whatever name it is paused by, its jobs may carry another.
                 Pausable::Task(name) => {
-                    paused.extend(registry.task(name).map(TaskDescriptor::name))
+                    paused.extend(registry.task(name).map(TaskDescriptor::name));
                 }
             }
         }

@@ -241,14 +241,17 @@ impl Board {
         })
     }
 
-    /// The part of the room that is for a queue, by its weight among those that may have jobs.
+    /// The part of the room that is for a queue, by its weight among those that may have jobs; what it
+    /// runs already counts.
     fn share(&self, line: &Line, room: Room) -> Room {
         let others = self.lines.iter().filter(|other| other.name != line.name);
         let active = others.filter(|other| other.is_active());
         let all = active.map(|other| other.weight as usize).sum::<usize>() + line.weight as usize;
         let part = |of: usize| (of * line.weight as usize).div_ceil(all.max(1));
         Room {
-            free: part(room.free),
+            free: part(self.concurrency)
+                .saturating_sub(line.running)
+                .min(room.free),
             prefetch: part(room.prefetch),
             waiting: line.waiting(),
             now: room.now,

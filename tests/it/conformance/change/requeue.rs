@@ -97,9 +97,11 @@ async fn a_job_that_was_requeued_keeps_its_detail_and_does_not_expire(
     storage: &Storage,
 ) -> anyhow::Result<()> {
     let worker = storage.worker().await?;
-    let mut detail = Detail::default();
-    detail.tags = vec!["vip".to_owned()];
-    detail.expires = Some(Expires::After(LONG));
+    let detail = Detail {
+        tags: vec!["vip".to_owned()],
+        expires: Some(Expires::After(LONG)),
+        ..Detail::default()
+    };
     let mut enqueue = one();
     enqueue.jobs = vec![NewJob::new(b"\x01".to_vec()).detail(detail)];
     let id = storage.put(enqueue).await?;

@@ -1,0 +1,168 @@
+//! The mistakes in what only some jobs and tasks have.
+
+use super::Mutation;
+
+/// Every such mistake that is tried.
+pub const FEATURES: &[Mutation] = &[
+    // Options of tasks.
+    Mutation {
+        name: "a worker does not claim the jobs of an alias",
+        file: "pgq/src/task/registry.rs",
+        find: "self.tasks.keys().chain(self.aliases.keys()).copied()",
+        replace: "self.tasks.keys().copied()",
+        tests: &[
+            "run::options::rows_of_an_old_name_are_run_by_the_renamed_task",
+            "run::options::the_harness_runs_rows_of_an_old_name_too",
+        ],
+    },
+    Mutation {
+        name: "an enqueue ignores the delay of its task",
+        file: "pgq/src/client/builder.rs",
+        find: "start: start_after(T::OPTIONS.delay),",
+        replace: "start: Start::Now,",
+        tests: &[
+            "run::options::the_delay_of_a_task_holds_unless_its_enqueuer_says_otherwise",
+            "run::options::the_harness_keeps_the_delay_of_a_task",
+        ],
+    },
+    // Order, and schedules.
+    Mutation {
+        name: "the lowest priority goes first",
+        file: "pgq/src/postgres/sql/claim_jobs.sql",
+        find: "generate_series(9, 0, -1)",
+        replace: "generate_series(0, 9)",
+        tests: &[
+            "conformance::claim::postgres::the_highest_priority_is_claimed_first_then_the_oldest",
+        ],
+    },
+    Mutation {
+        name: "a tick does not compare the last one",
+        file: "pgq/src/postgres/sql/tick.sql",
+        find: " and schedule.last_tick = $2",
+        replace: " and $2::timestamptz is not null",
+        tests: &[
+            "conformance::schedule::postgres::a_later_tick_of_a_caller_that_is_behind_enqueues_nothing",
+        ],
+    },
+    Mutation {
+        name: "a schedule with another end goes on from its last tick",
+        file: "pgq/src/postgres/sql/declare_schedules.sql",
+        find: "(excluded.expression, excluded.time_zone, excluded.starts_at, excluded.ends_at)",
+        replace: "(excluded.expression, excluded.time_zone, excluded.starts_at, schedule.ends_at)",
+        tests: &["conformance::declare::postgres::a_schedule_whose_dates_changed_begins_anew"],
+    },
+    Mutation {
+        name: "a tick does not look for the running job before it",
+        file: "pgq/src/postgres/sql/tick.sql",
+        find: "running.id = last.job",
+        replace: "running.id = 0",
+        tests: &[
+            "conformance::overlap::postgres::a_tick_is_skipped_until_the_job_before_it_is_finished",
+            "conformance::overlap::postgres::a_tick_waits_until_the_job_before_it_is_finished",
+        ],
+    },
+    // Parameters, and tasks that block.
+    Mutation {
+        name: "an error quotes a secret",
+        file: "pgq/src/private.rs",
+        find: "                Err(error) if self.secret => Err(error.of_secret()),\n",
+        replace: "",
+        tests: &["run::parameters::memory::a_secret_that_does_not_decode_is_in_no_error"],
+    },
+    Mutation {
+        name: "a default replaces what is there",
+        file: "pgq/src/private.rs",
+        find: "Some(default) if !reader.has(self.name) => Ok(default()),",
+        replace: "Some(default) => Ok(default()),",
+        tests: &["run::parameters::memory::a_value_that_is_there_is_not_replaced"],
+    },
+    Mutation {
+        name: "a task that blocks is not told that its attempt has ended",
+        file: "pgq/src/task/context.rs",
+        find: "self.cancelled.clone().drop_guard()",
+        replace: "CancellationToken::new().drop_guard()",
+        tests: &[
+            "run::blocking::memory::a_time_limit_frees_the_slot_and_drops_what_comes_too_late",
+        ],
+    },
+    Mutation {
+        name: "a task that blocks has a thread of the runtime's pool",
+        file: "pgq/src/task/blocking.rs",
+        find: "let detached = thread.spawn(move || contain(run));",
+        replace: "let detached = thread.spawn(|| ()).map(|_| tokio::task::spawn_blocking(|| contain(run)));",
+        tests: &["run::blocking::a_process_ends_while_a_plain_fn_runs"],
+    },
+    // Limits.
+    Mutation {
+        name: "permits are given beside those that others have",
+        file: "pgq/src/limit/allot.rs",
+        find: "    wants.min(free).min(even.max(1))\n",
+        replace: "    let _ = free;\n    wants.min(even.max(1))\n",
+        tests: &[
+            "conformance::limit::postgres::workers_together_have_no_more_permits_than_the_limit",
+        ],
+    },
+    Mutation {
+        name: "an older call changes the permits of a newer one",
+        file: "pgq/src/postgres/sql/keep_permits.sql",
+        find: "  and allotment.version < $2;",
+        replace: "  and $2 is not null;",
+        tests: &[
+            "conformance::limit::postgres::an_older_call_does_not_change_the_permits_of_a_newer_one",
+        ],
+    },
+    Mutation {
+        name: "a worker that is gone keeps its permits",
+        file: "pgq/src/postgres/sql/rescue_jobs.sql",
+        find: "    where worker in (select id from dead)\n",
+        replace: "    where false\n",
+        tests: &["conformance::limit::postgres::the_permits_of_a_worker_that_is_gone_are_free"],
+    },
+    Mutation {
+        name: "a worker starts jobs under a limit without permits",
+        file: "pgq/src/worker/board.rs",
+        find: "if self.permitted(&self.lines[at].sources[source]) == 0 {",
+        replace: "if self.permitted(&self.lines[at].sources[source]) == usize::MAX - 1 {",
+        tests: &["limits::at_once::no_more_jobs_of_a_task_run_than_its_limit_in_all_workers"],
+    },
+    Mutation {
+        name: "a key that keeps an order is free while its job waits for another attempt",
+        file: "pgq/src/postgres/sql/free_keys.sql",
+        find: "              where scheduled.id = permit.job\n",
+        replace: "              where scheduled.id = permit.job and false\n",
+        tests: &["conformance::keys::postgres::a_job_keeps_its_order_key_through_its_attempts"],
+    },
+    // What only some jobs have.
+    Mutation {
+        name: "a completion keeps the key of its job",
+        file: "pgq/src/postgres/sql/complete_jobs.sql",
+        find: "where marks & 2 <> 0",
+        replace: "where false",
+        tests: &["conformance::unique::postgres::a_key_is_free_once_its_job_has_ended"],
+    },
+    Mutation {
+        name: "who meets a key locks it",
+        file: "migrations/0001_create_jobs.sql",
+        find: "on conflict (key) do nothing",
+        replace: "on conflict (key) do update set job = unique_key.job where false",
+        tests: &["run::unique::a_completion_does_not_wait_for_those_who_met_its_job"],
+    },
+    Mutation {
+        name: "a batch that is refused keeps the keys that it took",
+        file: "migrations/0001_create_jobs.sql",
+        find: "delete from pgq_jobs.unique_key as held where held.key = any (taken);",
+        replace: "null;",
+        tests: &[
+            "conformance::unique::postgres::of_refused_jobs_none_is_added_and_no_key_is_taken",
+        ],
+    },
+    Mutation {
+        name: "a job that was started expires",
+        file: "pgq/src/postgres/sql/end_jobs.sql",
+        find: "else taken.marks & ~8::smallint",
+        replace: "else taken.marks",
+        tests: &[
+            "conformance::expire::postgres::an_attempt_that_has_begun_ends_the_time_to_expire",
+        ],
+    },
+];
