@@ -93,8 +93,13 @@ impl PostgresDriver {
             .iter()
             .map(|grant| grant.kept(found, waiting))
             .collect();
-        if found == 0 && shares == before && ask.keys.is_none() {
+        // The second time that one call asks it must not write what is written: it is no newer call.
+        let unchanged = found == 0 && shares == before;
+        if unchanged && ask.keys.is_none() {
             control(session, "rollback").await?;
+        } else if unchanged {
+            self.commit_durably(session, &durable).await?;
+            control(session, "commit").await?;
         } else {
             self.take_permits(session, ask, &shares, &durable).await?;
             if let (Some(task), Some(read)) = (&ask.rate, &rate) {

@@ -38,8 +38,8 @@ pub const FEATURES: &[Mutation] = &[
     Mutation {
         name: "a tick does not compare the last one",
         file: "pgq/src/postgres/sql/tick.sql",
-        find: " and schedule.last_tick = $2",
-        replace: " and $2::timestamptz is not null",
+        find: "and schedule.last_tick = $2\n      and schedule.last_tick < $3\n      and not",
+        replace: "and schedule.last_tick < $3\n      and not",
         tests: &[
             "conformance::schedule::postgres::a_later_tick_of_a_caller_that_is_behind_enqueues_nothing",
         ],
@@ -78,9 +78,9 @@ pub const FEATURES: &[Mutation] = &[
     },
     Mutation {
         name: "a task that blocks is not told that its attempt has ended",
-        file: "pgq/src/task/context.rs",
-        find: "self.cancelled.clone().drop_guard()",
-        replace: "CancellationToken::new().drop_guard()",
+        file: "pgq/src/task/blocking.rs",
+        find: "context.cancel().fire(CancelReason::LeaseLost);",
+        replace: "drop(context);",
         tests: &[
             "run::blocking::memory::a_time_limit_frees_the_slot_and_drops_what_comes_too_late",
         ],
@@ -88,8 +88,8 @@ pub const FEATURES: &[Mutation] = &[
     Mutation {
         name: "a task that blocks has a thread of the runtime's pool",
         file: "pgq/src/task/blocking.rs",
-        find: "let detached = thread.spawn(move || contain(run));",
-        replace: "let detached = thread.spawn(|| ()).map(|_| tokio::task::spawn_blocking(|| contain(run)));",
+        find: "    let detached = thread.spawn(move || {\n        contain(run);\n",
+        replace: "    let detached = thread.spawn(move || {\n        drop(runtime.spawn_blocking(|| contain(run)));\n",
         tests: &["run::blocking::a_process_ends_while_a_plain_fn_runs"],
     },
     // Limits.

@@ -165,8 +165,10 @@ pub const MUTATIONS: &[Mutation] = &[
     Mutation {
         name: "a worker that stops burns attempts",
         file: "pgq/src/postgres/sql/return_jobs.sql",
-        find: "(attempt - 1)::smallint",
-        replace: "attempt",
+        find: "(attempt - 1)::smallint, max_attempts, deaths, marks, queue, task, input\n    from left_over\n    \
+               where (worker, id, claim) not in",
+        replace: "attempt, max_attempts, deaths, marks, queue, task, input\n    from left_over\n    \
+                  where (worker, id, claim) not in",
         tests: &[
             "conformance::lease::postgres::a_worker_that_stops_gives_its_jobs_back_at_no_cost",
         ],
@@ -247,9 +249,8 @@ pub const MUTATIONS: &[Mutation] = &[
     Mutation {
         name: "the cursors of some tasks are taken for others",
         file: "pgq/src/postgres/cursor.rs",
-        find: "            Some(queue) if queue.is_for(claim) => queue.lanes,\n            \
-               _ => [0; LANES],\n        };",
-        replace: "            Some(queue) => queue.lanes,\n            _ => [0; LANES],\n        };",
+        find: "let source = sources.find(|source| source.is_for(claim));",
+        replace: "let source = sources.next();",
         tests: STEPS,
     },
     Mutation {
@@ -276,7 +277,7 @@ pub const MUTATIONS: &[Mutation] = &[
     Mutation {
         name: "nothing is looked for a second time before a claim is empty",
         file: "pgq/src/postgres/claim.rs",
-        find: "if found_none(&claimed) {",
+        find: "if found_none(&claimed) && claim.priority_max.is_none() {",
         replace: "if false {",
         tests: STEPS,
     },
