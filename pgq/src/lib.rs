@@ -4,6 +4,10 @@
     not(test),
     warn(clippy::print_stderr, clippy::print_stdout, clippy::unwrap_used)
 )]
+#![cfg_attr(
+    not(feature = "postgres"),
+    allow(dead_code, unused_imports, reason = "what the driver needs of the other modules")
+)]
 
 // Generated code names `::pgq`, also inside this crate's own doc tests and examples.
 #[allow(unused_extern_crates, reason = "named by generated code only")]

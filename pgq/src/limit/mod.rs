@@ -97,11 +97,6 @@ impl FleetLimit {
         self.by_key = limit;
         self
     }
-
-    /// Whether there is no limit at all.
-    pub(crate) const fn is_none(&self) -> bool {
-        self.running.is_none() && self.rate.is_none() && self.by_key.is_none()
-    }
 }
 
 /// What is limited for each key of a task's jobs by itself.

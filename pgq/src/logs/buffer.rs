@@ -142,7 +142,7 @@ mod tests {
     fn a_line_that_is_too_long_is_cut() {
         let cut = text(20, &["ä".repeat(100).as_str()]).unwrap_or_default();
 
-        assert_eq!(cut, format!("äää{CUT_MARK}"));
+        assert_eq!(cut, format!("{}{CUT_MARK}", "ä".repeat(5)));
         assert!(cut.len() < 20, "{}", cut.len());
     }
 

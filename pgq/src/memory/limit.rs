@@ -29,7 +29,7 @@ struct Row {
 impl Limits {
     pub(super) fn declare(&mut self, limits: &[FleetLimit]) {
         for limit in limits {
-            if limit.is_none() {
+            if is_none(limit) {
                 self.declared.remove(&limit.what);
             } else {
                 self.declared.insert(limit.what.clone(), limit.clone());
@@ -61,7 +61,7 @@ impl Limits {
         known
             .into_keys()
             .map(|what| self.limit(what))
-            .filter(|limit| !limit.is_none())
+            .filter(|limit| !is_none(limit))
             .collect()
     }
 
@@ -195,4 +195,9 @@ impl Store {
             again: (waiting && limit < ask.claim.limit).then_some(again),
         }
     }
+}
+
+/// Whether there is no limit at all.
+const fn is_none(limit: &FleetLimit) -> bool {
+    limit.running.is_none() && limit.rate.is_none() && limit.by_key.is_none()
 }

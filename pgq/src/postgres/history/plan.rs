@@ -206,7 +206,7 @@ mod tests {
             "finished_1_24_0600",
             "finished_1_24_+600",
             "finished_01_24_600",
-            "finished_4_24_600",
+            "finished_5_24_600",
             "finished_1_25_600",
             "finished_1_24_600_old",
             "finished_24_600",

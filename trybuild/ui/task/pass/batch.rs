@@ -35,6 +35,7 @@ async fn both(numbers: Vec<u8>) -> anyhow::Result<Vec<Result<(), String>>> {
     Ok(numbers.iter().map(|_| Ok(())).collect())
 }
 
+#[allow(dead_code)]
 async fn enqueue(enqueuer: impl pgq::Enqueuer + Copy) -> Result<(), pgq::EnqueueError> {
     let to = "ada@example.com".to_owned();
     let _: pgq::JobHandle<u64> = send::enqueue(enqueuer, Email { to }).await?;
@@ -45,7 +46,6 @@ async fn enqueue(enqueuer: impl pgq::Enqueuer + Copy) -> Result<(), pgq::Enqueue
 }
 
 fn main() {
-    let _ = enqueue::<&pgq::Pgq>;
     let options: TaskOptions = <send as pgq::Task>::OPTIONS;
     assert_eq!(options.batch.map(|batch| batch.max), Some(100));
 }
