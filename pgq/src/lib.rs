@@ -6,7 +6,11 @@
 )]
 #![cfg_attr(
     not(feature = "postgres"),
-    allow(dead_code, unused_imports, reason = "what the driver needs of the other modules")
+    allow(
+        dead_code,
+        unused_imports,
+        reason = "what the driver needs of the other modules"
+    )
 )]
 
 // Generated code names `::pgq`, also inside this crate's own doc tests and examples.

@@ -7,15 +7,14 @@ use crate::worker::StopSignal;
 /// Turns signals into a stop: the first one drains, the second one ends it at once. Ends never.
 pub(super) async fn forward(stop: StopSignal) -> ! {
     let mut signals = Signals::install();
+    // Others may have begun the drain before, or at the same signal.
+    let name = signals.next().await;
+    tracing::info!(signal = name, "draining; a second signal stops at once");
+    stop.drain.cancel();
     loop {
         let name = signals.next().await;
-        if stop.drain.is_cancelled() {
-            tracing::warn!(signal = name, "stopping at once");
-            stop.now.cancel();
-        } else {
-            tracing::info!(signal = name, "draining; a second signal stops at once");
-            stop.drain.cancel();
-        }
+        tracing::warn!(signal = name, "stopping at once");
+        stop.now.cancel();
     }
 }
 

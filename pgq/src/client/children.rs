@@ -68,6 +68,13 @@ impl Context {
             return Err(DriverError::new(DriverErrorKind::Other, problem)
                 .with_advice("enqueue through a pool"));
         };
+        // It would wait for the transaction, which waits for the task.
+        if attempt.completing.was_tried() {
+            let problem =
+                "the attempt was completed in a transaction before, so it enqueues nothing";
+            return Err(DriverError::new(DriverErrorKind::Other, problem)
+                .with_advice("enqueue in that transaction, or before it completes the attempt"));
+        }
         let child = self.as_child(enqueue);
         let driver = host.driver();
         let enqueued = driver.enqueue_held(host.worker(), attempt.job, attempt.claim, child);

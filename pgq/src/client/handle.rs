@@ -198,8 +198,9 @@ impl<T: DeserializeOwned> JobHandle<T> {
     ///
     /// Cancel safe: the call only looks.
     pub async fn wait_for(&self, reader: impl Reader, timeout: Duration) -> Result<T, JobError> {
-        let deadline = Instant::now() + timeout;
-        self.wait_until(&reader.driver(), Some(deadline)).await
+        // None is so far away that it never comes.
+        let deadline = Instant::now().checked_add(timeout);
+        self.wait_until(&reader.driver(), deadline).await
     }
 
     /// Decodes the result of a completed job, as [`Job::result`] and the column `result` of the

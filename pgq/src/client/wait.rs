@@ -33,7 +33,8 @@ pub async fn wait_all_for<T: DeserializeOwned>(
     jobs: impl IntoIterator<Item = JobHandle<T>>,
     timeout: Duration,
 ) -> Vec<Result<T, JobError>> {
-    wait_all_until(reader, jobs, Some(Instant::now() + timeout)).await
+    // None is so far away that it never comes.
+    wait_all_until(reader, jobs, Instant::now().checked_add(timeout)).await
 }
 
 async fn wait_all_until<T: DeserializeOwned>(

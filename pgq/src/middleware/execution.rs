@@ -10,7 +10,9 @@ use crate::task::{Context, RunResult, TaskDescriptor, TaskError};
 
 /// One attempt that is about to run its task: the request of a [`TaskService`].
 ///
-/// A clone runs the task of the same attempt once more.
+/// A clone runs the task of the same attempt once more. What a run that did not complete has written
+/// through its [`JobTransaction`](crate::JobTransaction), and its
+/// [children](Context::then), are dropped.
 #[derive(Clone)]
 pub struct Execution {
     context: Context,
@@ -60,10 +62,44 @@ impl Execution {
         } = self;
         // Copied only where a layer has kept a clone.
         let input = Arc::unwrap_or_clone(input);
+        let effects = Effects::of(&context);
         match (task.run)(&context, input).await {
-            RunResult::Completed(result) => Ok(Completed { result }),
+            RunResult::Completed(result) => {
+                effects.keep();
+                Ok(Completed { result })
+            }
             RunResult::Undecodable(error) => Err(TaskError::undecodable(error)),
             RunResult::Failed(error) => Err(error),
+        }
+    }
+}
+
+/// What a run of a task leaves to the end of its attempt: dropped with this, unless the run completes.
+struct Effects<'a> {
+    context: &'a Context,
+    /// How many children the attempt had before.
+    children: usize,
+    kept: bool,
+}
+
+impl<'a> Effects<'a> {
+    fn of(context: &'a Context) -> Self {
+        Self {
+            context,
+            children: context.child_count(),
+            kept: false,
+        }
+    }
+
+    fn keep(mut self) {
+        self.kept = true;
+    }
+}
+
+impl Drop for Effects<'_> {
+    fn drop(&mut self) {
+        if !self.kept {
+            self.context.forget_run(self.children);
         }
     }
 }

@@ -3,7 +3,8 @@
 //! The files name the schema `pgq_jobs`. For another schema the name is replaced once, when a
 //! [`Statements`] is made; after that the text never changes.
 
-use std::sync::{Arc, LazyLock};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use sqlx::{AssertSqlSafe, SqlSafeStr, SqlStr};
 
@@ -128,16 +129,17 @@ statements! {
 }
 
 impl Statements {
-    /// The statements for `schema`; made once for the default one.
+    /// The statements for `schema`; made once for each, of which a program has few.
     pub(super) fn of(schema: &Schema) -> Arc<Self> {
-        static DEFAULT: LazyLock<Arc<Statements>> =
-            LazyLock::new(|| Arc::new(Statements::new(Schema::default())));
+        static MADE: Mutex<BTreeMap<String, Arc<Statements>>> = Mutex::new(BTreeMap::new());
 
-        if schema.as_str() == DEFAULT_SCHEMA {
-            Arc::clone(&DEFAULT)
-        } else {
-            Arc::new(Self::new(schema.clone()))
+        let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(statements) = made.get(schema.as_str()) {
+            return Arc::clone(statements);
         }
+        let statements = Arc::new(Self::new(schema.clone()));
+        made.insert(schema.as_str().to_owned(), Arc::clone(&statements));
+        statements
     }
 }
 

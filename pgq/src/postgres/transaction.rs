@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::ops::{Deref, DerefMut};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures_util::future::BoxFuture;
 use sqlx::pool::PoolConnection;
@@ -42,6 +43,8 @@ use crate::task::{AttemptTransaction, Committed, CompleteIn, Context, MakeTransa
 /// ```
 pub struct JobTransaction {
     pool: PgPool,
+    /// Whether the transaction that is open is to be rolled back.
+    is_void: AtomicBool,
     stage: Mutex<Stage>,
 }
 
@@ -60,6 +63,7 @@ impl JobTransaction {
     fn new(pool: PgPool) -> Self {
         Self {
             pool,
+            is_void: AtomicBool::new(false),
             stage: Mutex::new(Stage::Unused),
         }
     }
@@ -76,6 +80,7 @@ impl JobTransaction {
     /// Cancel safe: a dropped call has at most begun the transaction.
     pub async fn connection(&self) -> Result<JobConnection<'_>, DriverError> {
         let mut stage = self.stage.lock().await;
+        self.clear(&mut stage).await;
         if let Stage::Unused = *stage {
             let begun = self.pool.begin().await;
             let error = |error| driver_error("failed to begin the transaction of the job", error);
@@ -89,6 +94,19 @@ impl JobTransaction {
             let problem = "the transaction of the job has ended, because its task has returned";
             DriverError::new(DriverErrorKind::Other, problem)
         })
+    }
+}
+
+impl JobTransaction {
+    /// Rolls back what is void.
+    async fn clear(&self, stage: &mut Stage) {
+        if !self.is_void.swap(false, Ordering::SeqCst) {
+            return;
+        }
+        if let Stage::Open(transaction) = std::mem::replace(stage, Stage::Unused) {
+            // A connection that is lost has done it.
+            let _ = transaction.rollback().await;
+        }
     }
 }
 
@@ -108,6 +126,7 @@ impl AttemptTransaction for JobTransaction {
             let Ok(mut stage) = self.stage.try_lock() else {
                 return Committed::InUse;
             };
+            self.clear(&mut stage).await;
             let Stage::Open(mut transaction) = std::mem::replace(&mut *stage, Stage::Ended) else {
                 return Committed::Unused(result);
             };
@@ -121,6 +140,10 @@ impl AttemptTransaction for JobTransaction {
                 Err(error) => Committed::Sent(Some(error.to_string())),
             }
         })
+    }
+
+    fn forget(&self) {
+        self.is_void.store(true, Ordering::SeqCst);
     }
 
     fn roll_back(&self) -> BoxFuture<'_, ()> {

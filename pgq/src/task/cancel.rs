@@ -8,8 +8,10 @@ use tokio_util::sync::CancellationToken;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum CancelReason {
-    /// Somebody has cancelled the job. Whatever the task returns, the job ends as cancelled. A task
-    /// that does not return within the [grace time](crate::Run::cancel_grace) is dropped.
+    /// Somebody has cancelled the job. Whatever the task returns, the job ends as cancelled, and its
+    /// [`JobTransaction`](crate::JobTransaction) is rolled back; only a task that has completed its
+    /// job by [`complete_in`](crate::Context::complete_in) itself has completed it. A task that does
+    /// not return within the [grace time](crate::Run::cancel_grace) is dropped.
     Cancelled,
     /// The time limit of the task is over. An async task is dropped; one that blocks goes on, and
     /// what it returns is dropped.

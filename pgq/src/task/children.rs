@@ -50,6 +50,19 @@ impl Context {
         Ok(())
     }
 
+    /// How many children it has kept.
+    pub(crate) fn child_count(&self) -> usize {
+        self.kept().len()
+    }
+
+    /// Drops what a run of the task has left to the end of the attempt, which had `children` before it.
+    pub(crate) fn forget_run(&self, children: usize) {
+        self.kept().truncate(children);
+        if let Some(transaction) = self.transaction() {
+            transaction.forget();
+        }
+    }
+
     /// The children that are enqueued when the attempt completes.
     pub(crate) fn children(&self) -> Vec<Enqueue> {
         self.kept().clone()

@@ -111,7 +111,9 @@ impl Context {
     /// its transaction cannot commit then, even if the error of this call is ignored. (Unless the
     /// call was made after a savepoint that is rolled back.) From this call to the end of the
     /// transaction nobody else can take the job, so let it be the last statement before the commit,
-    /// and let the server end sessions that do nothing: `idle_in_transaction_session_timeout`.
+    /// and commit at once: if nothing is sent for 60 seconds, the server ends the session, and the
+    /// attempt has failed. (`idle_in_transaction_session_timeout` is set for this transaction, unless
+    /// it is shorter.)
     ///
     /// A task that takes [`&JobTransaction`](crate::JobTransaction) needs neither the call nor the
     /// commit.
@@ -190,6 +192,8 @@ impl Context {
             },
             children: self.children(),
         };
+        // After the commit the job is not the attempt's any more.
+        self.flush_progress().await;
         attempt.completing.set(TRIED);
         host.completing(attempt.job, attempt.claim);
         match transaction.complete_in(completion).await {

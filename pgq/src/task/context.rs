@@ -169,6 +169,11 @@ impl Context {
         &self.attempt
     }
 
+    /// A share of the attempt, without what is kept for as long as it runs.
+    pub(super) fn share(&self) -> Arc<Attempt> {
+        Arc::clone(&self.attempt)
+    }
+
     /// The transaction of the attempt, if its task has asked for it.
     pub(crate) fn transaction(&self) -> Option<&dyn AttemptTransaction> {
         self.attempt.transaction.get().map(|made| &**made)

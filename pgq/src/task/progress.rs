@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 
-use super::{Context, Host};
+use super::{Attempt, Context, Host};
 use crate::driver::NewProgress;
 
 /// The least time between two writes of the progress of one attempt.
@@ -64,7 +64,8 @@ impl Context {
             && let Ok(runtime) = Handle::try_current()
         {
             state.has_writer = true;
-            runtime.spawn(write_all(self.clone(), Arc::clone(host)));
+            // It holds no more of the attempt than that: a permit would be held up to the next look.
+            runtime.spawn(write_all(self.share(), Arc::clone(host)));
         }
     }
 
@@ -76,24 +77,25 @@ impl Context {
         if self.own().reports.is_silent() {
             return;
         }
-        if tokio::time::timeout(PATIENCE, self.write_latest(host))
+        if tokio::time::timeout(PATIENCE, self.own().write_progress(host))
             .await
             .is_err()
         {
             tracing::warn!("no time to write the last progress of an attempt");
         }
     }
+}
 
+impl Attempt {
     /// Writes the latest report; returns `false` if there is none, or the job is not held any more.
-    async fn write_latest(&self, host: &Arc<dyn Host>) -> bool {
-        let attempt = self.own();
-        let _writing = attempt.reports.writing.lock().await;
-        let Some(report) = attempt.reports.state().latest.take() else {
+    async fn write_progress(&self, host: &Arc<dyn Host>) -> bool {
+        let _writing = self.reports.writing.lock().await;
+        let Some(report) = self.reports.state().latest.take() else {
             return false;
         };
         let driver = host.driver();
         match driver
-            .set_progress(host.worker(), attempt.job, attempt.claim, &report)
+            .set_progress(host.worker(), self.job, self.claim, &report)
             .await
         {
             Ok(held) => held,
@@ -114,11 +116,11 @@ impl Reports {
 }
 
 /// Writes reports while there are new ones.
-async fn write_all(context: Context, host: Arc<dyn Host>) {
+async fn write_all(attempt: Arc<Attempt>, host: Arc<dyn Host>) {
     loop {
-        let written = context.write_latest(&host).await;
+        let written = attempt.write_progress(&host).await;
         tokio::time::sleep(INTERVAL).await;
-        let mut state = context.own().reports.state();
+        let mut state = attempt.reports.state();
         if !written || state.latest.is_none() {
             state.has_writer = false;
             return;

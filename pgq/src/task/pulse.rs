@@ -11,11 +11,14 @@ use super::thread::ThreadState;
 pub(crate) struct Pulse {
     /// Since when its thread has been in it without a pause; 0 while it waits.
     inside_since: AtomicU64,
-    /// When it must have ended; 0 if never.
+    /// When it must have ended; 0 if that is not known, [`ENDED`] once it has.
     ends_at: AtomicU64,
     /// The thread of a task that blocks.
     pub(crate) thread: ThreadState,
 }
+
+/// The end of an attempt that has ended: nothing can overstay it.
+const ENDED: u64 = u64::MAX;
 
 /// Times are told as nanoseconds from here.
 static EPOCH: LazyLock<Instant> = LazyLock::new(Instant::now);
@@ -46,11 +49,16 @@ impl Pulse {
 
     /// It must have ended by then, unless it must have ended earlier.
     pub(crate) fn must_end(&self, at: Instant) {
-        let at = stamp(at);
-        let earlier = |current| (current == 0 || at < current).then_some(at);
+        let at = stamp(at).min(ENDED - 1);
+        let earlier = |current| (current == 0 || current != ENDED && at < current).then_some(at);
         let _ = self
             .ends_at
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, earlier);
+    }
+
+    /// Its task has ended, and will never overstay. What is left is not the task's.
+    pub(crate) fn ended(&self) {
+        self.ends_at.store(ENDED, Ordering::Relaxed);
     }
 
     /// By how much it has overstayed; `None` if it has not.
@@ -95,5 +103,17 @@ mod tests {
         pulse.must_end(now + 3 * second);
         assert_eq!(pulse.overstayed(now), None);
         assert_eq!(pulse.overstayed(now + 2 * second), Some(second));
+    }
+
+    #[test]
+    fn an_attempt_that_has_ended_overstays_no_more() {
+        let (pulse, now) = (Pulse::default(), now());
+        let second = Duration::from_secs(1);
+
+        pulse.must_end(now);
+        pulse.ended();
+        assert_eq!(pulse.overstayed(now + second), None);
+        pulse.must_end(now);
+        assert_eq!(pulse.overstayed(now + second), None);
     }
 }

@@ -17,6 +17,9 @@ pub(crate) trait AttemptTransaction: Any + fmt::Debug + Send + Sync {
         result: Option<Vec<u8>>,
     ) -> BoxFuture<'a, Committed>;
 
+    /// What was written is to have no effect; what is written from now on may.
+    fn forget(&self);
+
     /// Ends the transaction without effect. What is using it at this moment can use it on, but never
     /// commit it.
     fn roll_back(&self) -> BoxFuture<'_, ()>;

@@ -38,8 +38,9 @@ pub(crate) async fn run_attempt(
             .options
             .timeout
             .filter(|_| task.options.batch.is_none());
-        if let Some(limit) = limit {
-            context.pulse().must_end(Instant::now() + limit);
+        // One that is so far away that there is no such time never comes.
+        if let Some(end) = limit.and_then(|limit| Instant::now().checked_add(limit)) {
+            context.pulse().must_end(end);
         }
         let watched = Watched {
             run: layers.run(task, context, input),
@@ -51,10 +52,9 @@ pub(crate) async fn run_attempt(
             end = overdue(limit, context, grace) => end,
         }
     };
-    AssertUnwindSafe(attempt)
-        .catch_unwind()
-        .await
-        .unwrap_or_else(|payload| AttemptEnd::Panicked(panic_message(payload)))
+    let end = AssertUnwindSafe(attempt).catch_unwind().await;
+    context.pulse().ended();
+    end.unwrap_or_else(|payload| AttemptEnd::Panicked(panic_message(payload)))
 }
 
 /// Tells the pulse of an attempt when a thread is in its task.

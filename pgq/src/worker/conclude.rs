@@ -7,7 +7,7 @@ use super::decide::AttemptEnd;
 use super::persist::persist;
 use crate::driver::{Completion, DriverError, Hold};
 use crate::task::{
-    Attempt, AttemptTransaction, Committed, CompleteError, Context, Host, TaskError,
+    Attempt, AttemptTransaction, CancelReason, Committed, CompleteError, Context, Host, TaskError,
 };
 
 /// The first pause between two looks at a transaction that has not ended.
@@ -27,8 +27,9 @@ pub(crate) enum Conclusion {
     Fenced,
 }
 
-/// Writes what the task reported last, commits or rolls back the transaction that the task has taken, and finds out what became of the
-/// transaction that it completed its job in. Waits for as long as that is not decided.
+/// Writes what the task reported last, commits or rolls back the transaction that the task has taken,
+/// and finds out what became of the transaction that it completed its job in. Waits for as long as that
+/// is not decided.
 ///
 /// # Cancel safety
 ///
@@ -99,6 +100,12 @@ async fn settled(host: &dyn Host, attempt: &Attempt) -> Result<bool, DriverError
             Hold::Gone => return Ok(false),
             Hold::InDoubt => tokio::time::sleep(pause).await,
         }
+        if pause < PAUSE_MAX && pause * 2 >= PAUSE_MAX {
+            tracing::warn!(
+                "the transaction that completes a job is still open; its job, slot and limits wait \
+                 for its end"
+            );
+        }
         pause = (pause * 2).min(PAUSE_MAX);
     }
 }
@@ -109,8 +116,10 @@ async fn commit(
     context: &Context,
     end: AttemptEnd,
 ) -> AttemptEnd {
+    // Somebody was told that the job ends as cancelled, and so was the task.
+    let is_cancelled = context.cancel_reason() == Some(CancelReason::Cancelled);
     let result = match end {
-        AttemptEnd::Completed(result) => result,
+        AttemptEnd::Completed(result) if !is_cancelled => result,
         end => {
             // One that is not done in time is done when its connection is closed.
             let _ = tokio::time::timeout(CALL_TIMEOUT, transaction.roll_back()).await;

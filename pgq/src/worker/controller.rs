@@ -95,7 +95,8 @@ async fn restrict(hub: &Hub, directives: &Directives) {
 
 /// Cancels what somebody has asked for. It is asked for again until the job has ended.
 async fn cancel(hub: &Hub, directives: &Directives) {
-    let until = Instant::now() + hub.setup.config.cancel_grace;
+    // One that is so far away that there is no such time never comes.
+    let until = Instant::now().checked_add(hub.setup.config.cancel_grace);
     for (job, claim) in &directives.cancel {
         let Some(waiting) = hub.board().cancel(*job, *claim, until) else {
             continue;

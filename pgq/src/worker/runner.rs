@@ -24,31 +24,24 @@ use crate::trace::{self, Process};
 /// Starts every job that may start.
 pub(crate) fn start_jobs(hub: &Arc<Hub>) {
     loop {
-        let (job, has_gates) = {
-            let mut board = hub.board();
-            let Some(job) = board.take() else {
-                return;
-            };
-            (job, board.has_gates())
+        let Some(job) = hub.board().take() else {
+            return;
         };
         hub.meters.slot_taken();
         // Made here: an attempt that is aborted before it was ever polled has no locals to drop.
-        let permit = Permit {
-            hub: Arc::clone(hub),
-            attempt: (job.id, job.claim),
-            queue: Arc::clone(&job.queue),
-            task: Arc::clone(&job.task),
-        };
         let slot = Slot {
             bytes: job.input.missing(),
-            permit: match has_gates {
-                true => Use::Shared(Arc::new(permit)),
-                false => Use::Own(permit),
-            },
+            permit: Arc::new(Permit {
+                hub: Arc::clone(hub),
+                attempt: (job.id, job.claim),
+                queue: Arc::clone(&job.queue),
+                task: Arc::clone(&job.task),
+            }),
         };
         let (bare, vital) = (job.bare(), Arc::<Vital>::default());
-        let running = run_job(slot, job, Arc::clone(&vital));
-        let handle = hub.attempts.spawn(Box::pin(running)).abort_handle();
+        let running = Box::pin(run_job(slot, job, Arc::clone(&vital)));
+        // Whoever drops the last share of a permit comes here, on a thread of its own too.
+        let handle = hub.attempts.spawn_on(running, &hub.runtime).abort_handle();
         hub.board().started(bare, vital, handle);
     }
 }
@@ -58,18 +51,11 @@ pub(crate) fn start_jobs(hub: &Arc<Hub>) {
 struct Slot {
     bytes: usize,
     /// Dropped after the slot.
-    permit: Use,
+    permit: Arc<Permit>,
 }
 
-/// That a job counts under the limits of its queue and task.
-enum Use {
-    /// Until its slot is free; an allocation less.
-    Own(Permit),
-    /// Until nothing of it runs any more, such as a thread that blocks.
-    Shared(Arc<Permit>),
-}
-
-/// Counts a job under the limits of its queue and task.
+/// Counts a job under the limits of its queue and task, until nothing of it runs any more: a thread
+/// that blocks has a share.
 struct Permit {
     hub: Arc<Hub>,
     attempt: (JobId, i64),
@@ -77,32 +63,18 @@ struct Permit {
     task: Arc<str>,
 }
 
-impl Slot {
-    fn permit(&self) -> &Permit {
-        match &self.permit {
-            Use::Own(permit) => permit,
-            Use::Shared(permit) => permit,
-        }
-    }
-
-    fn hub(&self) -> &Arc<Hub> {
-        &self.permit().hub
-    }
-}
-
 impl Drop for Slot {
     fn drop(&mut self) {
-        self.hub().meters.slot_freed();
-        let permit = self.permit();
-        let mut board = permit.hub.board();
-        board.leave(permit.attempt, &permit.queue, self.bytes);
-        drop(board);
+        let permit = &self.permit;
+        permit.hub.meters.slot_freed();
+        permit
+            .hub
+            .board()
+            .leave(permit.attempt, &permit.queue, self.bytes);
         // Dropped with the slot, the permit does the same.
-        if let Use::Shared(permit) = &self.permit
-            && Arc::strong_count(permit) > 1
-        {
-            start_jobs(self.hub());
-            self.hub().claim.notify_one();
+        if Arc::strong_count(permit) > 1 {
+            start_jobs(&permit.hub);
+            permit.hub.claim.notify_one();
         }
     }
 }
@@ -116,7 +88,7 @@ impl Drop for Permit {
 }
 
 async fn run_job(slot: Slot, job: ClaimedJob, vital: Arc<Vital>) {
-    let hub = Arc::clone(slot.hub());
+    let hub = Arc::clone(&slot.permit.hub);
     let (id, claim, number) = (job.id, job.claim, job.attempt);
     let Some(task) = hub.setup.registry.task(&job.task) else {
         // Cannot be: a claim names the tasks of the registry. The job would go back in any case.
@@ -138,11 +110,7 @@ async fn run_job(slot: Slot, job: ClaimedJob, vital: Arc<Vital>) {
         trace::extract(&span, &detail.headers);
     }
 
-    let permit = match &slot.permit {
-        Use::Own(_) => None,
-        Use::Shared(permit) => Some(Arc::clone(permit)),
-    };
-    let attempt = attempt(&hub, task, job, vital, permit, &span);
+    let attempt = attempt(&hub, task, job, vital, Arc::clone(&slot.permit), &span);
     match attempt.instrument(span.clone()).await {
         Ended::Decided(decision) => {
             let text = captured.and_then(|captured| captured.close());
@@ -194,16 +162,12 @@ async fn attempt(
     task: &TaskDescriptor,
     mut job: ClaimedJob,
     vital: Arc<Vital>,
-    permit: Option<Arc<Permit>>,
+    permit: Arc<Permit>,
     span: &Span,
 ) -> Ended {
     let host: Arc<dyn Host> = Arc::<Hub>::clone(hub);
     let attempt = Attempt::new(&job, task, host, vital);
-    let context = Context::new(attempt, Arc::clone(&hub.setup.state));
-    let context = match permit {
-        Some(permit) => context.keeping(permit),
-        None => context,
-    };
+    let context = Context::new(attempt, Arc::clone(&hub.setup.state)).keeping(permit);
     let input = if job.expired {
         Err(Unstarted::Ended(AttemptEnd::Expired))
     } else {

@@ -33,6 +33,9 @@ const LAST_WORDS_MAX: Duration = Duration::from_secs(5);
 /// How long an attempt that was cancelled may take to notice before it is aborted.
 const NOTICE: Duration = Duration::from_millis(250);
 
+/// Where the deadline is, if it is so far away that there is no such time: a year.
+const FAR_AWAY: Duration = Duration::from_secs(365 * 24 * 3600);
+
 /// How often it looks whether all that still runs was given up.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
@@ -49,7 +52,10 @@ pub(super) async fn wind_up(
     give_up: CancellationToken,
     finisher: JoinHandle<()>,
 ) {
-    let deadline = Instant::now() + hub.setup.config.drain_deadline;
+    let now = Instant::now();
+    let deadline = now
+        .checked_add(hub.setup.config.drain_deadline)
+        .unwrap_or(now + FAR_AWAY);
     give_back_waiting(hub).await;
     hub.attempts.close();
     if ended == Some(&Ended::Stopped) {

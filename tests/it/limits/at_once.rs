@@ -220,6 +220,59 @@ async fn a_thread_that_nobody_waits_for_keeps_its_permit() -> anyhow::Result<()>
     Ok(())
 }
 
+/// Returns at once, or waits on its thread.
+#[pgq::task(concurrency = 1, blocking, timeout = "300ms", max_attempts = 1)]
+fn block_some(gate: &Gate, waits: bool) {
+    if waits {
+        let permit = tokio::runtime::Handle::current().block_on(gate.acquire());
+        drop(permit);
+    }
+}
+
+#[tokio::test]
+async fn a_thread_that_nobody_waits_for_passes_its_permit_to_a_job_that_is_claimed()
+-> anyhow::Result<()> {
+    let database = TestDatabase::migrated().await?;
+    let pool = database.pool();
+    let gate = Gate::new(Semaphore::new(0));
+    // So many and so fast that the worker claims ahead.
+    block_some::enqueue_many(pool, vec![false; 300]).await?;
+    let waits = block_some::enqueue(pool, true).await?;
+    block_some::enqueue_many(pool, vec![false; 300]).await?;
+    let run = worker::<block_some>(&database).state(Arc::clone(&gate));
+    let drained = tokio::spawn(drain([run]));
+
+    let ended = tokio::time::timeout(PATIENCE, waits.wait(pool)).await?;
+    assert!(
+        matches!(ended, Err(pgq::JobError::Failed { .. })),
+        "{ended:?}"
+    );
+    let claimed: i64 = sqlx::query_scalar("select count(*) from pgq_jobs.running")
+        .fetch_one(pool)
+        .await?;
+    assert!(claimed > 0, "no job waits in the worker");
+    gate.add_permits(1);
+
+    assert_eq!(drained.await??, 600);
+    Ok(())
+}
+
+/// Says how far it is.
+#[pgq::task(concurrency = 1)]
+async fn report(context: &Context, number: u64) {
+    context.progress(number, 100, "");
+}
+
+#[tokio::test]
+async fn a_permit_is_free_although_the_task_has_just_reported() -> anyhow::Result<()> {
+    let database = TestDatabase::migrated().await?;
+    report::enqueue_many(database.pool(), 0..100).await?;
+
+    // At a second for each it would not be in time.
+    assert_eq!(drain([worker::<report>(&database)]).await?, 100);
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_limit_can_be_changed_while_jobs_run() -> anyhow::Result<()> {
     let database = database().await?;

@@ -182,6 +182,30 @@ async fn what_follows_a_job_commits_with_its_transaction() -> anyhow::Result<()>
     Ok(())
 }
 
+/// Enqueues another too late.
+#[pgq::task(name = "children/too_late")]
+async fn too_late(ctx: &Context, pool: &PgPool) -> anyhow::Result<String> {
+    let mut transaction = pool.begin().await?;
+    ctx.complete_in(&mut *transaction, &String::from("completed"))
+        .await?;
+    let refused = after::enqueue(ctx, 1).await;
+    anyhow::ensure!(refused.is_err(), "it was enqueued");
+    transaction.commit().await?;
+    Ok(String::from("completed"))
+}
+
+#[tokio::test]
+async fn a_child_after_the_completion_is_refused_and_does_not_wait_for_it() -> anyhow::Result<()> {
+    let database = TestDatabase::migrated().await?;
+    let job = too_late::enqueue(database.pool()).await?;
+
+    drain(worker::<too_late>(&database)).await?;
+
+    assert_eq!(job.wait(database.pool()).await?, "completed");
+    assert_eq!(job.job(database.pool()).await?.attempt, 1);
+    Ok(())
+}
+
 #[pgq::test]
 async fn what_follows_a_job_runs_in_a_test(harness: pgq::testing::Harness) -> anyhow::Result<()> {
     before::enqueue(&harness, false).await?;

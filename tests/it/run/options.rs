@@ -351,3 +351,32 @@ fn options_that_are_set_by_hand_are_checked_before_the_start() {
     }
     assert!(problems.starts_with("14 problems"), "{problems}");
 }
+
+/// Has all the time there is.
+struct Patient;
+
+impl Task for Patient {
+    const NAME: &'static str = "patient";
+    const OPTIONS: TaskOptions = TaskOptions::new().timeout(Duration::MAX);
+    type Input = ();
+    type Output = ();
+
+    async fn run(_: &Context, (): ()) -> Result<(), TaskError> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_time_that_never_comes_is_as_good_as_any() -> anyhow::Result<()> {
+    let database = TestDatabase::migrated().await?;
+    let job = JobBuilder::<Patient>::new(())
+        .enqueue(database.pool())
+        .await?;
+    let run = worker::<Patient>(&database)
+        .cancel_grace(Duration::MAX)
+        .drain_deadline(Duration::MAX);
+
+    drain(run).await?;
+
+    Ok(job.wait_for(database.pool(), Duration::MAX).await?)
+}

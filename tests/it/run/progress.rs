@@ -122,3 +122,32 @@ async fn the_view_shows_progress_and_many_reports_are_few_writes() -> anyhow::Re
     assert!((1..=2).contains(&writes), "{writes} writes");
     Ok(())
 }
+
+/// Completes its job itself, after two reports.
+#[pgq::task(name = "progress/completes")]
+async fn completes(ctx: &Context, pool: &sqlx::PgPool) -> anyhow::Result<()> {
+    ctx.progress(1, 2, "first");
+    eventually("the first report is there", || async {
+        let written = sqlx::query("select from pgq_jobs.progress").fetch_all(pool);
+        Ok(!written.await?.is_empty())
+    })
+    .await?;
+    // It is too soon to write another.
+    ctx.progress(2, 2, "second");
+    let mut transaction = pool.begin().await?;
+    ctx.complete_in(&mut *transaction, &()).await?;
+    Ok(transaction.commit().await?)
+}
+
+#[tokio::test]
+async fn the_last_report_is_kept_with_a_job_that_completes_in_a_transaction() -> anyhow::Result<()>
+{
+    let database = TestDatabase::migrated().await?;
+    let job = completes::enqueue(database.pool()).await?;
+
+    drain(worker::<completes>(&database)).await?;
+
+    let progress = job.progress(database.pool()).await?.context("none")?;
+    assert_eq!(progress.done, 2);
+    Ok(())
+}

@@ -54,6 +54,33 @@ pub const MUTATIONS: &[Mutation] = &[
         ],
     },
     Mutation {
+        name: "a heartbeat revives a worker that a rescue has left for one of its jobs",
+        file: "pgq/src/postgres/sql/heartbeat.sql",
+        find: " and lease_until > 'epoch'",
+        replace: "",
+        tests: &[
+            "run::transaction::a_job_that_is_being_completed_is_not_rescued_and_holds_up_no_other",
+        ],
+    },
+    Mutation {
+        name: "the transaction of a job that is cancelled commits",
+        file: "pgq/src/worker/conclude.rs",
+        find: "context.cancel_reason() == Some(CancelReason::Cancelled)",
+        replace: "false && context.cancel_reason() == Some(CancelReason::Cancelled)",
+        tests: &[
+            "run::transaction::given::the_transaction_of_a_job_that_is_cancelled_does_not_commit",
+        ],
+    },
+    Mutation {
+        name: "a thread that drops the last share of a permit starts jobs on no runtime",
+        file: "pgq/src/worker/runner.rs",
+        find: "hub.attempts.spawn_on(running, &hub.runtime)",
+        replace: "hub.attempts.spawn(running)",
+        tests: &[
+            "limits::at_once::a_thread_that_nobody_waits_for_passes_its_permit_to_a_job_that_is_claimed",
+        ],
+    },
+    Mutation {
         name: "a rescue waits for a transaction that completes a job",
         file: "pgq/src/postgres/sql/rescue_jobs.sql",
         find: "        for update skip locked\n",

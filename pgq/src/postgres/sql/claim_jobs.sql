@@ -16,6 +16,9 @@
 -- A claim that is lost in a crash of the server only gives its jobs back, so it does not wait for
 -- the disk. The setting ends with the statement's own transaction.
 --
+-- A job is claimed after the snapshot that it was seen by, so `claimed_at` is the time when the statement
+-- runs, and not when it began.
+--
 -- The lanes are walked one after the other and only as far as the limit needs: the inner query is
 -- lateral, so its rows are locked as the outer limit asks for them.
 --
@@ -23,7 +26,7 @@
 -- may come back, so the cursor must stay below it. What lies before it, dead or of other tasks, is
 -- walked past once: the rows to lock are looked for from there on.
 with quick as materialized (
-    select set_config('synchronous_commit', 'off', true)
+    select set_config('synchronous_commit', 'off', true), clock_timestamp() as now
 ), me as materialized (
     select worker.id
     from pgq_jobs.worker as worker
@@ -81,7 +84,7 @@ with quick as materialized (
     insert into pgq_jobs.running
         (id, worker, claim, fingerprint, created_at, claimed_at, deliveries, priority, attempt,
          max_attempts, deaths, marks, queue, task, input)
-    select id, $1, $2, fingerprint, created_at, now(), deliveries, priority, attempt, max_attempts,
+    select id, $1, $2, fingerprint, created_at, (select now from quick), deliveries, priority, attempt, max_attempts,
            deaths, marks, queue, task, input
     from taken
 )

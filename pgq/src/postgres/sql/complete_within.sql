@@ -11,7 +11,14 @@
 -- $7 channel           text
 --
 -- The transaction may have begun long ago, so its own time says nothing of when the job ended.
-with ended as (
+--
+-- From here to the commit nobody else can take the job. A client whose connection is cut without a word
+-- would hold it for hours, so the server ends a session that sends nothing for a minute.
+with patience as materialized (
+    select set_config('idle_in_transaction_session_timeout', '60s', true)
+    where current_setting('idle_in_transaction_session_timeout')::interval
+          not between '1ms' and '60s'
+), ended as (
     delete from pgq_jobs.running
     where worker = $1 and id = $2 and claim = $3
     returning id, worker, fingerprint, created_at, claimed_at, deliveries, priority, attempt,
@@ -37,4 +44,4 @@ with ended as (
 select case
     when exists (select from kept) then pgq_jobs.wake($7, 'finished')
     else pgq_jobs.refuse_completion($2)
-end;
+end, (select count(*) from patience);

@@ -12,7 +12,12 @@ impl Board {
     /// Cancels a job, if it is held under that claim and has not ended. One that waits is taken out,
     /// and counts as ending; one that runs is told, and must have ended by `until`. Doing it again does
     /// nothing more.
-    pub(crate) fn cancel(&mut self, job: JobId, claim: i64, until: Instant) -> Option<ClaimedJob> {
+    pub(crate) fn cancel(
+        &mut self,
+        job: JobId,
+        claim: i64,
+        until: Option<Instant>,
+    ) -> Option<ClaimedJob> {
         let held = self.held(job, claim)?;
         match &held.stage {
             Stage::Waiting => {
@@ -24,7 +29,9 @@ impl Board {
             }
             Stage::Running(Some(running)) | Stage::Completing(Some(running)) => {
                 running.vital.cancel.fire(CancelReason::Cancelled);
-                running.vital.pulse.must_end(until);
+                if let Some(until) = until {
+                    running.vital.pulse.must_end(until);
+                }
                 None
             }
             // It is asked for again, or has ended.

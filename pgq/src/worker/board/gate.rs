@@ -109,11 +109,6 @@ impl Board {
         }
     }
 
-    /// Whether any limit is in force, so that jobs must be counted for as long as anything of them runs.
-    pub(crate) fn has_gates(&self) -> bool {
-        self.gates.iter().any(|gate| gate.closed)
-    }
-
     /// Takes in what was answered to a claim that asked for permits or tokens: the permits of each
     /// limit, and when to ask again if jobs wait.
     pub(crate) fn asked(&mut self, demand: &Demand, permits: &[u32], again: Option<Instant>) {

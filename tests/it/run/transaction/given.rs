@@ -1,10 +1,14 @@
 //! Transactions that tasks are given.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use pgq::{CancellationToken, Context, JobState, JobTransaction};
+use pgq::middleware::{Execution, TaskService};
+use pgq::{CancellationToken, Context, JobError, JobState, JobTransaction, Task as _};
 use pgq_tests::database::TestDatabase;
 use sqlx::PgPool;
+use tower::{Service, ServiceExt};
 
 use super::super::{DEADLINE, drain, worker};
 use super::{Stops, cut_off, entries, ledger, rescue, write};
@@ -100,6 +104,95 @@ async fn a_given_transaction_that_is_cut_off_costs_an_attempt() -> anyhow::Resul
     job.wait_for(database.pool(), DEADLINE).await?;
     assert_eq!(entries(database.pool()).await?, 1);
     assert_eq!(job.job(database.pool()).await?.attempt, 2);
+    stop.cancel();
+    Ok(running.await??)
+}
+
+/// What the runs of a task enqueue.
+#[pgq::task(name = "transaction/note")]
+async fn note(_run: u32) {}
+
+/// Fails in its first run.
+#[pgq::task(name = "transaction/given_twice")]
+async fn given_twice(
+    ctx: &Context,
+    tx: &JobTransaction,
+    runs: &Arc<AtomicU32>,
+) -> anyhow::Result<()> {
+    write(&mut *tx.connection().await?, ctx.job_id()).await?;
+    let run = runs.fetch_add(1, Ordering::SeqCst);
+    ctx.then(note::job(run))?;
+    anyhow::ensure!(run > 0, "no luck");
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_a_run_has_done_that_a_layer_repeats_is_forgotten() -> anyhow::Result<()> {
+    let database = TestDatabase::migrated().await?;
+    ledger(database.pool()).await?;
+    let job = given_twice::enqueue(database.pool()).await?;
+    let again = tower::layer::layer_fn(|task: TaskService| {
+        tower::service_fn(move |execution: Execution| {
+            let mut task = task.clone();
+            async move {
+                match task.call(execution.clone()).await {
+                    Ok(completed) => Ok(completed),
+                    Err(_) => task.ready().await?.call(execution).await,
+                }
+            }
+        })
+    });
+
+    let run = worker::<given_twice>(&database)
+        .task::<note>()
+        .state(Arc::new(AtomicU32::new(0)))
+        .layer(again);
+    drain(run).await?;
+
+    assert_eq!(job.job(database.pool()).await?.attempt, 1);
+    assert_eq!(entries(database.pool()).await?, 1);
+    let notes: i64 = sqlx::query_scalar("select count(*) from pgq_jobs.job where task = $1")
+        .bind(note::NAME)
+        .fetch_one(database.pool())
+        .await?;
+    assert_eq!(notes, 1);
+    Ok(())
+}
+
+/// Returns its result although it is cancelled.
+#[pgq::task(name = "transaction/given_and_cancelled")]
+async fn given_and_cancelled(
+    ctx: &Context,
+    tx: &JobTransaction,
+    stops: &Stops,
+) -> anyhow::Result<()> {
+    write(&mut *tx.connection().await?, ctx.job_id()).await?;
+    stops.stop().await;
+    ctx.cancelled().cancelled().await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_transaction_of_a_job_that_is_cancelled_does_not_commit() -> anyhow::Result<()> {
+    let database = TestDatabase::migrated().await?;
+    ledger(database.pool()).await?;
+    let (stops, stop) = (Stops::new(), CancellationToken::new());
+    let job = given_and_cancelled::enqueue(database.pool()).await?;
+    let run = worker::<given_and_cancelled>(&database)
+        .state(stops.clone())
+        .stop_on(stop.clone());
+    let running = tokio::spawn(run.into_future());
+    stops.reached().await?;
+
+    job.cancel(database.pool()).await?;
+    stops.pass();
+    let ended = job.wait_for(database.pool(), DEADLINE).await;
+
+    assert!(
+        matches!(ended, Err(JobError::Cancelled { .. })),
+        "{ended:?}"
+    );
+    assert_eq!(entries(database.pool()).await?, 0);
     stop.cancel();
     Ok(running.await??)
 }

@@ -279,6 +279,12 @@ async fn a_job_that_is_being_completed_is_not_rescued_and_holds_up_no_other() ->
     assert_eq!((rescued.workers, rescued.ready), (1, 1));
     assert_eq!(job.status(database.pool()).await?, JobState::Running);
     assert_eq!(other.status(database.pool()).await?, JobState::Ready);
+    // The worker that has a job left is as dead as the other.
+    let driver = PostgresDriver::new(database.pool().clone());
+    let workers = driver.workers().await?;
+    assert_eq!(workers.len(), 1);
+    let lease = Duration::from_secs(3600);
+    assert!(!driver.heartbeat(workers[0].id, lease, 1).await?);
 
     slow_stops.pass();
     eventually("the job has completed", || async {
