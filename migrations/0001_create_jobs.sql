@@ -24,7 +24,8 @@ create sequence pgq_jobs.job_number as bigint cache 1;
 
 -- `marks` says what else there is of a job, in bits, so that others cost nothing: 1, it waits in the
 -- line of its keys in place of `ready`; 2, it holds a unique key, which whoever ends the job frees; 4,
--- it has a `detail`; 8, no attempt of it has begun, and it expires.
+-- it has a `detail`; 8, no attempt of it has begun, and it expires; 64 and 128, a number of two bits, for how many
+-- deaths of workers it is to blame; 256, more than one worker has died with it.
 
 -- The tables that jobs pass through are large one minute and empty the next. Giving their pages back
 -- takes a lock that everybody would wait for, and they are needed again at once.
@@ -89,6 +90,8 @@ create table pgq_jobs.worker (
     -- How many jobs it ran at its last heartbeat, and how many it runs at most.
     running      int         not null default 0,
     concurrency  int         not null default 0,
+    -- The suspect that it runs, or has run last; null if it has run none.
+    trial        bigint,
     host         text        not null,
     queues       text[]      not null,
     pgq_version  text        not null default '',

@@ -11,6 +11,15 @@ use crate::job::JobId;
 /// report. What they write is fenced by the claim under which an attempt holds its job.
 #[async_trait]
 pub trait AttemptDriver {
+    /// Notes that a worker is about to run a [suspect](crate::driver::Marks::SUSPECT), and no other suspect
+    /// until this one has ended: the job that is to blame if the worker dies. Returns `false` if the
+    /// worker has been rescued.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of the storage.
+    async fn try_suspect(&self, worker: WorkerId, job: JobId) -> Result<bool, DriverError>;
+
     /// Says whether a worker still holds a job under a claim. Does not wait for a transaction that is
     /// about to end the attempt.
     ///

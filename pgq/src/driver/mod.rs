@@ -334,11 +334,12 @@ pub trait Driver: AttemptDriver + fmt::Debug + Send + Sync + 'static {
     async fn logs(&self, job: JobId) -> Result<Vec<AttemptLog>, DriverError>;
 
     /// Takes the jobs from every worker whose lease has ended, and removes those workers. A job
-    /// becomes ready with its attempt given back, but fails once `deaths_max` workers died while
-    /// they held it.
+    /// becomes ready with its attempt given back, but fails once it is to blame for the deaths of
+    /// `blame_max` workers, at most 3.
     ///
-    /// A job that has outlived a worker before is scheduled instead, at a random time within
-    /// `spread`: if one of them kills its workers, the others are no longer beside it.
+    /// A job is to blame if it was the only one that its worker held. Whatever a second worker died with
+    /// is a suspect, which its [marks](Marks::SUSPECT) say until an attempt of it ends; the
+    /// only suspect that a worker held is to blame as well.
     ///
     /// A job whose attempt is ended by an open transaction is left alone, since nobody knows yet
     /// whether it commits; a later call takes it, and removes its worker. Until then the worker counts
@@ -347,7 +348,7 @@ pub trait Driver: AttemptDriver + fmt::Debug + Send + Sync + 'static {
     /// # Errors
     ///
     /// Returns the error of the storage.
-    async fn rescue(&self, deaths_max: i16, spread: Duration) -> Result<Rescued, DriverError>;
+    async fn rescue(&self, blame_max: i16) -> Result<Rescued, DriverError>;
 
     /// Makes up to `limit` scheduled jobs ready that are due, those that are due first, and says
     /// when the next one is.

@@ -404,8 +404,6 @@ pub struct Rescued {
     pub workers: usize,
     /// How many jobs are ready again.
     pub ready: usize,
-    /// How many jobs are scheduled, because they have outlived a worker before.
-    pub scheduled: usize,
     /// How many jobs are dead letters, because too many workers died of them.
     pub failed: usize,
     /// How many jobs are cancelled, as somebody had asked for.

@@ -19,6 +19,11 @@ impl Marks {
     /// No attempt of it has begun, and it expires.
     pub const EXPIRES: Self = Self(8);
 
+    /// Two workers or more died with it, and no attempt of it has ended since: of such jobs a worker
+    /// runs one at a time. The two bits below count the workers that died when it was the only one to
+    /// blame.
+    pub const SUSPECT: Self = Self(256);
+
     /// Makes marks from the number in the column `marks`.
     #[must_use]
     pub const fn from_i16(bits: i16) -> Self {

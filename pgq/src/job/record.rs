@@ -27,7 +27,7 @@ pub struct Job {
     pub max_attempts: i16,
     /// How many times the job was handed to a worker, for whatever reason.
     pub deliveries: i32,
-    /// How many workers died while they held the job.
+    /// How many workers died while they held the job, whatever they died of.
     pub deaths: i16,
     /// When it was enqueued.
     pub created_at: DateTime<Utc>,

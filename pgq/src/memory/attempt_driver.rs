@@ -37,6 +37,10 @@ impl AttemptDriver for MemoryDriver {
         }))
     }
 
+    async fn try_suspect(&self, worker: WorkerId, job: JobId) -> Result<bool, DriverError> {
+        Ok(self.call(|store, _| store.try_suspect(worker, job)))
+    }
+
     async fn set_progress(
         &self,
         worker: WorkerId,

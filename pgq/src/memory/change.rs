@@ -16,6 +16,8 @@ impl Store {
             if let Some(record) = store.record_mut(job.id) {
                 record.attempt = 0;
                 record.deaths = 0;
+                record.blame = 0;
+                record.suspect(false);
                 record.error = None;
                 if let Some(detail) = &mut record.detail {
                     detail.expires = None;

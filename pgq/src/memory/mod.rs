@@ -306,8 +306,8 @@ impl Driver for MemoryDriver {
         Ok(self.call(|store, _| store.logs(job)))
     }
 
-    async fn rescue(&self, deaths_max: i16, spread: Duration) -> Result<Rescued, DriverError> {
-        Ok(self.call(|store, now| store.rescue(deaths_max, spread, now)))
+    async fn rescue(&self, blame_max: i16) -> Result<Rescued, DriverError> {
+        Ok(self.call(|store, now| store.rescue(blame_max, now)))
     }
 
     async fn promote(&self, limit: usize) -> Result<Promoted, DriverError> {

@@ -23,6 +23,8 @@ pub(super) struct Record {
     max_attempts: i16,
     deliveries: i32,
     pub(super) deaths: i16,
+    /// For how many of them it is to blame.
+    pub(super) blame: i16,
     fingerprint: Option<i64>,
     pub(super) input: Vec<u8>,
     created_at: DateTime<Utc>,
@@ -88,6 +90,7 @@ impl Record {
             max_attempts: enqueue.max_attempts,
             deliveries: 0,
             deaths: 0,
+            blame: 0,
             fingerprint: enqueue.fingerprint,
             input: job.input,
             created_at: now,
@@ -117,6 +120,14 @@ impl Record {
             let log = AttemptLog::new(log.attempt, now, log.text.clone());
             self.logs.push((self.deliveries, log));
         }
+    }
+
+    /// Says whether more than one worker has died with it.
+    pub(super) fn suspect(&mut self, is_suspect: bool) {
+        self.marks = match is_suspect {
+            true => self.marks | Marks::SUSPECT,
+            false => self.marks.without(Marks::SUSPECT),
+        };
     }
 
     pub(super) fn fingerprint(&self) -> Option<i64> {

@@ -18,7 +18,7 @@ use crate::driver::{
     AttemptOutcome, Claim, Claimed, ClaimedJob, Completion, End, Ending, HeldInput, HistoryReport,
     Promoted, Rescued, Schedule, Tick, Wake, WorkerId, WorkerInfo,
 };
-use crate::job::{Job, JobId, JobState, Retain};
+use crate::job::{Job, JobId, JobState, Marks, Retain};
 use crate::schedule::Overlap;
 
 /// The error of an attempt whose worker died.
@@ -48,6 +48,8 @@ pub(super) struct Worker {
     pub(super) started_at: DateTime<Utc>,
     pub(super) heartbeat_at: DateTime<Utc>,
     pub(super) lease_end: DateTime<Utc>,
+    /// The suspect that it runs, or has run last.
+    trial: Option<JobId>,
     /// How many jobs it ran at its last heartbeat.
     pub(super) running: usize,
     held: BTreeSet<JobId>,
@@ -171,6 +173,7 @@ impl Store {
             }
             if !matches!(ending.end, End::Unstarted(_)) {
                 record.begun();
+                record.suspect(false);
             }
             if matches!(
                 ending.end,
@@ -264,6 +267,7 @@ impl Store {
                 started_at: now,
                 heartbeat_at: now,
                 lease_end: after(now, worker.lease),
+                trial: None,
                 running: 0,
                 held: BTreeSet::new(),
             };
@@ -325,12 +329,12 @@ impl Store {
             .collect()
     }
 
-    pub(super) fn rescue(
-        &mut self,
-        deaths_max: i16,
-        spread: Duration,
-        now: DateTime<Utc>,
-    ) -> Rescued {
+    pub(super) fn try_suspect(&mut self, worker: WorkerId, job: JobId) -> bool {
+        let row = self.workers.get_mut(&worker);
+        row.map(|row| row.trial = Some(job)).is_some()
+    }
+
+    pub(super) fn rescue(&mut self, blame_max: i16, now: DateTime<Utc>) -> Rescued {
         let mut dead = Vec::new();
         for (worker, row) in self.workers.extract_if(.., |_, row| row.lease_end <= now) {
             self.limits.forget(worker);
@@ -341,8 +345,14 @@ impl Store {
             ..Rescued::default()
         };
         // In the order of their ids, whoever held them.
-        let jobs: BTreeSet<JobId> = dead.into_iter().flat_map(|row| row.held).collect();
-        for job in jobs {
+        let mut jobs = BTreeMap::new();
+        for row in dead {
+            for job in &row.held {
+                let is_tried = row.trial == Some(*job) && self.is_suspect(*job);
+                jobs.insert(*job, is_tried || row.held.len() == 1);
+            }
+        }
+        for (job, is_to_blame) in jobs {
             let Some(record) = self.jobs.get_mut(&job) else {
                 continue;
             };
@@ -351,28 +361,28 @@ impl Store {
             record.attempt -= 1;
             record.begun();
             record.deaths = record.deaths.saturating_add(1);
-            let deaths = record.deaths;
+            record.blame += i16::from(is_to_blame);
+            record.suspect(record.deaths > 1);
+            let blame = record.blame;
             record.error = Some(WORKER_DIED.to_owned());
             if self.cancel_if_requested(job, now) {
                 rescued.cancelled += 1;
-            } else if deaths < deaths_max && (deaths == 1 || spread.is_zero()) {
+            } else if blame < blame_max {
                 self.make_ready(job);
                 rescued.ready += 1;
-            } else if deaths < deaths_max {
-                self.schedule(job, now + spread.mul_f64(fastrand::f64()));
-                rescued.scheduled += 1;
             } else if let Some(record) = self.jobs.get_mut(&job) {
-                record.error = Some(death_report(deaths));
+                record.error = Some(format!("{blame} workers died of this job"));
                 record.finish(JobState::Failed, Retain::DEFAULT.failed, None, now);
                 rescued.failed += 1;
             }
         }
         rescued
     }
-}
 
-fn death_report(deaths: i16) -> String {
-    format!("{deaths} workers died while they held this job")
+    fn is_suspect(&self, job: JobId) -> bool {
+        let record = self.jobs.get(&job);
+        record.is_some_and(|record| record.marks.has(Marks::SUSPECT))
+    }
 }
 
 // Schedules.

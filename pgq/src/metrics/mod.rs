@@ -28,7 +28,7 @@
 //! | `pgq_jobs_promoted_total` | counter | | scheduled jobs that the worker made ready |
 //! | `pgq_workers_rescued_total` | counter | | workers that died, and whose jobs this one has taken from them |
 //! | `pgq_jobs_rescued_total` | counter | | jobs of such workers that run again |
-//! | `pgq_jobs_dead_total` | counter | | jobs of such workers that are dead letters: too many workers died while they ran |
+//! | `pgq_jobs_dead_total` | counter | | jobs of such workers that are dead letters: too many workers died of them |
 //! | `pgq_heartbeats_total` | counter | | renewals of the lease |
 //! | `pgq_heartbeat_errors_total` | counter | | renewals that failed |
 //! | `pgq_leases_lost_total` | counter | | leases that ended while the worker ran |

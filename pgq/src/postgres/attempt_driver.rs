@@ -36,6 +36,10 @@ impl AttemptDriver for PostgresDriver {
         self.enqueue_children(worker, job, claim, enqueue).await
     }
 
+    async fn try_suspect(&self, worker: WorkerId, job: JobId) -> Result<bool, DriverError> {
+        self.note_trial(worker, job).await
+    }
+
     async fn set_progress(
         &self,
         worker: WorkerId,

@@ -206,8 +206,8 @@ impl Driver for PostgresDriver {
         self.read_logs(job).await
     }
 
-    async fn rescue(&self, deaths_max: i16, spread: Duration) -> Result<Rescued, DriverError> {
-        self.rescue_jobs(deaths_max, spread).await
+    async fn rescue(&self, blame_max: i16) -> Result<Rescued, DriverError> {
+        self.rescue_jobs(blame_max).await
     }
 
     async fn promote(&self, limit: usize) -> Result<Promoted, DriverError> {

@@ -72,6 +72,7 @@ statements! {
     find_jobs,
     free_keys,
     heartbeat,
+    try_suspect,
     held_jobs,
     hold,
     horizon,

@@ -1,7 +1,5 @@
 //! The statements about workers and their leases.
 
-use std::time::Duration;
-
 use sqlx::{Connection, PgConnection, Row};
 
 use super::PostgresDriver;
@@ -9,7 +7,7 @@ use super::driver::count;
 use super::enqueue::micros;
 use super::error::driver_error;
 use crate::driver::{DriverError, Rescued, WorkerId, WorkerInfo};
-use crate::job::Retain;
+use crate::job::{JobId, Retain};
 
 impl PostgresDriver {
     pub(super) async fn insert_worker(&self, worker: WorkerInfo) -> Result<bool, DriverError> {
@@ -36,11 +34,7 @@ impl PostgresDriver {
 
     /// Two statements in one transaction: the first locks the workers, so that the second sees
     /// every job that they have claimed.
-    pub(super) async fn rescue_jobs(
-        &self,
-        deaths_max: i16,
-        spread: Duration,
-    ) -> Result<Rescued, DriverError> {
+    pub(super) async fn rescue_jobs(&self, blame_max: i16) -> Result<Rescued, DriverError> {
         let error = |error| driver_error("failed to rescue the jobs of dead workers", error);
         let mut connection = self.pool.acquire().await.map_err(error)?;
         let connection: &mut PgConnection = &mut connection;
@@ -55,10 +49,9 @@ impl PostgresDriver {
         }
         let row = sqlx::query(self.statements.rescue_jobs.clone())
             .bind(&dead)
-            .bind(deaths_max)
-            .bind(micros(spread))
-            .bind(Retain::DEFAULT.failed.hours())
+            .bind(blame_max)
             .bind(self.schema().as_str())
+            .bind(Retain::DEFAULT.failed.hours())
             .bind(Retain::DEFAULT.completed.hours())
             .fetch_one(&mut *transaction)
             .await
@@ -67,10 +60,23 @@ impl PostgresDriver {
         Ok(Rescued {
             workers: count(row.try_get("workers").map_err(error)?),
             ready: count(row.try_get("ready").map_err(error)?),
-            scheduled: count(row.try_get("scheduled").map_err(error)?),
             failed: count(row.try_get("failed").map_err(error)?),
             cancelled: count(row.try_get("cancelled").map_err(error)?),
         })
+    }
+
+    pub(super) async fn note_trial(
+        &self,
+        worker: WorkerId,
+        job: JobId,
+    ) -> Result<bool, DriverError> {
+        sqlx::query(self.statements.try_suspect.clone())
+            .bind(worker.as_i64())
+            .bind(job.as_i64())
+            .execute(&self.pool)
+            .await
+            .map(|done| done.rows_affected() == 1)
+            .map_err(|error| driver_error("failed to note which suspect runs", error))
     }
 
     pub(super) async fn return_jobs(&self, worker: WorkerId) -> Result<(), DriverError> {

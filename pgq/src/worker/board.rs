@@ -6,6 +6,7 @@ mod pause;
 mod queues;
 mod source;
 mod stuck;
+mod suspect;
 
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
@@ -50,6 +51,8 @@ pub(crate) struct Board {
     /// any more.
     in_use: FxHashMap<Arc<str>, u32>,
     stuck: Stuck,
+    /// The suspect that runs: of those, one at a time.
+    trial: Option<(JobId, i64)>,
     /// Why all attempts were told to end.
     ended_by: Option<CancelReason>,
     /// The worker is being dropped: nothing starts any more.
@@ -80,6 +83,15 @@ struct Running {
     vital: Arc<Vital>,
     /// Without its input.
     job: ClaimedJob,
+}
+
+/// Where the next job is that may start.
+#[derive(Clone, Copy, Debug)]
+enum Place {
+    /// The first suspect of the queue.
+    Suspect,
+    /// A source, and the place in it.
+    Source(usize, usize),
 }
 
 /// The part of the room that lower priorities get when it is their turn: one of so many.
@@ -123,6 +135,7 @@ impl Board {
             gates: Vec::new(),
             in_use: FxHashMap::default(),
             stuck: Stuck::default(),
+            trial: None,
             ended_by: None,
             abandoned: false,
         }
@@ -299,9 +312,17 @@ impl Board {
         if self.running >= self.concurrency || self.abandoned {
             return None;
         }
-        let (at, source, place) = self.next()?;
+        let (at, place) = self.next()?;
         let line = &mut self.lines[at];
-        let job = line.sources[source].waiting.remove(place)?.job;
+        let waiting = match place {
+            Place::Suspect => line.suspects.pop_front(),
+            Place::Source(source, place) => line.sources[source].waiting.remove(place),
+        };
+        let job = waiting?.job;
+        if let Place::Suspect = place {
+            self.trial = Some((job.id, job.claim));
+        }
+        let line = &mut self.lines[at];
         self.memory.take(job.input.missing());
         line.running += 1;
         if self.weighted {
@@ -314,15 +335,18 @@ impl Board {
         Some(job)
     }
 
-    /// The line, the source and the place of the next job that may start. Jobs whose input is here
+    /// The line and the place of the next job that may start. Jobs whose input is here
     /// start past large ones that wait for memory; no large one starts past another.
-    fn next(&mut self) -> Option<(usize, usize, usize)> {
+    fn next(&mut self) -> Option<(usize, Place)> {
         let first = self.memory.next.take();
         let mut room = self.memory.room();
         for at in first.into_iter().chain(self.turns()) {
             let line = &self.lines[at];
             if line.running >= line.limit {
                 continue;
+            }
+            if self.may_try(line, room) {
+                return Some((at, Place::Suspect));
             }
             for source in line.by_head() {
                 if self.permitted(&self.lines[at].sources[source]) == 0 {
@@ -331,7 +355,7 @@ impl Board {
                 let line = &mut self.lines[at];
                 for (place, waiting) in line.sources[source].waiting.iter().enumerate() {
                     if waiting.job.input.missing() <= room {
-                        return Some((at, source, place));
+                        return Some((at, Place::Source(source, place)));
                     }
                     line.stuck = true;
                     self.memory.next.get_or_insert(at);
@@ -406,10 +430,12 @@ impl Board {
         }
     }
 
-    /// The storage has taken the end of these jobs. Returns whether keys may be free.
+    /// The storage has taken the end of these jobs. Returns whether others may start that could not:
+    /// keys may be free, or a suspect has ended.
     pub(crate) fn forget(&mut self, jobs: impl IntoIterator<Item = (JobId, i64)>) -> bool {
-        let mut had_keys = false;
+        let mut frees = false;
         for (job, claim) in jobs {
+            frees |= self.end_trial(job, claim);
             if let Entry::Occupied(held) = self.held.entry(job)
                 && held.get().claim == claim
             {
@@ -419,10 +445,10 @@ impl Board {
                 && let Some(line) = self.line(&queue)
             {
                 line.forget(job, &task);
-                had_keys = true;
+                frees = true;
             }
         }
-        had_keys
+        frees
     }
 
     /// Takes the jobs out that have waited since before `then`. They count as ending.

@@ -50,8 +50,8 @@ pub(crate) enum Mode {
     Once,
 }
 
-/// How many workers may die while they hold a job before the job is a dead letter.
-pub(crate) const DEATHS_MAX: i16 = 5;
+/// For how many deaths of workers a job may be to blame before it is a dead letter.
+pub(crate) const BLAME_MAX: i16 = 3;
 
 /// How many heartbeats fit into a lease, so that a lost one or two do not lose it.
 pub(crate) const HEARTBEATS_PER_LEASE: u32 = 4;

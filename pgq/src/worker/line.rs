@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use super::board::Source;
 use super::config::QueueConfig;
 use crate::driver::ClaimedJob;
+use crate::job::Marks;
 
 /// One queue.
 #[derive(Debug)]
@@ -18,6 +19,8 @@ pub(super) struct Line {
     pub(super) in_use: u32,
     /// First what is claimed together, then the tasks that are claimed by themselves.
     pub(super) sources: Vec<Source>,
+    /// What waits to be the one suspect that runs. It takes no room from the others.
+    pub(super) suspects: VecDeque<Waiting>,
     /// The source to claim from first, so that none is always the last.
     pub(super) turn: usize,
     /// Whether it was said that there are jobs, and since then not that there are none.
@@ -96,6 +99,7 @@ impl Line {
             running: 0,
             in_use: 0,
             sources: vec![Source::new(None, None, Instant::now())],
+            suspects: VecDeque::new(),
             turn: 0,
             searching: false,
             full: false,
@@ -125,6 +129,10 @@ impl Line {
 
     pub(super) fn put(&mut self, job: ClaimedJob, since: Instant) {
         let waiting = Waiting { job, since };
+        if waiting.job.marks.has(Marks::SUSPECT) {
+            self.suspects.push_back(waiting);
+            return;
+        }
         match &mut self.sources[..] {
             [only] => only.put(waiting),
             _ => self.source(&waiting.job.task).put(waiting),
@@ -132,10 +140,14 @@ impl Line {
     }
 
     pub(super) fn put_first(&mut self, job: ClaimedJob, since: Instant) {
+        if job.marks.has(Marks::SUSPECT) {
+            return self.put(job, since);
+        }
         let waiting = &mut self.source(&job.task).waiting;
         waiting.push_front(Waiting { job, since });
     }
 
+    /// How many jobs wait that take room.
     pub(super) fn waiting(&self) -> usize {
         self.sources.iter().map(|source| source.waiting.len()).sum()
     }
@@ -145,6 +157,7 @@ impl Line {
         let sources = self.sources.iter_mut();
         sources
             .flat_map(|source| source.waiting.drain(..))
+            .chain(self.suspects.drain(..))
             .collect()
     }
 
@@ -163,10 +176,11 @@ impl Line {
     /// Takes those of the waiting jobs out.
     pub(super) fn take_those(&mut self, goes: impl Fn(&Waiting) -> bool) -> Vec<ClaimedJob> {
         let mut gone = Vec::new();
-        for source in &mut self.sources {
-            let all = std::mem::take(&mut source.waiting);
+        let sources = self.sources.iter_mut().map(|source| &mut source.waiting);
+        for line in sources.chain([&mut self.suspects]) {
+            let all = std::mem::take(line);
             let (going, staying): (VecDeque<_>, _) = all.into_iter().partition(&goes);
-            source.waiting = staying;
+            *line = staying;
             gone.extend(going.into_iter().map(|waiting| waiting.job));
         }
         gone

@@ -3,32 +3,25 @@
 use std::sync::Arc;
 
 use super::claimer::report;
-use super::config::{DEATHS_MAX, HEARTBEATS_PER_LEASE};
+use super::config::{BLAME_MAX, HEARTBEATS_PER_LEASE};
 use super::hub::{Hub, limited};
 use crate::driver::Rescued;
 use crate::metrics::{Meters, add};
 
-/// Over how many leases jobs are spread that have outlived a worker before: long enough that most
-/// of them are not beside each other again.
-const SPREAD_LEASES: u32 = 3;
-
 /// Rescues for as long as it is polled, about as often as it sends heartbeats.
 pub(crate) async fn run(hub: Arc<Hub>) {
     let interval = hub.setup.config.lease / HEARTBEATS_PER_LEASE;
-    let spread = hub.setup.config.lease * SPREAD_LEASES;
     loop {
-        match limited(hub.setup.driver.rescue(DEATHS_MAX, spread)).await {
+        match limited(hub.setup.driver.rescue(BLAME_MAX)).await {
             Ok(rescued) if rescued.workers > 0 => {
                 tracing::warn!(
                     workers = rescued.workers,
                     ready = rescued.ready,
-                    scheduled = rescued.scheduled,
                     failed = rescued.failed,
                     "rescued the jobs of workers that died",
                 );
                 count(&hub.meters, rescued);
                 hub.wake_all();
-                hub.promote.notify_one();
             }
             Ok(_) => {}
             Err(error) => {
@@ -42,6 +35,6 @@ pub(crate) async fn run(hub: Arc<Hub>) {
 
 fn count(meters: &Meters, rescued: Rescued) {
     add(&meters.workers_rescued, rescued.workers);
-    add(&meters.jobs_rescued, rescued.ready + rescued.scheduled);
+    add(&meters.jobs_rescued, rescued.ready);
     add(&meters.jobs_dead, rescued.failed);
 }

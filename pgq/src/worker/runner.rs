@@ -15,8 +15,9 @@ use super::fetcher::{Fetched, Wanted};
 use super::finisher::keep_logs;
 use super::hub::{Hub, Tally};
 use super::observed::{completed, decided, log, started};
+use super::persist::persist;
 use crate::driver::{ClaimedInput, ClaimedJob, End, NewLog};
-use crate::job::JobId;
+use crate::job::{JobId, Marks};
 use crate::logs;
 use crate::task::{Attempt, CancelReason, Context, Host, TaskDescriptor, Vital};
 use crate::trace::{self, Process};
@@ -170,6 +171,8 @@ async fn attempt(
     let context = Context::new(attempt, Arc::clone(&hub.setup.state)).keeping(permit);
     let input = if job.expired {
         Err(Unstarted::Ended(AttemptEnd::Expired))
+    } else if job.marks.has(Marks::SUSPECT) && !is_tried(hub, job.id).await {
+        Err(Unstarted::NotHeld)
     } else {
         input(hub, &mut job, &context).await
     };
@@ -314,6 +317,15 @@ enum Unstarted {
     /// The worker does not hold the job any more.
     NotHeld,
     Ended(AttemptEnd),
+}
+
+/// Notes that a suspect is about to run, whatever becomes of this process. Returns `false` if the worker
+/// must not run it.
+async fn is_tried(hub: &Hub, job: JobId) -> bool {
+    let call = || hub.setup.driver.try_suspect(hub.worker, job);
+    persist("note which suspect runs", 0, call)
+        .await
+        .unwrap_or(false)
 }
 
 /// Takes the input out of a job; waits for one that is kept apart.

@@ -137,7 +137,7 @@ async fn an_attempt_whose_worker_died_is_lost(storage: &Storage) -> anyhow::Resu
         let dead = storage.worker().await?;
         dead.claim_one().await?;
         dead.die().await?;
-        storage.rescue(2, Duration::ZERO).await?;
+        storage.rescue(2).await?;
     }
 
     let lost = (1, AttemptOutcome::Lost, Some("the worker died"));

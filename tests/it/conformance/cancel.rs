@@ -166,7 +166,7 @@ async fn a_requested_job_of_a_worker_that_dies_is_cancelled(
     storage.cancel(cancelled).await?;
     worker.die().await?;
 
-    let rescued = storage.rescue(5, LONG).await?;
+    let rescued = storage.rescue(3).await?;
 
     assert_eq!((rescued.cancelled, rescued.ready), (1, 1));
     assert_eq!(storage.job(cancelled).await?.state, JobState::Cancelled);

@@ -177,7 +177,7 @@ async fn an_attempt_that_has_begun_ends_the_time_to_expire(
     dead.claim_one().await?;
     leaving.claim_one().await?;
     dead.die().await?;
-    storage.rescue(5, Duration::ZERO).await?;
+    storage.rescue(5).await?;
     storage.deregister_worker(leaving.id).await?;
     storage.pass(SHORT).await?;
     storage.promote(10).await?;

@@ -144,7 +144,7 @@ async fn counts_tell_the_life_of_a_job(storage: &Storage) -> anyhow::Result<()> 
     let dead = storage.worker().await?;
     dead.claim_one().await?;
     dead.die().await?;
-    storage.rescue(3, Duration::ZERO).await?;
+    storage.rescue(3).await?;
     counts.push(storage.job(id).await?);
 
     let worker = storage.worker().await?;

@@ -94,7 +94,7 @@ async fn a_dead_worker_is_known_until_it_is_rescued(storage: &Storage) -> anyhow
     assert_eq!(workers.len(), 1);
     assert!(!workers[0].is_alive);
 
-    storage.rescue(3, SHORT).await?;
+    storage.rescue(3).await?;
     assert!(storage.workers().await?.is_empty());
     Ok(())
 }

@@ -168,7 +168,7 @@ async fn a_large_input_outlives_every_change_of_state(storage: &Storage) -> anyh
     let dead = storage.worker().await?;
     dead.claim_one().await?;
     dead.die().await?;
-    storage.rescue(5, Duration::ZERO).await?;
+    storage.rescue(5).await?;
     let leaving = storage.worker().await?;
     leaving.claim_one().await?;
     storage.deregister_worker(leaving.id).await?;

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use pgq::JobState;
-use pgq::driver::{AttemptDriver, End, Rescued, WorkerId};
+use pgq::driver::{AttemptDriver, ClaimedJob, End, Marks, Rescued, WorkerId};
+use pgq::{JobId, JobState};
 
 use super::{LONG, Storage, conformance, ids, jobs, one};
 
-/// More deaths than any case has, unless it is about them.
-const DEATHS_MAX: i16 = 3;
+/// For how many deaths a job may be to blame.
+const BLAME_MAX: i16 = 3;
 
 conformance! {
     the_id_of_a_worker_is_taken_once,
@@ -26,7 +26,9 @@ conformance! {
     a_rescued_worker_may_not_claim,
     a_job_fails_once_enough_workers_died_of_it,
     a_rescue_tells_ready_jobs_from_failed_ones,
-    a_job_that_outlives_a_second_worker_comes_back_at_a_time_of_its_own,
+    jobs_that_two_workers_died_with_are_suspects_and_not_to_blame,
+    the_suspect_that_ran_is_to_blame,
+    a_job_whose_attempt_has_ended_is_no_suspect,
     a_worker_that_stops_gives_its_jobs_back_at_no_cost,
     a_worker_that_has_stopped_may_not_claim,
     a_worker_that_has_stopped_can_write_nothing,
@@ -68,7 +70,7 @@ async fn a_heartbeat_keeps_a_worker_from_being_rescued(storage: &Storage) -> any
     worker.die().await?;
     storage.heartbeat(worker.id, LONG, 0).await?;
 
-    let rescued = storage.rescue(DEATHS_MAX, Duration::ZERO).await?;
+    let rescued = storage.rescue(BLAME_MAX).await?;
 
     assert_eq!(rescued, Rescued::default());
     assert_eq!(worker.complete(&claimed).await?, 1);
@@ -78,7 +80,7 @@ async fn a_heartbeat_keeps_a_worker_from_being_rescued(storage: &Storage) -> any
 async fn the_heartbeat_of_a_rescued_worker_is_refused(storage: &Storage) -> anyhow::Result<()> {
     let worker = storage.worker().await?;
     worker.die().await?;
-    storage.rescue(DEATHS_MAX, Duration::ZERO).await?;
+    storage.rescue(BLAME_MAX).await?;
 
     let alive = storage.heartbeat(worker.id, LONG, 0).await?;
 
@@ -104,12 +106,11 @@ async fn a_rescue_makes_the_jobs_ready_and_gives_their_attempt_back(
     worker.claim_all().await?;
     worker.die().await?;
 
-    let rescued = storage.rescue(DEATHS_MAX, Duration::ZERO).await?;
+    let rescued = storage.rescue(BLAME_MAX).await?;
 
     let expected = Rescued {
         workers: 1,
         ready: 2,
-        scheduled: 0,
         failed: 0,
         cancelled: 0,
     };
@@ -133,12 +134,11 @@ async fn a_rescue_takes_from_every_dead_worker(storage: &Storage) -> anyhow::Res
         worker.die().await?;
     }
 
-    let rescued = storage.rescue(DEATHS_MAX, Duration::ZERO).await?;
+    let rescued = storage.rescue(BLAME_MAX).await?;
 
     let expected = Rescued {
         workers: 3,
         ready: 3,
-        scheduled: 0,
         failed: 0,
         cancelled: 0,
     };
@@ -156,7 +156,7 @@ async fn a_rescue_leaves_live_workers_alone(storage: &Storage) -> anyhow::Result
     let lost = dead.claim_one().await?;
     dead.die().await?;
 
-    let rescued = storage.rescue(DEATHS_MAX, Duration::ZERO).await?;
+    let rescued = storage.rescue(BLAME_MAX).await?;
 
     assert_eq!((rescued.workers, rescued.ready), (1, 1));
     assert_eq!(storage.job(lost.id).await?.state, JobState::Ready);
@@ -170,7 +170,7 @@ async fn a_rescue_leaves_live_workers_alone(storage: &Storage) -> anyhow::Result
 async fn a_rescue_finds_a_worker_that_held_nothing(storage: &Storage) -> anyhow::Result<()> {
     storage.worker().await?.die().await?;
 
-    let rescued = storage.rescue(DEATHS_MAX, Duration::ZERO).await?;
+    let rescued = storage.rescue(BLAME_MAX).await?;
 
     let expected = Rescued {
         workers: 1,
@@ -186,11 +186,8 @@ async fn nobody_is_rescued_twice(storage: &Storage) -> anyhow::Result<()> {
     worker.claim_one().await?;
     worker.die().await?;
 
-    let (first, second) = tokio::join!(
-        storage.rescue(DEATHS_MAX, Duration::ZERO),
-        storage.rescue(DEATHS_MAX, Duration::ZERO)
-    );
-    let third = storage.rescue(DEATHS_MAX, Duration::ZERO).await?;
+    let (first, second) = tokio::join!(storage.rescue(BLAME_MAX), storage.rescue(BLAME_MAX));
+    let third = storage.rescue(BLAME_MAX).await?;
 
     let (first, second) = (first?, second?);
     assert_eq!(first.workers + second.workers, 1);
@@ -216,7 +213,7 @@ async fn a_rescued_worker_can_write_nothing(storage: &Storage) -> anyhow::Result
     let (dead, next) = (storage.worker().await?, storage.worker().await?);
     let lost = dead.claim_one().await?;
     dead.die().await?;
-    storage.rescue(DEATHS_MAX, Duration::ZERO).await?;
+    storage.rescue(BLAME_MAX).await?;
 
     let while_ready = dead.complete(&lost).await?;
     let claimed = next.claim_one().await?;
@@ -236,7 +233,7 @@ async fn a_rescued_worker_may_not_claim(storage: &Storage) -> anyhow::Result<()>
     storage.put(one()).await?;
     let worker = storage.worker().await?;
     worker.die().await?;
-    storage.rescue(DEATHS_MAX, Duration::ZERO).await?;
+    storage.rescue(BLAME_MAX).await?;
 
     assert!(worker.has_lost_its_lease().await?);
     Ok(())
@@ -246,11 +243,11 @@ async fn a_job_fails_once_enough_workers_died_of_it(storage: &Storage) -> anyhow
     let id = storage.put(one()).await?;
 
     let mut rescues = Vec::new();
-    for _ in 0..DEATHS_MAX {
+    for _ in 0..BLAME_MAX {
         let worker = storage.worker().await?;
         worker.claim_one().await?;
         worker.die().await?;
-        let rescued = storage.rescue(DEATHS_MAX, Duration::ZERO).await?;
+        let rescued = storage.rescue(BLAME_MAX).await?;
         rescues.push((rescued.ready, rescued.failed));
     }
 
@@ -258,37 +255,36 @@ async fn a_job_fails_once_enough_workers_died_of_it(storage: &Storage) -> anyhow
     assert_eq!(rescues, [(1, 0), (1, 0), (0, 1)]);
     assert_eq!(job.state, JobState::Failed);
     assert_eq!((job.deliveries, job.deaths), (3, 3));
-    assert_eq!(
-        job.error.as_deref(),
-        Some("3 workers died while they held this job")
-    );
+    assert_eq!(job.error.as_deref(), Some("3 workers died of this job"));
     assert!(job.finished_at.is_some());
     assert_eq!(storage.worker().await?.claim_all().await?.len(), 0);
     Ok(())
 }
 
 async fn a_rescue_tells_ready_jobs_from_failed_ones(storage: &Storage) -> anyhow::Result<()> {
-    let suspect = storage.put(one()).await?;
-    let first = storage.worker().await?;
-    first.claim_one().await?;
-    first.die().await?;
-    storage.rescue(2, Duration::ZERO).await?;
+    let killer = storage.put(one()).await?;
+    for _ in 0..2 {
+        let worker = storage.worker().await?;
+        worker.claim_one().await?;
+        worker.die().await?;
+        storage.rescue(BLAME_MAX).await?;
+    }
     let bystander = storage.put(one()).await?;
-    let second = storage.worker().await?;
-    second.claim_all().await?;
-    second.die().await?;
+    let last = storage.worker().await?;
+    last.claim_all().await?;
+    storage.try_suspect(last.id, killer).await?;
+    last.die().await?;
 
-    let rescued = storage.rescue(2, Duration::ZERO).await?;
+    let rescued = storage.rescue(BLAME_MAX).await?;
 
     let expected = Rescued {
         workers: 1,
         ready: 1,
-        scheduled: 0,
         failed: 1,
         cancelled: 0,
     };
     assert_eq!(rescued, expected);
-    assert_eq!(storage.job(suspect).await?.state, JobState::Failed);
+    assert_eq!(storage.job(killer).await?.state, JobState::Failed);
     assert_eq!(storage.job(bystander).await?.state, JobState::Ready);
     Ok(())
 }
@@ -367,23 +363,87 @@ async fn a_stranger_holds_nothing(storage: &Storage) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn a_job_that_outlives_a_second_worker_comes_back_at_a_time_of_its_own(
+/// Lets a worker die with all jobs that there are, after it has tried `suspect`; returns what it had.
+async fn die_with_all(
+    storage: &Storage,
+    suspect: Option<JobId>,
+) -> anyhow::Result<Vec<(JobId, bool)>> {
+    let worker = storage.worker().await?;
+    let jobs = worker.claim_all().await?;
+    if let Some(job) = suspect {
+        assert!(storage.try_suspect(worker.id, job).await?);
+    }
+    worker.die().await?;
+    storage.rescue(BLAME_MAX).await?;
+    assert!(!storage.try_suspect(worker.id, jobs[0].id).await?);
+    let is_suspect = |job: &ClaimedJob| (job.id, job.marks.has(Marks::SUSPECT));
+    Ok(jobs.iter().map(is_suspect).collect())
+}
+
+async fn jobs_that_two_workers_died_with_are_suspects_and_not_to_blame(
     storage: &Storage,
 ) -> anyhow::Result<()> {
-    let id = storage.put(one()).await?;
-    for expected in [JobState::Ready, JobState::Scheduled] {
-        let worker = storage.worker().await?;
-        worker.claim_one().await?;
-        worker.die().await?;
-        storage.rescue(DEATHS_MAX, LONG).await?;
-        assert_eq!(storage.job(id).await?.state, expected);
+    let ids = storage.enqueue(jobs([b"a", b"b"])).await?;
+
+    for are_suspects in [false, false, true, true, true] {
+        let held = die_with_all(storage, None).await?;
+        assert_eq!(held, [(ids[0], are_suspects), (ids[1], are_suspects)]);
     }
 
-    let job = storage.job(id).await?;
-    let now = storage.now().await?;
-    let delay = job.run_at.map(|run_at| run_at - now).unwrap_or_default();
-    assert!(delay.to_std().is_ok_and(|delay| delay <= LONG), "{delay}");
-    assert_eq!((job.attempt, job.deaths), (0, 2));
-    assert_eq!(job.error.as_deref(), Some("the worker died"));
+    for id in ids {
+        let job = storage.job(id).await?;
+        assert_eq!(
+            (job.state, job.attempt, job.deaths),
+            (JobState::Ready, 0, 5)
+        );
+    }
+    Ok(())
+}
+
+async fn the_suspect_that_ran_is_to_blame(storage: &Storage) -> anyhow::Result<()> {
+    let ids = storage.enqueue(jobs([b"a", b"b"])).await?;
+    let [killer, bystander] = ids[..] else {
+        anyhow::bail!("{ids:?}");
+    };
+    // Not to blame before more than one worker has died.
+    for _ in 0..2 {
+        die_with_all(storage, Some(killer)).await?;
+    }
+
+    for _ in 0..BLAME_MAX {
+        assert_eq!(storage.job(killer).await?.state, JobState::Ready);
+        die_with_all(storage, Some(killer)).await?;
+    }
+
+    let job = storage.job(killer).await?;
+    assert_eq!((job.state, job.deaths), (JobState::Failed, 5));
+    assert_eq!(job.error.as_deref(), Some("3 workers died of this job"));
+    let job = storage.job(bystander).await?;
+    assert_eq!((job.state, job.attempt), (JobState::Ready, 0));
+    // Once it runs again it is as good as new.
+    storage.requeue(&[storage.job(killer).await?]).await?;
+    let again = storage.worker().await?.claim_all().await?;
+    let suspects = again.iter().filter(|job| job.marks.has(Marks::SUSPECT));
+    assert_eq!(suspects.map(|job| job.id).collect::<Vec<_>>(), [bystander]);
+    Ok(())
+}
+
+async fn a_job_whose_attempt_has_ended_is_no_suspect(storage: &Storage) -> anyhow::Result<()> {
+    storage.enqueue(jobs([b"a", b"b"])).await?;
+    for _ in 0..2 {
+        die_with_all(storage, None).await?;
+    }
+
+    for end in [End::Retry(Duration::ZERO), End::Unstarted(Duration::ZERO)] {
+        let worker = storage.worker().await?;
+        let claimed = worker.claim_one().await?;
+        assert!(claimed.marks.has(Marks::SUSPECT));
+        worker.end(&claimed, end).await?;
+    }
+    storage.promote(10).await?;
+
+    let again = storage.worker().await?.claim_all().await?;
+    let suspects = again.iter().filter(|job| job.marks.has(Marks::SUSPECT));
+    assert_eq!((again.len(), suspects.count()), (2, 1));
     Ok(())
 }

@@ -197,7 +197,7 @@ async fn the_permits_of_a_worker_that_is_gone_are_free(storage: &Storage) -> any
     storage.deregister_worker(first.id).await?;
     assert_eq!(third.ask(0, 4).await?.permits, [2]);
     second.die().await?;
-    storage.rescue(5, Duration::ZERO).await?;
+    storage.rescue(5).await?;
     assert_eq!(third.ask(2, 4).await?.permits, [4]);
     Ok(())
 }
@@ -377,7 +377,7 @@ async fn a_worker_that_lost_its_lease_gets_no_permits(storage: &Storage) -> anyh
     let asked = first.ask(0, 1).await?;
 
     assert!(matches!(asked.claimed, Claimed::LeaseLost), "{asked:?}");
-    storage.rescue(5, Duration::ZERO).await?;
+    storage.rescue(5).await?;
     assert_eq!(second.ask(0, 1).await?.permits, [1]);
     Ok(())
 }

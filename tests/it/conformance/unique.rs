@@ -129,7 +129,7 @@ async fn a_key_is_free_once_its_job_has_ended(storage: &Storage) -> anyhow::Resu
     let dead = storage.worker().await?;
     dead.claim_one().await?;
     dead.die().await?;
-    storage.rescue(1, Duration::ZERO).await?;
+    storage.rescue(1).await?;
     let mut expiring = job("x", key("k", SKIP)).detail(Detail {
         expires: Some(pgq::driver::Expires::After(SHORT)),
         ..Detail::default()
@@ -171,7 +171,7 @@ async fn a_key_is_held_while_its_job_has_not_ended(storage: &Storage) -> anyhow:
     let dead = storage.worker().await?;
     dead.claim_one().await?;
     dead.die().await?;
-    storage.rescue(5, Duration::ZERO).await?;
+    storage.rescue(5).await?;
     held().await?;
     let leaving = storage.worker().await?;
     leaving.claim_one().await?;

@@ -159,26 +159,28 @@ async fn a_job_that_kills_each_of_its_workers_is_a_dead_letter_in_the_end() -> a
     while find(pool, poison).await?.state != JobState::Failed {
         let dead = replace_the_dead(&mut workers, start)?;
         if dead > 0 {
-            // Held beside the poison they die with it too, but less often.
+            // Held beside the poison they die with it too.
             others.extend(enqueue_notes(pool, 50).await?);
         }
         crashes += dead;
-        ensure!(crashes <= 5, "the job has killed {crashes} workers");
+        ensure!(crashes <= 4, "the job has killed {crashes} workers");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 
     let dead = until(pool, poison, JobState::Failed).await?;
-    assert_eq!(crashes, 5);
-    assert_eq!((dead.deliveries, dead.deaths), (5, 5), "{dead:?}");
+    // The first was to blame on it alone; in one more it may have been one of many.
+    assert_eq!(dead.deaths, i16::try_from(crashes)?, "{dead:?}");
     let error = dead.error.unwrap_or_default();
-    assert_eq!(error, "5 workers died while they held this job");
+    assert_eq!(error, "3 workers died of this job");
     let begun = starts(&fleet.records()?);
-    assert_eq!(begun.get(&poison).map(Vec::len), Some(5));
+    assert_eq!(begun.get(&poison).map(Vec::len), Some(crashes));
     eventually("the others have completed", async || {
         let finished = finished(pool).await?;
-        Ok(others
-            .iter()
-            .all(|job| finished.get(job).is_some_and(|row| row.state == 1)))
+        Ok(others.iter().all(|job| {
+            finished
+                .get(job)
+                .is_some_and(|row| (row.state, row.attempt) == (1, 1))
+        }))
     })
     .await
 }

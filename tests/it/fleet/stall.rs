@@ -257,7 +257,7 @@ async fn a_worker_that_claims_nothing_learns_that_it_was_rescued() -> anyhow::Re
             .bind(id)
             .execute(pool)
             .await?;
-        Ok(driver.rescue(i16::MAX, Duration::ZERO).await?.workers == 1)
+        Ok(driver.rescue(i16::MAX).await?.workers == 1)
     })
     .await?;
 

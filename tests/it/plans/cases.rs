@@ -261,8 +261,8 @@ pub(super) const CASES: &[Case] = &[
     Case {
         statement: "rescue_jobs",
         arguments: &[
-            "'{1}', 3::smallint, 1000000, 336::smallint, 'pgq_jobs', 24::smallint",
-            "'{2,3}', 3::smallint, 1000000, 336::smallint, 'pgq_jobs', 24::smallint",
+            "'{1}', 3::smallint, 'pgq_jobs', 336::smallint, 24::smallint",
+            "'{2,3}', 3::smallint, 'pgq_jobs', 336::smallint, 24::smallint",
         ],
         indexes: &[RUNNING, KEY_JOB],
         looked_up: &["worker"],
@@ -385,6 +385,12 @@ pub(super) const CASES: &[Case] = &[
     Case {
         statement: "heartbeat",
         arguments: &["1, 10000000, 5"],
+        indexes: &[],
+        looked_up: &[],
+    },
+    Case {
+        statement: "try_suspect",
+        arguments: &["1, 2"],
         indexes: &[],
         looked_up: &[],
     },

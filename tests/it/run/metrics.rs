@@ -10,7 +10,7 @@ use metrics::{
     Counter, CounterFn, Gauge, GaugeFn, Histogram, HistogramFn, Key, KeyName, Metadata, Recorder,
     SharedString, Unit,
 };
-use pgq::driver::{Claim, Claimed, Driver as _, WorkerId, WorkerInfo};
+use pgq::driver::{AttemptDriver as _, Claim, Claimed, Driver as _, WorkerId, WorkerInfo};
 use pgq::metrics::{ALL, Kind};
 use pgq::postgres::PostgresDriver;
 use pgq::{Context, Registration, ScheduleDescriptor, Source, TaskError, Timing};
@@ -323,10 +323,12 @@ async fn leave_behind(pool: &PgPool) -> anyhow::Result<()> {
         anyhow::bail!("claimed nothing");
     };
     assert_eq!(jobs.len(), 2);
-    sqlx::query("update pgq_jobs.running set deaths = 4 where id = $1")
+    // A suspect, which two workers have died of before.
+    sqlx::query("update pgq_jobs.running set deaths = 4, marks = 256 + 128 where id = $1")
         .bind(jobs[0].id.as_i64())
         .execute(pool)
         .await?;
+    assert!(driver.try_suspect(worker, jobs[0].id).await?);
     sqlx::query("update pgq_jobs.worker set lease_until = now()")
         .execute(pool)
         .await?;

@@ -13,7 +13,7 @@
 -- it in an index that does not begin with it.
 --
 -- A job with keys finds the line of its keys by way of the scheduled ones. One that had expired may
--- start whenever it likes. A unique key was freed when the job ended, and is not taken again.
+-- start whenever it likes, and no worker has died of it. A unique key was freed when the job ended, and is not taken again.
 with gone as (
     delete from pgq_jobs.finished
     where state = $5
@@ -34,7 +34,7 @@ with gone as (
         ) as ended
     ))
     returning id, fingerprint, created_at, deliveries, priority, max_attempts,
-              marks & ~10::smallint as marks, queue, task, input
+              marks & ~458::smallint as marks, queue, task, input
 ), again as (
     insert into pgq_jobs.ready
         (id, seq, fingerprint, created_at, deliveries, priority, attempt, max_attempts, deaths,

@@ -1,26 +1,27 @@
 -- Takes the jobs from workers that have died, and removes the workers.
 --
 -- $1 workers     bigint[], locked by this transaction
--- $2 deaths_max  smallint
--- $3 spread      bigint, in microseconds
+-- $2 blame_max   smallint
+-- $3 channel     text
 -- $4 retention   smallint, in hours; of the errors, and of the jobs that fail
--- $5 channel     text
--- $6 retention   smallint, in hours; of jobs that are cancelled
+-- $5 retention   smallint, in hours; of jobs that are cancelled
 --
 -- A job is cancelled if somebody has asked for that.
 --
--- A job that has outlived a worker before comes back at a random time within the spread: a job that
--- kills its workers takes all with it that are held beside it, and so it meets fewer of them again.
--- None of them expires any more: its attempt may have begun.
+-- A job that kills its workers takes all with it that are held beside it. Whatever a second worker died
+-- with is a suspect, of which a worker runs one at a time, and its row says which. To blame for a death is
+-- the suspect that ran, or the only job that the worker held; `marks` has for how many a job is. None of
+-- the jobs expires any more: its attempt may have begun.
 --
 -- A job that is locked is left: a transaction of its task completes it, and only its commit can tell
 -- whether it does. So is its worker's row then, for a later rescue, with a lease that no heartbeat
 -- renews. A job that went meanwhile counts as left as well.
 with held as materialized (
-    select worker, count(*) as jobs
-    from pgq_jobs.running
-    where worker = any ($1)
-    group by worker
+    select running.worker, count(*) as jobs,
+           (select trial from pgq_jobs.worker where worker.id = running.worker) as trial
+    from pgq_jobs.running as running
+    where running.worker = any ($1)
+    group by running.worker
 ), lost as (
     delete from pgq_jobs.running
     where ctid = any (array(
@@ -54,16 +55,29 @@ with held as materialized (
     select worker, job, claim
     from pgq_jobs.take_cancel_requests(
         $1, coalesce((select array_agg(id) from lost), '{}'))
+), blamed as (
+    select lost.*,
+           least(
+               (lost.marks >> 6) % 4
+               + (held.jobs = 1 or (lost.marks & 256 <> 0 and lost.id is not distinct from held.trial))::int,
+               3
+           ) as blame
+    from lost
+    join held on held.worker = lost.worker
 ), kept as (
     select id, worker, fingerprint, created_at, claimed_at, deliveries, priority, attempt,
-           max_attempts, deaths, marks, queue, task, input
-    from lost
+           max_attempts, deaths, blame,
+           (
+               (marks & ~192) | (blame << 6) | (case when deaths > 1 then 256 else 0 end)
+           )::smallint as marks,
+           queue, task, input
+    from blamed
     where (worker, id, claim) not in (select worker, job, claim from requested)
 ), cancelled as (
     insert into pgq_jobs.finished
         (id, worker, fingerprint, created_at, claimed_at, finished_at, deliveries, state, retention,
          priority, attempt, max_attempts, deaths, marks, queue, task, input)
-    select id, worker, fingerprint, created_at, claimed_at, now(), deliveries, 3, $6, priority,
+    select id, worker, fingerprint, created_at, claimed_at, now(), deliveries, 3, $5, priority,
            (attempt - 1)::smallint, max_attempts, deaths, marks, queue, task, input
     from lost
     where (worker, id, claim) in (select worker, job, claim from requested)
@@ -74,19 +88,19 @@ with held as materialized (
          priority, attempt, max_attempts, deaths, marks, queue, task, input, error)
     select id, worker, fingerprint, created_at, claimed_at, now(), deliveries, 2, $4, priority,
            attempt, max_attempts, deaths, marks, queue, task, input,
-           format('%s workers died while they held this job', deaths)
+           format('%s workers died of this job', blame)
     from kept
-    where deaths >= $2
+    where blame >= $2
     returning id
 ), freed as (
     delete from pgq_jobs.unique_key
     where until is null
       and job = any (array(
-          select id
-          from lost
+          select blamed.id
+          from blamed
           where marks & 2 <> 0
             and (
-                deaths >= $2
+                blame >= $2
                 or (worker, id, claim) in (select worker, job, claim from requested)
             )
       ))
@@ -97,31 +111,19 @@ with held as materialized (
     select id, nextval('pgq_jobs.job_number'), fingerprint, created_at, deliveries, priority,
            (attempt - 1)::smallint, max_attempts, deaths, marks, queue, task, input
     from kept
-    where deaths < $2 and (deaths = 1 or $3 = 0)
+    where blame < $2
     returning queue
-), later as (
-    insert into pgq_jobs.scheduled
-        (id, fingerprint, created_at, run_at, deliveries, priority, attempt, max_attempts, deaths,
-         marks, queue, task, input, error)
-    select id, fingerprint, created_at, now() + random() * $3 * interval '1 microsecond',
-           deliveries, priority, (attempt - 1)::smallint, max_attempts, deaths, marks, queue, task,
-           input,
-           'the worker died'
-    from kept
-    where deaths < $2 and deaths > 1 and $3 > 0
-    returning id
 ), history as (
     insert into pgq_jobs.failure
         (job, worker, claimed_at, failed_at, attempt, outcome, retention, error)
     select id, worker, claimed_at, now(), attempt, 5, $4, 'the worker died'
     from lost
 ), woken as (
-    select pgq_jobs.wake($5, 'ready ' || queue)
+    select pgq_jobs.wake($3, 'ready ' || queue)
     from (select distinct queue from again) as queues
 )
 select (select count(*) from dead) as workers,
        (select count(*) from again) as ready,
-       (select count(*) from later) as scheduled,
        (select count(*) from failed) as failed,
        (select count(*) from cancelled) as cancelled,
        (select count(*) from woken) as woken;

@@ -247,3 +247,42 @@ fn the_room_for_claims_is_shared_by_weights_among_queues_that_may_have_jobs() {
     let second = board.demand(0, now).unwrap();
     assert_eq!((&*second.queue, second.limit), ("other", 10));
 }
+
+fn suspect(id: i64) -> ClaimedJob {
+    ClaimedJob {
+        marks: Marks::SUSPECT,
+        ..small(id)
+    }
+}
+
+#[test]
+fn one_suspect_runs_at_a_time_beside_all_others() {
+    let (mut board, now) = (board(), Instant::now());
+    board.put("default", vec![suspect(1), suspect(2), small(3)], now);
+
+    assert_eq!(taken(&mut board), [1, 3]);
+    board.free("default", 0);
+    // Its end is not yet known to the storage, which would blame it.
+    assert_eq!(taken(&mut board), Vec::<i64>::new());
+    assert!(board.forget([(JobId::from_i64(1), 1)]));
+    assert_eq!(taken(&mut board), [2]);
+    assert!(board.drop_lost(JobId::from_i64(2)));
+    board.put("default", vec![suspect(4)], now);
+    assert_eq!(taken(&mut board), [4]);
+}
+
+#[test]
+fn suspects_that_wait_take_no_room_and_go_back_like_others() {
+    let (mut board, now) = (board(), Instant::now());
+    let before = board.demand(0, now).map(|demand| demand.limit);
+
+    board.put("default", vec![suspect(1), suspect(2)], now);
+    board.mark_hungry("default");
+
+    assert_eq!(board.demand(0, now).map(|demand| demand.limit), before);
+    let waiting = board
+        .take_waiting(now)
+        .into_iter()
+        .map(|job| job.id.as_i64());
+    assert_eq!(waiting.collect::<Vec<_>>(), [1, 2]);
+}

@@ -1,7 +1,5 @@
 //! `requeue`.
 
-use std::time::Duration;
-
 use pgq::driver::{Detail, End, Expires, NewJob, Start, Topic, Wake};
 use pgq::{AttemptOutcome, ChangeError, JobError, JobId, JobState, Jobs};
 
@@ -61,7 +59,7 @@ async fn a_poison_job_is_given_another_chance(storage: &Storage) -> anyhow::Resu
     let dead = storage.worker().await?;
     dead.claim_one().await?;
     dead.die().await?;
-    storage.rescue(1, Duration::ZERO).await?;
+    storage.rescue(1).await?;
     assert_eq!(storage.state(id).await?, JobState::Failed);
 
     handle(id).requeue(storage.driver()).await?;
@@ -70,7 +68,7 @@ async fn a_poison_job_is_given_another_chance(storage: &Storage) -> anyhow::Resu
     let dead = storage.worker().await?;
     dead.claim_one().await?;
     dead.die().await?;
-    storage.rescue(2, Duration::ZERO).await?;
+    storage.rescue(2).await?;
     assert_eq!(storage.state(id).await?, JobState::Ready);
     Ok(())
 }

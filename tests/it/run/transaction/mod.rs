@@ -212,7 +212,7 @@ async fn rescue(pool: &PgPool) -> anyhow::Result<pgq::driver::Rescued> {
         .execute(pool)
         .await?;
     let driver = PostgresDriver::new(pool.clone());
-    Ok(driver.rescue(3, Duration::ZERO).await?)
+    Ok(driver.rescue(3).await?)
 }
 
 #[tokio::test]
