@@ -13,6 +13,7 @@ use super::drain;
 on_both_drivers! {
     queues_with_jobs_share_a_worker_by_their_weights,
     what_a_queue_does_not_need_the_others_get,
+    what_a_queue_at_its_limit_cannot_use_the_others_get,
     jobs_of_a_low_priority_starve_without_ageing,
 }
 
@@ -51,7 +52,11 @@ async fn share_out(
 }
 
 /// Puts jobs in these queues, and returns how many of the first ones to start were of the heavy one.
-async fn heavy_ones(place: &Place, queues: [&'static str; 2]) -> anyhow::Result<usize> {
+async fn heavy_ones(
+    place: &Place,
+    heavy: Queue,
+    queues: [&'static str; 2],
+) -> anyhow::Result<usize> {
     for queue in queues {
         for _ in 0..JOBS {
             share_out::job().queue(queue).enqueue(&place.driver).await?;
@@ -63,7 +68,7 @@ async fn heavy_ones(place: &Place, queues: [&'static str; 2]) -> anyhow::Result<
         .state(Arc::clone(&started))
         .state(Arc::clone(&gate))
         .concurrency(SLOTS)
-        .queue(Queue::new("heavy").weight(3))
+        .queue(heavy.weight(3))
         .queue("light")
         .served_elsewhere("default");
     let running = tokio::spawn(drain(run));
@@ -82,14 +87,23 @@ async fn heavy_ones(place: &Place, queues: [&'static str; 2]) -> anyhow::Result<
 }
 
 async fn queues_with_jobs_share_a_worker_by_their_weights(place: &Place) -> anyhow::Result<()> {
-    let heavy = heavy_ones(place, ["light", "heavy"]).await?;
+    let heavy = heavy_ones(place, Queue::new("heavy"), ["light", "heavy"]).await?;
 
     assert!((29..=31).contains(&heavy), "{heavy} of {SLOTS}");
     Ok(())
 }
 
 async fn what_a_queue_does_not_need_the_others_get(place: &Place) -> anyhow::Result<()> {
-    assert_eq!(heavy_ones(place, ["light", "light"]).await?, 0);
+    let heavy = heavy_ones(place, Queue::new("heavy"), ["light", "light"]).await?;
+
+    assert_eq!(heavy, 0);
+    Ok(())
+}
+
+async fn what_a_queue_at_its_limit_cannot_use_the_others_get(place: &Place) -> anyhow::Result<()> {
+    let heavy = Queue::new("heavy").concurrency(2);
+
+    assert_eq!(heavy_ones(place, heavy, ["light", "heavy"]).await?, 2);
     Ok(())
 }
 

@@ -121,6 +121,11 @@ impl Source {
         self.pace.observe(self.finished, now);
     }
 
+    /// Whether its jobs must not wait here: their tokens and keys are taken by the claim.
+    fn at_once(&self) -> bool {
+        self.rate || self.keys.is_some()
+    }
+
     /// Whether nothing is to be claimed, because all its tasks are paused or claimed by themselves.
     fn is_empty(&self) -> bool {
         self.names.as_ref().is_some_and(|names| names.is_empty())
@@ -202,8 +207,7 @@ impl Board {
             });
         }
         let may_ask = source.again.is_none_or(|again| again <= room.now);
-        // Tokens and keys are taken by the claim, so that such jobs must not wait.
-        let at_once = source.rate || source.keys.is_some();
+        let at_once = source.at_once();
         if at_once && !may_ask {
             return None;
         }
@@ -247,21 +251,64 @@ impl Board {
         })
     }
 
-    /// The part of the room that is for a queue, by its weight among those that may have jobs; what it
-    /// runs already counts.
+    /// The part of the room that is for a queue; what it runs already counts.
     fn share(&self, line: &Line, room: Room) -> Room {
-        let others = self.lines.iter().filter(|other| other.name != line.name);
-        let active = others.filter(|other| other.is_active());
-        let all = active.map(|other| other.weight as usize).sum::<usize>() + line.weight as usize;
-        let part = |of: usize| (of * line.weight as usize).div_ceil(all.max(1));
+        let share = self.slots_for(line, room.now);
         Room {
-            free: part(self.concurrency)
-                .saturating_sub(line.running)
-                .min(room.free),
-            prefetch: part(room.prefetch),
+            free: share.saturating_sub(line.running).min(room.free),
+            prefetch: (room.prefetch * share).div_ceil(self.concurrency.max(1)),
             waiting: line.waiting(),
             now: room.now,
         }
+    }
+
+    /// How many slots are for a queue, by its weight among those that may have jobs. Those that cannot
+    /// use all of theirs leave the rest to the others.
+    fn slots_for(&self, line: &Line, now: Instant) -> usize {
+        let active = || {
+            let others = self.lines.iter().filter(|other| other.name != line.name);
+            let others = others.filter(|other| other.is_active());
+            let others = others.map(move |other| (other.weight as usize, self.most(other, now)));
+            // Of this one it is asked what it could use.
+            others.chain([(line.weight as usize, line.limit)])
+        };
+        // What is left for a weight of how much, after those that need less than their part.
+        let (mut slots, mut weight) = (self.concurrency, active().map(|(weight, _)| weight).sum());
+        loop {
+            let needs_less = |most: usize, own: usize| most * weight < slots * own;
+            let (mut left, mut among): (usize, usize) = (self.concurrency, 0);
+            for (own, most) in active() {
+                match needs_less(most, own) {
+                    true => left = left.saturating_sub(most),
+                    false => among += own,
+                }
+            }
+            // Each round leaves more for a weight, so that others may need less than their part, too.
+            if among == weight || among == 0 {
+                break;
+            }
+            (slots, weight) = (left, among);
+        }
+        let part = (slots * line.weight as usize).div_ceil(weight.max(1));
+        part.min(line.limit)
+    }
+
+    /// The most jobs of a queue that may run now, with what it may still claim.
+    fn most(&self, line: &Line, now: Instant) -> usize {
+        let more = |source: &Source| {
+            let permitted = self.permitted(source);
+            let is_short = source.again.is_some_and(|again| again > now);
+            match source.hungry && !source.is_empty() {
+                // It can ask for more permits, tokens or keys.
+                true if !is_short => usize::MAX,
+                true if source.at_once() => 0,
+                true => permitted,
+                false => permitted.min(source.waiting.len()),
+            }
+        };
+        let more = line.sources.iter().map(more);
+        let more = more.fold(0, usize::saturating_add);
+        line.limit.min(line.running.saturating_add(more))
     }
 
     /// How many more jobs may run under a limit than do.

@@ -286,3 +286,34 @@ fn suspects_that_wait_take_no_room_and_go_back_like_others() {
         .map(|job| job.id.as_i64());
     assert_eq!(waiting.collect::<Vec<_>>(), [1, 2]);
 }
+
+/// A board of a queue with a weight of 9 and that limit, and one with a weight of 1.
+pub(super) fn unequal_board(limit: Option<usize>, now: Instant) -> Board {
+    let mut board = board_of(&["default", "light"]);
+    let heavy = QueueConfig {
+        name: Arc::from("default"),
+        concurrency: limit,
+        weight: 9,
+        ageing: None,
+    };
+    board.serve(&heavy, now);
+    board
+}
+
+#[test]
+fn what_a_queue_at_its_limit_cannot_use_is_for_the_others() {
+    let now = Instant::now();
+    let mut board = unequal_board(Some(2), now);
+    board.put("default", vec![small(1), small(2)], now);
+    assert_eq!(taken(&mut board), [1, 2]);
+
+    let demand = board.demand(0, now).unwrap();
+
+    assert_eq!((&*demand.queue, demand.limit), ("light", 8));
+    // A slot that it does not use yet is kept for it.
+    board.free("default", 0);
+    board.mark_all_hungry();
+    let demands = [board.demand(0, now).unwrap(), board.demand(0, now).unwrap()];
+    let limits = demands.map(|demand| (demand.queue.to_string(), demand.limit));
+    assert!(limits.contains(&("light".to_owned(), 8)), "{limits:?}");
+}

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 use crate::driver::{Allotment, ClaimedJob, Directives};
 use crate::limit::{FleetLimit, Limited};
 use crate::task::{Context, Registry, Task, TaskError};
-use crate::worker::board::tests::{board, small, taken};
+use crate::worker::board::tests::{board, small, taken, unequal_board};
 use crate::worker::board::{Board, Claimable, Demand};
 
 /// A board whose task `tested` may run so many jobs in the fleet.
@@ -144,4 +144,31 @@ fn jobs_that_wait_for_permits_are_passed_by_others() {
     let mut started = taken(&mut board);
     started.sort_unstable();
     assert_eq!(started, [1, 9]);
+}
+
+#[test]
+fn what_a_queue_without_permits_cannot_use_is_for_the_others() {
+    let now = Instant::now();
+    let mut board = unequal_board(None, now);
+    let registry = Registry::new().with::<Tested>();
+    let limit = FleetLimit::new(Limited::Queue("default".to_owned())).running(Some(1));
+    let directives = Directives {
+        limits: vec![limit],
+        ..Directives::default()
+    };
+    board.restrict(Claimable::of(&registry, &directives), now);
+    let demand = board.demand(0, now).unwrap();
+    assert_eq!((&*demand.queue, demand.limit), ("default", 9));
+    let again = now + Duration::from_secs(1);
+    board.asked(&demand, &[1], Some(again));
+    board.put("default", small_jobs(1..2), now);
+    assert_eq!(taken(&mut board), [1]);
+
+    let demand = board.demand(0, now).unwrap();
+    assert_eq!((&*demand.queue, demand.limit), ("light", 9));
+
+    // It may ask again.
+    board.mark_all_hungry();
+    let demand = board.demand(0, again).unwrap();
+    assert_eq!((&*demand.queue, demand.limit), ("light", 1));
 }
