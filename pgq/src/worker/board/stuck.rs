@@ -14,15 +14,17 @@ use crate::driver::ClaimedJob;
 use crate::job::JobId;
 use crate::task::Vital;
 
-/// The tasks of attempts, by job and claim.
-type Attempts = FxHashMap<(JobId, i64), Arc<str>>;
+/// What is stuck in a worker, by job and claim.
+pub(super) type Stuck = FxHashMap<(JobId, i64), StuckAttempt>;
 
-/// What is stuck in a worker.
-#[derive(Debug, Default)]
-pub(super) struct Stuck {
-    given_up: Attempts,
-    /// Attempts that left a thread behind.
-    threads: Attempts,
+/// What goes on of an attempt that has ended for the storage: one of both, or both.
+#[derive(Debug)]
+pub(super) struct StuckAttempt {
+    task: Arc<str>,
+    /// It was given up, and has not left the runtime.
+    in_runtime: bool,
+    /// It has left a thread behind.
+    in_thread: bool,
 }
 
 /// An attempt that was given up.
@@ -64,7 +66,7 @@ impl Board {
         for (job, _) in &given_up {
             self.free_slot(&job.queue);
             let attempt = (job.id, job.claim);
-            self.stuck.given_up.insert(attempt, Arc::clone(&job.task));
+            self.stick(attempt, &job.task).in_runtime = true;
         }
         let given_up = given_up.into_iter().map(|(job, vital)| GivenUp {
             stuck: self.stuck(&job.task),
@@ -77,7 +79,8 @@ impl Board {
     /// The attempt has left the runtime: frees its slot, unless it was given up, and the memory of its
     /// input.
     pub(crate) fn leave(&mut self, attempt: (JobId, i64), queue: &str, bytes: usize) {
-        if self.stuck.given_up.remove(&attempt).is_some() {
+        let given_up = |stuck: &mut StuckAttempt| std::mem::take(&mut stuck.in_runtime);
+        if self.unstick(attempt, given_up) {
             self.free_memory(bytes);
         } else {
             self.free(queue, bytes);
@@ -86,30 +89,48 @@ impl Board {
 
     /// The thread of an attempt goes on after it.
     pub(crate) fn leave_thread(&mut self, attempt: (JobId, i64), task: &Arc<str>) {
-        self.stuck.threads.insert(attempt, Arc::clone(task));
+        self.stick(attempt, task).in_thread = true;
     }
 
     /// That thread has ended.
     pub(crate) fn thread_ended(&mut self, attempt: (JobId, i64)) {
-        self.stuck.threads.remove(&attempt);
+        self.unstick(attempt, |stuck| std::mem::take(&mut stuck.in_thread));
+    }
+
+    fn stick(&mut self, attempt: (JobId, i64), task: &Arc<str>) -> &mut StuckAttempt {
+        self.stuck.entry(attempt).or_insert_with(|| StuckAttempt {
+            task: Arc::clone(task),
+            in_runtime: false,
+            in_thread: false,
+        })
+    }
+
+    /// Takes note of what has ended; returns what that returns.
+    fn unstick(
+        &mut self,
+        attempt: (JobId, i64),
+        end: impl FnOnce(&mut StuckAttempt) -> bool,
+    ) -> bool {
+        let Some(stuck) = self.stuck.get_mut(&attempt) else {
+            return false;
+        };
+        let ended = end(stuck);
+        if !stuck.in_runtime && !stuck.in_thread {
+            self.stuck.remove(&attempt);
+        }
+        ended
     }
 
     /// How many attempts of a task have ended for the storage, and run on here.
     pub(crate) fn stuck(&self, task: &str) -> usize {
-        let Stuck { given_up, threads } = &self.stuck;
-        let only_threads = threads
-            .iter()
-            .filter(|(attempt, _)| !given_up.contains_key(attempt));
-        given_up
-            .iter()
-            .chain(only_threads)
-            .filter(|(_, name)| &***name == task)
-            .count()
+        let stuck = self.stuck.values();
+        stuck.filter(|attempt| *attempt.task == *task).count()
     }
 
     /// How many attempts are in the runtime although they were given up.
     pub(crate) fn given_up(&self) -> usize {
-        self.stuck.given_up.len()
+        let stuck = self.stuck.values();
+        stuck.filter(|attempt| attempt.in_runtime).count()
     }
 
     /// What a thread has been in for so long without a pause.
