@@ -1,20 +1,19 @@
 //! Tasks that are given the inputs of many jobs in one call.
 
+mod call;
+
 use std::any::{Any, TypeId};
 use std::collections::HashMap;
-use std::convert::Infallible;
 use std::fmt;
 use std::future::Future;
-use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use futures_util::FutureExt;
 use tokio::sync::oneshot;
 use tracing::Instrument;
 
-use super::panic::panic_message;
-use super::{CancelReason, Context, Host, IntoTaskError, Task, TaskError};
+use self::call::run_call;
+use super::{Context, Host, IntoTaskError, Task, TaskError, Vital};
 
 /// How jobs of one task are collected for one call. The option `batch` of a task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,7 +105,14 @@ type Outcomes<T> = Result<Vec<Result<<T as Task>::Output, TaskError>>, TaskError
 /// One job that waits for the outcome of a call.
 struct Member<T: Task> {
     input: T::Input,
-    reply: oneshot::Sender<Result<T::Output, TaskError>>,
+    job: Waiting<T::Output>,
+}
+
+/// Who waits for the outcome of a job.
+struct Waiting<O> {
+    /// Those of its attempt.
+    vital: Arc<Vital>,
+    reply: oneshot::Sender<Result<O, TaskError>>,
 }
 
 /// The jobs that are collected for the next call of a task.
@@ -115,6 +121,8 @@ struct Open<T: Task> {
     /// Starts the call before the time is over.
     full: oneshot::Sender<Vec<Member<T>>>,
     number: u64,
+    /// Those of the call.
+    vital: Arc<Vital>,
 }
 
 /// The jobs that are collected, by their task. One for each start of a worker.
@@ -144,7 +152,8 @@ impl fmt::Debug for Batches {
 /// says; for the `run` of a [`Task`] that is written by hand.
 ///
 /// `call` is given the inputs of all of them, and a context that is that of the first job, except
-/// that nothing can be completed through it. Of the jobs of one call only one `call` is made.
+/// that nothing can be completed through it, and that it is told to end only when each of the jobs
+/// has been. Of the jobs of one call only one `call` is made.
 ///
 /// # Errors
 ///
@@ -164,42 +173,52 @@ where
     C: FnOnce(Context, Vec<T::Input>) -> F + Send + 'static,
     F: Future<Output = Outcomes<T>> + Send + 'static,
 {
-    let host = context.own().host.clone();
+    let own = context.own();
     let (reply, outcome) = oneshot::channel();
-    let member = Member { input, reply };
-    match (
-        host.filter(|host| host.batches().is_some()),
-        T::OPTIONS.batch,
-    ) {
-        (Some(host), Some(batch)) => join::<T, C, F>(&host, batch, context, member, call),
+    let vital = Arc::clone(&own.vital);
+    let job = Waiting { vital, reply };
+    let member = Member { input, job };
+    let begun = if let Some(host) = &own.host
+        && let Some(batches) = host.batches()
+        && let Some(batch) = T::OPTIONS.batch
+    {
+        join::<T, C, F>((host, batches), batch, context, member, call)
+    } else {
         // Nobody to wait for.
-        _ => {
-            tokio::spawn(run_call(context.clone(), vec![member], call).in_current_span());
-        }
-    }
+        let context = context.of_batch();
+        let vital = Arc::clone(&context.own().vital);
+        tokio::spawn(run_call(context, vec![member], call).in_current_span());
+        vital
+    };
+    let _part = own.vital.take_part(begun);
     outcome.await.unwrap_or_else(|_| {
         let problem = "the call that the job was part of has ended without an outcome";
         Err(TaskError::retryable(problem))
     })
 }
 
-/// Adds a job to those that are collected; the first one begins a call.
-fn join<T, C, F>(host: &Arc<dyn Host>, batch: Batch, context: &Context, member: Member<T>, call: C)
+/// Adds a job to those that are collected; the first one begins a call. Returns the vital signs of the
+/// call.
+fn join<T, C, F>(
+    (host, batches): (&Arc<dyn Host>, &Batches),
+    batch: Batch,
+    context: &Context,
+    member: Member<T>,
+    call: C,
+) -> Arc<Vital>
 where
     T: Task,
     C: FnOnce(Context, Vec<T::Input>) -> F + Send + 'static,
     F: Future<Output = Outcomes<T>> + Send + 'static,
 {
-    let Some(batches) = host.batches() else {
-        return;
-    };
     let mut collecting = batches.lock();
     let begun = take_open::<T>(&mut collecting);
     let mut open = begun.unwrap_or_else(|| {
         collecting.count += 1;
         let number = collecting.count;
         let (full, is_full) = oneshot::channel();
-        let (host, context) = (Arc::clone(host), context.clone());
+        let (host, context) = (Arc::clone(host), context.of_batch());
+        let vital = Arc::clone(&context.own().vital);
         let task = async move {
             let members = collect::<T>(&*host, batch.wait, number, is_full).await;
             run_call(context, members, call).await;
@@ -210,8 +229,10 @@ where
             members: Vec::new(),
             full,
             number,
+            vital,
         }
     });
+    let vital = Arc::clone(&open.vital);
     open.members.push(member);
     if open.members.len() < batch.max {
         collecting.open.insert(TypeId::of::<T>(), Box::new(open));
@@ -219,6 +240,7 @@ where
         // Fails only if the runtime is being dropped.
         let _ = open.full.send(open.members);
     }
+    vital
 }
 
 fn take_open<T: Task>(collecting: &mut Collecting) -> Option<Open<T>> {
@@ -251,85 +273,4 @@ async fn collect<T: Task>(
         Some(members) => members,
         None => is_full.await.unwrap_or_default(),
     }
-}
-
-/// Makes the call, and tells each job its outcome. Ends the call when nobody waits for it any more.
-async fn run_call<T, C, F>(first: Context, mut members: Vec<Member<T>>, call: C)
-where
-    T: Task,
-    C: FnOnce(Context, Vec<T::Input>) -> F,
-    F: Future<Output = Outcomes<T>>,
-{
-    members.retain(|member| !member.reply.is_closed());
-    if members.is_empty() {
-        return;
-    }
-    let (inputs, mut replies): (Vec<_>, Vec<_>) = members
-        .into_iter()
-        .map(|member| (member.input, member.reply))
-        .unzip();
-    let nobody_waits = async {
-        for reply in &mut replies {
-            reply.closed().await;
-        }
-    };
-    let context = first.of_batch();
-    let outcomes = tokio::select! {
-        outcomes = limited::<T, F>(call, context.clone(), inputs) => outcomes,
-        () = nobody_waits => return,
-        never = follow(&first, &context) => match never {},
-    };
-    match outcomes {
-        Ok(outcomes) => {
-            for (reply, outcome) in replies.into_iter().zip(outcomes) {
-                // One that was ended meanwhile does not want it.
-                let _ = reply.send(outcome);
-            }
-        }
-        Err(error) => {
-            for reply in replies {
-                let _ = reply.send(Err(error.again()));
-            }
-        }
-    }
-}
-
-/// Tells a call to end as its first job is told, unless that is for a reason of the job's own. Ends
-/// never.
-async fn follow(first: &Context, call: &Context) -> Infallible {
-    first.cancelled().cancelled().await;
-    match first.cancel_reason() {
-        Some(CancelReason::Cancelled) | None => {}
-        Some(reason) => call.cancel().fire(reason),
-    }
-    std::future::pending().await
-}
-
-/// Makes the call within the time limit of its task, and lets no panic out.
-async fn limited<T, F>(
-    call: impl FnOnce(Context, Vec<T::Input>) -> F,
-    context: Context,
-    inputs: Vec<T::Input>,
-) -> Outcomes<T>
-where
-    T: Task,
-    F: Future<Output = Outcomes<T>>,
-{
-    // The limit is inside, because dropping a call that timed out may panic too.
-    let run = async {
-        let run = call(context, inputs);
-        match T::OPTIONS.timeout {
-            None => run.await,
-            Some(limit) => tokio::time::timeout(limit, run).await.unwrap_or_else(|_| {
-                Err(TaskError::retryable(format!("timed out after {limit:?}")))
-            }),
-        }
-    };
-    AssertUnwindSafe(run)
-        .catch_unwind()
-        .await
-        .unwrap_or_else(|payload| {
-            let message = panic_message(payload);
-            Err(TaskError::retryable(format!("panicked: {message}")))
-        })
 }

@@ -23,6 +23,7 @@ mod thread;
 mod transaction;
 mod unique;
 mod vital;
+mod watched;
 
 use std::future::Future;
 
@@ -58,6 +59,7 @@ pub(crate) use self::transaction::MakeTransaction;
 pub(crate) use self::transaction::{AttemptTransaction, Committed};
 pub use self::unique::Unique;
 pub(crate) use self::vital::Vital;
+pub(crate) use self::watched::watched;
 
 /// Code that can be run as a job.
 ///

@@ -1,17 +1,14 @@
 //! One attempt: runs a task within its time limit, and lets no panic out.
 
 use std::panic::AssertUnwindSafe;
-use std::pin::Pin;
-use std::task::{Context as Poller, Poll};
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
-use futures_util::future::BoxFuture;
 
 use super::decide::AttemptEnd;
 use crate::middleware::TaskService;
 use crate::task::{
-    CancelReason, Context, Pulse, RunResult, TaskDescriptor, Verdict, panic_message,
+    CancelReason, Context, RunResult, TaskDescriptor, Verdict, panic_message, watched,
 };
 
 /// Runs one attempt of `task` within its layers, and says how it ended. A task that is cancelled has
@@ -42,36 +39,16 @@ pub(crate) async fn run_attempt(
         if let Some(end) = limit.and_then(|limit| Instant::now().checked_add(limit)) {
             context.pulse().must_end(end);
         }
-        let watched = Watched {
-            run: layers.run(task, context, input),
-            pulse: context.pulse(),
-        };
+        let run = layers.run(task, context, input);
         tokio::select! {
             biased;
-            result = watched => end_of(result),
+            result = watched(context.pulse(), run) => end_of(result),
             end = overdue(limit, context, grace) => end,
         }
     };
     let end = AssertUnwindSafe(attempt).catch_unwind().await;
     context.pulse().ended();
     end.unwrap_or_else(|payload| AttemptEnd::Panicked(panic_message(payload)))
-}
-
-/// Tells the pulse of an attempt when a thread is in its task.
-struct Watched<'a> {
-    run: BoxFuture<'a, RunResult>,
-    pulse: &'a Pulse,
-}
-
-impl Future for Watched<'_> {
-    type Output = RunResult;
-
-    fn poll(mut self: Pin<&mut Self>, poller: &mut Poller<'_>) -> Poll<RunResult> {
-        self.pulse.enter(Instant::now());
-        let polled = self.run.as_mut().poll(poller);
-        self.pulse.leave();
-        polled
-    }
 }
 
 /// Waits until the task must not run on: its time limit is over, or it has been cancelled and did

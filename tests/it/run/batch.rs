@@ -1,14 +1,18 @@
 //! Tasks that are given many jobs in one call.
 
-use std::sync::{Arc, Mutex};
+use std::sync::mpsc::{self, Receiver};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use pgq::{CancellationToken, Context, JobError, JobState, TaskError};
+use pgq::middleware::{Execution, TaskService};
+use pgq::{CancelReason, CancellationToken, Context, JobError, JobState, Run, TaskError};
 use pgq_tests::database::TestDatabase;
-use pgq_tests::eventually;
+use pgq_tests::{PATIENCE, eventually};
 use tokio::sync::Semaphore;
+use tower::Service as _;
 
+use super::middleware::layer;
 use super::{DEADLINE, drain, worker};
 
 /// The inputs of each call.
@@ -249,4 +253,183 @@ async fn a_test_calls_a_task_of_many_with_one_job_at_a_time(
     assert_eq!(jobs[1].wait(&harness).await?, 4);
     assert_eq!(calls.all(), [[1], [2]]);
     Ok(())
+}
+
+/// Ends when it is told to, or allowed to. Fails in the first case.
+#[pgq::task(name = "batch/listen", batch(max = 2, wait = "1h"), max_attempts = 1)]
+async fn listen(call: &Arc<Call>, context: &Context, numbers: Vec<u8>) -> anyhow::Result<()> {
+    call.began.add_permits(numbers.len());
+    tokio::select! {
+        () = context.cancelled().cancelled() => {
+            let mut told = call.told.lock().unwrap_or_else(PoisonError::into_inner);
+            *told = context.cancel_reason();
+            anyhow::bail!("told to end")
+        }
+        allowed = call.gate.acquire() => Ok(allowed?.forget()),
+    }
+}
+
+/// What becomes of a call, and of the attempts of its jobs.
+#[derive(Debug)]
+struct Call {
+    began: Semaphore,
+    gate: Semaphore,
+    told: Mutex<Option<CancelReason>>,
+    /// One for each attempt that was dropped, or has returned.
+    left: Arc<Semaphore>,
+}
+
+impl Call {
+    fn new() -> Arc<Self> {
+        Arc::new(Self {
+            began: Semaphore::new(0),
+            gate: Semaphore::new(0),
+            told: Mutex::new(None),
+            left: Arc::new(Semaphore::new(0)),
+        })
+    }
+
+    /// A worker of [`listen`].
+    fn worker(self: &Arc<Self>, database: &TestDatabase) -> Run {
+        let left = Arc::clone(&self.left);
+        let watch = layer(move |mut task: TaskService, execution: Execution| {
+            let left = Dropped(Arc::clone(&left));
+            async move {
+                let _left = left;
+                task.call(execution).await
+            }
+        });
+        let run = worker::<listen>(database).layer(watch);
+        run.state(Arc::clone(self))
+    }
+
+    fn told(&self) -> Option<CancelReason> {
+        *self.told.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn one(of: &Semaphore, what: &'static str) -> anyhow::Result<()> {
+    let permit = tokio::time::timeout(DEADLINE, of.acquire()).await;
+    permit.context(what)??.forget();
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_job_that_was_lost_does_not_end_the_call_of_the_others() -> anyhow::Result<()> {
+    let database = TestDatabase::migrated().await?;
+    let call = Call::new();
+    let jobs = listen::enqueue_many(database.pool(), [1, 2]).await?;
+    // It compares what it holds with the rows once in three leases.
+    let run = call.worker(&database).lease(Duration::from_secs(1));
+    let handle = run.handle();
+    let running = tokio::spawn(run.into_future());
+    one(&call.began, "the call did not begin").await?;
+
+    sqlx::query("delete from pgq_jobs.running where id = $1")
+        .bind(jobs[0].id().as_i64())
+        .execute(database.pool())
+        .await?;
+    one(&call.left, "the job is not lost").await?;
+    call.gate.add_permits(1);
+
+    let other = jobs[1].wait_for(database.pool(), DEADLINE).await;
+    assert_eq!((call.told(), other?), (None, ()));
+    handle.drain();
+    Ok(running.await??)
+}
+
+#[tokio::test]
+async fn a_call_whose_first_job_was_cancelled_is_told_of_a_shutdown() -> anyhow::Result<()> {
+    let database = TestDatabase::migrated().await?;
+    let call = Call::new();
+    let jobs = listen::enqueue_many(database.pool(), [1, 2]).await?;
+    let run = call.worker(&database).cancel_grace(Duration::ZERO);
+    let handle = run.handle();
+    let running = tokio::spawn(run.into_future());
+    one(&call.began, "the call did not begin").await?;
+
+    jobs[0].cancel(database.pool()).await?;
+    one(&call.left, "the job was not cancelled").await?;
+    assert_eq!(call.told(), None);
+    handle.stop();
+    running.await??;
+
+    assert_eq!(call.told(), Some(CancelReason::Shutdown));
+    let states = [
+        jobs[0].status(database.pool()).await?,
+        jobs[1].status(database.pool()).await?,
+    ];
+    assert_eq!(states, [JobState::Cancelled, JobState::Ready]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_call_is_told_when_all_of_its_jobs_are_cancelled() -> anyhow::Result<()> {
+    let database = TestDatabase::migrated().await?;
+    let call = Call::new();
+    let jobs = listen::enqueue_many(database.pool(), [1, 2]).await?;
+    let run = call.worker(&database).cancel_grace(DEADLINE);
+    let handle = run.handle();
+    let running = tokio::spawn(run.into_future());
+    one(&call.began, "the call did not begin").await?;
+
+    for job in &jobs {
+        job.cancel(database.pool()).await?;
+    }
+    for job in &jobs {
+        let ended = job.wait_for(database.pool(), DEADLINE).await;
+        assert!(
+            matches!(ended, Err(JobError::Cancelled { .. })),
+            "{ended:?}"
+        );
+    }
+
+    assert_eq!(call.told(), Some(CancelReason::Cancelled));
+    handle.drain();
+    Ok(running.await??)
+}
+
+/// Holds its thread until it is allowed to end.
+#[pgq::task(
+    name = "batch/block",
+    batch(max = 2, wait = "1h"),
+    max_attempts = 1,
+    timeout = "50ms"
+)]
+async fn block(gate: &Arc<Mutex<Receiver<()>>>, numbers: Vec<u8>) -> anyhow::Result<()> {
+    let _ = numbers;
+    let gate = gate.lock().unwrap_or_else(PoisonError::into_inner);
+    Ok(gate.recv_timeout(PATIENCE)?)
+}
+
+// The call holds one thread; the others are for the worker.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_call_that_holds_its_thread_past_its_time_limit_frees_its_slots() -> anyhow::Result<()> {
+    let database = TestDatabase::migrated().await?;
+    let (open, gate) = mpsc::channel();
+    let jobs = block::enqueue_many(database.pool(), [1, 2]).await?;
+    let run = worker::<block>(&database)
+        .task::<sum>()
+        .state(Arc::new(Mutex::new(gate)))
+        .state(Calls::default())
+        .concurrency(2);
+    let handle = run.handle();
+    let running = tokio::spawn(run.into_future());
+    eventually("the jobs are claimed", || async {
+        Ok(super::count(database.pool(), "running").await? == 2)
+    })
+    .await?;
+
+    let next = sum::enqueue(database.pool(), 7).await?;
+    next.wait_for(database.pool(), DEADLINE).await?;
+    for job in jobs {
+        let job = job.job(database.pool()).await?;
+        assert_eq!(
+            (job.state, job.error.as_deref()),
+            (JobState::Failed, Some("timed out after 50ms"))
+        );
+    }
+    open.send(())?;
+    handle.drain();
+    Ok(running.await??)
 }

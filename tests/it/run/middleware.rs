@@ -69,7 +69,7 @@ impl Seen {
 }
 
 /// A layer out of a closure.
-fn layer<F, R>(
+pub(super) fn layer<F, R>(
     run: F,
 ) -> impl Layer<
     TaskService,

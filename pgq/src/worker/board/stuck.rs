@@ -55,7 +55,7 @@ impl Board {
                 continue;
             };
             let overstayed = |running: &mut Running| {
-                let overstayed = running.vital.pulse.overstayed(now);
+                let overstayed = running.vital.overstayed(now);
                 overstayed.is_some_and(|overstayed| overstayed >= patience)
             };
             if let Some(Running { vital, job, .. }) = running.take_if(overstayed) {
@@ -142,7 +142,7 @@ impl Board {
         let hog = |running: &Running| Hog {
             task: Arc::clone(&running.job.task),
             job: running.job.id,
-            since: running.vital.pulse.inside(now),
+            since: running.vital.inside(now),
         };
         running.map(hog).filter(|hog| hog.since >= long).collect()
     }
