@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use pgq::middleware::{Execution, TaskService};
-use pgq::{CancelReason, CancellationToken, Context, JobError, JobState, Run, TaskError};
+use pgq::{
+    CancelReason, CancellationToken, Context, JobError, JobHandle, JobState, Run, TaskError,
+};
 use pgq_tests::database::TestDatabase;
 use pgq_tests::{PATIENCE, eventually};
 use tokio::sync::Semaphore;
@@ -122,32 +124,51 @@ async fn no_job_is_lost_or_run_twice_between_calls() -> anyhow::Result<()> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 enum Wrong {
     Panics,
-    Hangs,
     ReturnsTooFew,
     Fails,
 }
 
 /// Goes wrong as its first job says.
+#[pgq::task(name = "batch/wrong", batch(max = 2, wait = "1h"), max_attempts = 1)]
+async fn wrong(how: Vec<Wrong>) -> anyhow::Result<Vec<Result<(), TaskError>>> {
+    match how[0] {
+        Wrong::Panics => panic!("at the disco"),
+        Wrong::ReturnsTooFew => Ok(vec![Ok(())]),
+        Wrong::Fails => anyhow::bail!("no luck"),
+    }
+}
+
 #[pgq::task(
-    name = "batch/wrong",
+    name = "batch/hang",
     batch(max = 2, wait = "1h"),
     max_attempts = 1,
     timeout = "50ms"
 )]
-async fn wrong(how: Vec<Wrong>) -> anyhow::Result<Vec<Result<(), TaskError>>> {
-    match how[0] {
-        Wrong::Panics => panic!("at the disco"),
-        Wrong::Hangs => std::future::pending().await,
-        Wrong::ReturnsTooFew => Ok(vec![Ok(())]),
-        Wrong::Fails => anyhow::bail!("no luck"),
+async fn hang(numbers: Vec<u8>) {
+    let _ = numbers;
+    std::future::pending().await
+}
+
+/// Checks that both jobs of a call have failed.
+async fn have_failed<T>(
+    database: &TestDatabase,
+    jobs: Vec<JobHandle<T>>,
+    error: &str,
+) -> anyhow::Result<()> {
+    for job in jobs {
+        let job = job.job(database.pool()).await?;
+        assert_eq!(
+            (job.state, job.error.as_deref()),
+            (JobState::Failed, Some(error))
+        );
     }
+    Ok(())
 }
 
 #[tokio::test]
 async fn each_job_of_a_call_that_goes_wrong_fails() -> anyhow::Result<()> {
     let cases = [
         (Wrong::Panics, "panicked: at the disco"),
-        (Wrong::Hangs, "timed out after 50ms"),
         (
             Wrong::ReturnsTooFew,
             "the task was given 2 jobs, and returned 1 outcomes: whose they are is unknown",
@@ -160,15 +181,19 @@ async fn each_job_of_a_call_that_goes_wrong_fails() -> anyhow::Result<()> {
 
         drain(worker::<wrong>(&database)).await?;
 
-        for job in jobs {
-            let job = job.job(database.pool()).await?;
-            assert_eq!(
-                (job.state, job.error.as_deref()),
-                (JobState::Failed, Some(error))
-            );
-        }
+        have_failed(&database, jobs, error).await?;
     }
     Ok(())
+}
+
+#[tokio::test]
+async fn each_job_of_a_call_that_takes_too_long_fails() -> anyhow::Result<()> {
+    let database = TestDatabase::migrated().await?;
+    let jobs = hang::enqueue_many(database.pool(), [1, 2]).await?;
+
+    drain(worker::<hang>(&database)).await?;
+
+    have_failed(&database, jobs, "timed out after 50ms").await
 }
 
 #[tokio::test]
@@ -422,13 +447,7 @@ async fn a_call_that_holds_its_thread_past_its_time_limit_frees_its_slots() -> a
 
     let next = sum::enqueue(database.pool(), 7).await?;
     next.wait_for(database.pool(), DEADLINE).await?;
-    for job in jobs {
-        let job = job.job(database.pool()).await?;
-        assert_eq!(
-            (job.state, job.error.as_deref()),
-            (JobState::Failed, Some("timed out after 50ms"))
-        );
-    }
+    have_failed(&database, jobs, "timed out after 50ms").await?;
     open.send(())?;
     handle.drain();
     Ok(running.await??)
