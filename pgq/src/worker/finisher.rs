@@ -26,7 +26,7 @@ const IN_FLIGHT: usize = 2;
 /// How many ended attempts may wait for the storage before jobs wait with their slots.
 pub(crate) const DECISIONS_MAX: usize = 4096;
 
-/// Ends attempts until `decisions` is closed, or `give_up` is cancelled.
+/// Ends attempts until `decisions` is closed, or the worker is over.
 ///
 /// A call that fails for the moment is tried again for as long as it takes: attempts are fenced by
 /// their claim tokens, so a batch that had arrived already does no harm.
@@ -34,7 +34,6 @@ pub(crate) async fn run(
     hub: Arc<Hub>,
     mut decisions: mpsc::Receiver<Told>,
     closing: CancellationToken,
-    give_up: CancellationToken,
 ) {
     let in_flight = Arc::new(Semaphore::new(IN_FLIGHT));
     let mut batch = Vec::with_capacity(BATCH_MAX);
@@ -59,13 +58,10 @@ pub(crate) async fn run(
             };
             batch.push(decision);
         }
-        let (hub, give_up) = (Arc::clone(&hub), give_up.clone());
+        let hub = Arc::clone(&hub);
         let full = std::mem::replace(&mut batch, Vec::with_capacity(BATCH_MAX));
         tokio::spawn(async move {
-            tokio::select! {
-                () = finish(&hub, full) => {}
-                () = give_up.cancelled() => {}
-            }
+            hub.until_over(finish(&hub, full)).await;
             drop(permit);
         });
     }

@@ -49,6 +49,8 @@ pub(crate) struct Hub {
     pub(crate) runtime: Handle,
     /// The worker holds nothing any more.
     pub(crate) lost: CancellationToken,
+    /// The worker is done: nothing waits for the storage any more.
+    pub(crate) over: CancellationToken,
     /// Wakes the claimer: a slot is free, or a queue is hungry.
     pub(crate) claim: Notify,
     /// Wakes the promoter: a job was scheduled.
@@ -128,6 +130,7 @@ impl Hub {
             attempts: TaskTracker::new(),
             runtime: Handle::current(),
             lost: CancellationToken::new(),
+            over: CancellationToken::new(),
             claim: Notify::new(),
             promote: Notify::new(),
             reconcile: Notify::new(),
@@ -157,6 +160,16 @@ impl Hub {
     /// The number of the next claim.
     pub(crate) fn next_claim(&self) -> i64 {
         self.claims.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// Waits for the storage, but for no longer than the worker lives: nothing of it outlives `run()`.
+    /// `None` if the worker was done first.
+    pub(crate) async fn until_over<T>(&self, call: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            biased;
+            answer = call => Some(answer),
+            () = self.over.cancelled() => None,
+        }
     }
 
     /// Tells the finisher how an attempt ended; waits until there is room for its result.
@@ -190,6 +203,7 @@ impl Hub {
     pub(crate) fn abandon(&self) {
         self.attempts.close();
         self.board().abandon();
+        self.over.cancel();
     }
 
     pub(crate) fn parking(&self) -> MutexGuard<'_, Parking> {

@@ -149,7 +149,7 @@ enum Ended {
     Completed,
     /// The job is not this worker's any more.
     Fenced,
-    /// It was given up, or its job is lost.
+    /// It was given up, or its job is lost, or the worker is over.
     Late,
 }
 
@@ -224,7 +224,7 @@ async fn attempt(
         hub.setup.config.result_max,
         fastrand::f64(),
     );
-    let decision = match with_children(&context, &job, task, decision).await {
+    let decision = match with_children(hub, &context, &job, task, decision).await {
         Ended::Decided(decision) => decision,
         ended => {
             if let Ended::Completed = ended {
@@ -248,6 +248,7 @@ async fn attempt(
 
 /// Completes a job that has children together with them.
 async fn with_children(
+    hub: &Hub,
     context: &Context,
     job: &ClaimedJob,
     task: &TaskDescriptor,
@@ -256,7 +257,11 @@ async fn with_children(
     let Decision::Complete(completion) = &decision else {
         return Ended::Decided(decision);
     };
-    match complete_with_children(context, completion).await {
+    let completing = complete_with_children(context, completion);
+    let Some(completed) = hub.until_over(completing).await else {
+        return Ended::Late;
+    };
+    match completed {
         None => Ended::Decided(decision),
         Some(Ok(Conclusion::Completed)) => Ended::Completed,
         Some(Ok(_)) => Ended::Fenced,

@@ -142,18 +142,13 @@ async fn live(
     let (sender, decisions) = mpsc::channel(DECISIONS_MAX);
     let (want, wanted) = mpsc::channel(WANTED_MAX);
     let hub = Arc::new(Hub::new(setup.clone(), worker.id, sender, want));
-    let (closing, give_up) = (CancellationToken::new(), CancellationToken::new());
+    let closing = CancellationToken::new();
     let _abandoned = Abandoned {
         hub: Arc::clone(&hub),
         closing: closing.clone(),
-        give_up: give_up.clone(),
     };
-    let finisher = tokio::spawn(finisher::run(
-        Arc::clone(&hub),
-        decisions,
-        closing.clone(),
-        give_up.clone(),
-    ));
+    let finisher = finisher::run(Arc::clone(&hub), decisions, closing.clone());
+    let finisher = tokio::spawn(finisher);
     let lease_stop = CancellationToken::new();
     let keeper = LeaseKeeper {
         driver: Arc::clone(&setup.driver),
@@ -204,7 +199,7 @@ async fn live(
     }
     // The loops go on while it winds up: others' jobs are still rescued and promoted.
     let how = ended.as_ref().ok();
-    wind_up(&hub, how, stop, lease_stop, closing, give_up, finisher).await;
+    wind_up(&hub, how, stop, lease_stop, closing, finisher).await;
     ended
 }
 
@@ -213,14 +208,12 @@ async fn live(
 struct Abandoned {
     hub: Arc<Hub>,
     closing: CancellationToken,
-    give_up: CancellationToken,
 }
 
 impl Drop for Abandoned {
     fn drop(&mut self) {
         self.hub.abandon();
         self.closing.cancel();
-        self.give_up.cancel();
     }
 }
 

@@ -49,7 +49,6 @@ pub(super) async fn wind_up(
     stop: &StopSignal,
     lease_stop: CancellationToken,
     closing: CancellationToken,
-    give_up: CancellationToken,
     finisher: JoinHandle<()>,
 ) {
     let now = Instant::now();
@@ -82,7 +81,7 @@ pub(super) async fn wind_up(
         LAST_WORDS + left.min(LAST_WORDS_MAX)
     };
     closing.cancel();
-    flush(hub, ended, stop, patience(), &give_up, finisher).await;
+    flush(hub, ended, stop, patience(), finisher).await;
     // Whatever is left goes back: attempts that were aborted, and ends that could not be told.
     lease_stop.cancel();
     let goodbye = hub.setup.driver.deregister_worker(hub.worker);
@@ -152,7 +151,6 @@ async fn flush(
     ended: Option<&Ended>,
     stop: &StopSignal,
     patience: Duration,
-    give_up: &CancellationToken,
     mut finisher: JoinHandle<()>,
 ) {
     let patience = async move {
@@ -161,13 +159,17 @@ async fn flush(
         }
         tokio::time::sleep(patience).await;
     };
-    tokio::select! {
-        _ = &mut finisher => return,
-        () = patience => {}
-    }
-    if !hub.board().holds_nothing() {
+    let told = tokio::select! {
+        _ = &mut finisher => true,
+        () = patience => false,
+    };
+    if !told && !hub.board().holds_nothing() {
         tracing::warn!("the database did not take the end of some attempts; they will run again");
     }
-    give_up.cancel();
-    let _ = finisher.await;
+    hub.over.cancel();
+    if !told {
+        let _ = finisher.await;
+    }
+    // Some tell the storage themselves how they ended.
+    let _ = timeout(ABORT, attempts_end(hub)).await;
 }

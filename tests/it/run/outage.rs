@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use pgq::embedded::{Cluster, Shutdown};
-use pgq::{CancellationToken, Pgq, Registry, Run};
+use pgq::{CancellationToken, Context, Pgq, Registry, Run};
 use pgq_tests::eventually;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
@@ -164,4 +164,55 @@ async fn a_worker_stops_although_the_database_is_gone() -> anyhow::Result<()> {
 
     assert!(ended.is_ok(), "it hangs");
     Ok(ended???)
+}
+
+/// As [`hold`], with another job that follows.
+#[pgq::task]
+async fn hold_and_follow(
+    context: &Context,
+    gate: &Arc<Semaphore>,
+    started: &Started,
+    _kept: &Arc<Kept>,
+) -> anyhow::Result<()> {
+    context.then(hold::job())?;
+    started.0.add_permits(1);
+    gate.acquire().await?.forget();
+    started.0.add_permits(1);
+    Ok(())
+}
+
+/// Is shared by all that is left of a worker.
+struct Kept;
+
+#[tokio::test]
+async fn nothing_waits_for_the_database_when_the_worker_has_stopped() -> anyhow::Result<()> {
+    let cluster = cluster().await?;
+    let pgq = Pgq::connect(&cluster.url("postgres")).await?;
+    pgq.migrate().await?;
+    let started = Started(Arc::new(Semaphore::new(0)));
+    let (gate, kept) = (Arc::new(Semaphore::new(0)), Arc::new(Kept));
+    let run = Run::new(Registry::new())
+        .task::<hold_and_follow>()
+        .url(cluster.url("postgres"))
+        .state(Arc::clone(&gate))
+        .state(started.clone())
+        .state(Arc::clone(&kept))
+        .drain_deadline(Duration::from_millis(100))
+        .without_signals();
+    let handle = run.handle();
+    let running = tokio::spawn(run.into_future());
+    hold_and_follow::enqueue(&pgq).await?;
+    started.wait(1).await?;
+
+    // It has returned, and its job is to be completed together with the one that follows.
+    let _cluster = halt(cluster).await?;
+    gate.add_permits(1);
+    started.wait(1).await?;
+    handle.drain();
+    running.await??;
+
+    eventually("nothing of the worker is left", || async {
+        Ok(Arc::strong_count(&kept) == 1)
+    })
+    .await
 }
