@@ -17,7 +17,7 @@ use crate::job::JobId;
 /// The most attempts that one statement ends.
 const BATCH_MAX: usize = 1000;
 
-/// The most bytes of results that one statement carries, unless a single one has more.
+/// The most bytes of results, or of logs, that one statement carries, unless a single one has more.
 const BATCH_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// How many statements may be on their way at once. While they are, the next batch grows.
@@ -82,7 +82,7 @@ async fn finish(hub: &Arc<Hub>, batch: Vec<Told>) {
         }
     }
     if !logs.is_empty() {
-        keep_logs(hub, &logs).await;
+        keep_logs(hub, logs).await;
     }
     if !completions.is_empty() {
         endings.extend(complete(hub, completions).await);
@@ -93,12 +93,22 @@ async fn finish(hub: &Arc<Hub>, batch: Vec<Told>) {
 }
 
 /// Keeps what attempts have logged, while they still hold their jobs. What the storage refuses is lost:
-/// their ends matter more.
-pub(super) async fn keep_logs(hub: &Hub, logs: &[NewLog]) {
-    let bytes = logs.iter().map(|log| log.text.len()).sum();
-    let call = || hub.setup.driver.keep_logs(hub.worker, logs);
-    if let Err(error) = persist("keep what attempts have logged", bytes, call).await {
-        tracing::error!(error = %report(&error), "what attempts have logged is lost");
+/// their ends matter more. Of a batch that is refused only the bad one is.
+pub(super) async fn keep_logs(hub: &Hub, logs: Vec<NewLog>) {
+    let mut batches = parts(logs, |log| log.text.len());
+    while let Some(mut batch) = batches.pop() {
+        let bytes = batch.iter().map(|log| log.text.len()).sum();
+        let call = || hub.setup.driver.keep_logs(hub.worker, &batch);
+        let Err(error) = persist("keep what attempts have logged", bytes, call).await else {
+            continue;
+        };
+        if let [bad] = &*batch {
+            let job = bad.job.as_i64();
+            tracing::error!(job, error = %report(&error), "what an attempt has logged is lost");
+            continue;
+        }
+        let half = batch.split_off(batch.len() / 2);
+        batches.extend([half, batch]);
     }
 }
 
@@ -106,7 +116,7 @@ pub(super) async fn keep_logs(hub: &Hub, logs: &[NewLog]) {
 /// is refused each half is tried alone, until the bad one is.
 async fn complete(hub: &Arc<Hub>, completions: Vec<Completion>) -> Vec<Ending> {
     let mut refused = Vec::new();
-    let mut batches = parts(completions);
+    let mut batches = parts(completions, size);
     while let Some(mut batch) = batches.pop() {
         let bytes = batch.iter().map(size).sum();
         let call = || hub.setup.driver.complete(hub.worker, &batch);
@@ -170,18 +180,18 @@ async fn end(hub: &Arc<Hub>, endings: Vec<Ending>) {
     }
 }
 
-/// Parts a batch so that no statement carries more than [`BATCH_BYTES_MAX`] of results: the
+/// Parts a batch so that no statement carries more than [`BATCH_BYTES_MAX`] of results, or of logs: the
 /// storage would refuse it for its size, each time.
-fn parts(completions: Vec<Completion>) -> Vec<Vec<Completion>> {
+fn parts<T>(batch: Vec<T>, size: impl Fn(&T) -> usize) -> Vec<Vec<T>> {
     let mut parts = vec![Vec::new()];
     let mut total = 0;
-    for completion in completions {
-        let own = size(&completion);
+    for one in batch {
+        let own = size(&one);
         total += own;
         match parts.last_mut() {
-            Some(last) if total <= BATCH_BYTES_MAX || last.is_empty() => last.push(completion),
+            Some(last) if total <= BATCH_BYTES_MAX || last.is_empty() => last.push(one),
             _ => {
-                parts.push(vec![completion]);
+                parts.push(vec![one]);
                 total = own;
             }
         }
@@ -264,16 +274,9 @@ fn tally(hub: &Hub, endings: &[Ending]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::job::Retain;
 
     fn sizes(results: &[usize]) -> Vec<usize> {
-        let completion = |size: &usize| Completion {
-            job: JobId::from_i64(1),
-            claim: 1,
-            result: (*size > 0).then(|| vec![0; *size]),
-            retain: Retain::DEFAULT,
-        };
-        let parts = parts(results.iter().map(completion).collect());
+        let parts = parts(results.to_vec(), |size| *size);
         parts.iter().map(Vec::len).collect()
     }
 

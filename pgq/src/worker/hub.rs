@@ -69,7 +69,7 @@ pub(crate) struct Hub {
     pub(crate) wanted: mpsc::Sender<Wanted>,
     /// To the finisher.
     decisions: mpsc::Sender<Told>,
-    /// For the results that are on their way to the storage, in KiB.
+    /// For the results and logs that are on their way to the storage, in KiB.
     room: Arc<Semaphore>,
     board: Mutex<Board>,
     batches: Batches,
@@ -83,16 +83,16 @@ pub(crate) struct Told {
     pub(crate) decision: Decision,
     /// What the attempt has logged, to be kept before it ends.
     pub(crate) log: Option<NewLog>,
-    /// Held until the storage has taken the result.
+    /// Held until the storage has taken the result, and the log.
     pub(crate) room: Option<OwnedSemaphorePermit>,
 }
 
-/// How much room there is for results on their way to the storage, in KiB. Attempts wait with their
-/// slots until there is room, so that results do not pile up behind a storage that is slow.
+/// How much room there is for results and logs on their way to the storage, in KiB. Attempts wait with
+/// their slots until there is room, so that they do not pile up behind a storage that is slow.
 const ROOM_KIB: u32 = 64 * 1024;
 
-/// The largest result that needs no room, in bytes: what the number of results on their way bounds
-/// well enough.
+/// The largest result that needs no room, in bytes, with its log: what the number of results on their way
+/// bounds well enough.
 const ROOMLESS_MAX: usize = 4 * 1024;
 
 /// How many attempts ended how, over all starts of a worker.
@@ -183,12 +183,9 @@ impl Hub {
 
     /// Like [`tell`](Self::tell), of an attempt that has logged something.
     pub(crate) async fn tell_with_log(&self, decision: Decision, log: Option<NewLog>) {
-        let room = match decision.size() {
-            0..=ROOMLESS_MAX => None,
-            size => {
-                let kib = u32::try_from(size / 1024).unwrap_or(u32::MAX).min(ROOM_KIB);
-                Arc::clone(&self.room).acquire_many_owned(kib).await.ok()
-            }
+        let room = match room(&decision, log.as_ref()) {
+            Some(kib) => Arc::clone(&self.room).acquire_many_owned(kib).await.ok(),
+            None => None,
         };
         // Fails only when the worker has given up on the storage.
         let told = Told {
@@ -284,6 +281,13 @@ impl Tally {
     }
 }
 
+/// The room that there must be for what the finisher is told, in KiB; `None` if it needs none.
+fn room(decision: &Decision, log: Option<&NewLog>) -> Option<u32> {
+    let size = decision.size() + log.map_or(0, |log| log.text.len());
+    let kib = u32::try_from(size / 1024).unwrap_or(u32::MAX).min(ROOM_KIB);
+    (size > ROOMLESS_MAX).then_some(kib)
+}
+
 /// Bounds the time of a call to the storage.
 pub(crate) async fn limited<T>(
     call: impl Future<Output = Result<T, DriverError>>,
@@ -308,4 +312,37 @@ pub(crate) fn retry_pause(failures: u32) -> Duration {
         .saturating_mul(1 << failures.min(10))
         .min(RETRY_MAX);
     doubled.mul_f64(0.5 + fastrand::f64() / 2.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::driver::Completion;
+    use crate::job::Retain;
+
+    #[test]
+    fn results_and_logs_take_room_on_their_way() {
+        let (job, claim) = (JobId::from_i64(1), 1);
+        let need = |result: usize, log: usize| {
+            let decision = Decision::Complete(Completion {
+                job,
+                claim,
+                result: Some(vec![0; result]),
+                retain: Retain::DEFAULT,
+            });
+            let log = NewLog {
+                job,
+                claim,
+                attempt: 1,
+                is_completed: false,
+                text: "x".repeat(log),
+            };
+            room(&decision, Some(&log))
+        };
+
+        assert_eq!(need(ROOMLESS_MAX, 0), None);
+        assert_eq!(need(0, ROOMLESS_MAX), None);
+        assert_eq!(need(3 * 1024, 4 * 1024), Some(7));
+        assert_eq!(need(0, 1024 * 1024), Some(1024));
+    }
 }

@@ -128,7 +128,7 @@ async fn run_job(slot: Slot, job: ClaimedJob, vital: Arc<Vital>) {
                     is_completed: true,
                     text,
                 };
-                keep_logs(&hub, &[log]).await;
+                hub.until_over(keep_logs(&hub, vec![log])).await;
             }
             Tally::add(&hub.setup.tally.completed, 1);
         }

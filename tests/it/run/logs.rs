@@ -1,11 +1,13 @@
 //! What tasks log, kept with their jobs.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use pgq::logs::Capture;
 use pgq::{Context, TaskError};
 use pgq_tests::database::TestDatabase;
+use tokio::sync::Barrier;
 use tracing::subscriber::DefaultGuard;
 use tracing::{Instrument as _, Level};
 use tracing_subscriber::Registry;
@@ -227,5 +229,32 @@ async fn an_attempt_that_was_fenced_off_keeps_no_log() -> anyhow::Result<()> {
     drain(super::worker::<lose>(&database)).await?;
 
     assert_eq!(count(database.pool(), "attempt_log").await?, 0);
+    Ok(())
+}
+
+#[pgq::task(name = "logs/say")]
+async fn say(together: &Arc<Barrier>, word: String) {
+    tracing::info!("{word}");
+    together.wait().await;
+}
+
+#[tokio::test]
+async fn a_log_that_cannot_be_stored_is_lost_alone() -> anyhow::Result<()> {
+    let database = TestDatabase::migrated().await?;
+    let refuse = "alter table pgq_jobs.attempt_log add check (text not like '%unspeakable%')";
+    sqlx::query(refuse).execute(database.pool()).await?;
+    let _capturing = capture(Capture::new());
+    let words = ["one", "unspeakable", "three", "four"].map(str::to_owned);
+    let together = Arc::new(Barrier::new(words.len()));
+    let jobs = say::enqueue_many(database.pool(), words).await?;
+
+    // All of them end at once, so that their logs are kept by one statement.
+    drain(super::worker::<say>(&database).state(together)).await?;
+
+    let mut kept = Vec::new();
+    for job in jobs {
+        kept.push(job.logs(database.pool()).await?.len());
+    }
+    assert_eq!(kept, [1, 0, 1, 1]);
     Ok(())
 }
