@@ -235,7 +235,7 @@ impl<T: DeserializeOwned> JobHandle<T> {
             if job.state.is_finished() {
                 return result(job);
             }
-            let Some(seat) = &seat else {
+            let Some(seat) = seat.as_ref().filter(|seat: &&Seat| !seat.is_over()) else {
                 // It may have ended since.
                 seat = Some(Seat::take(driver, self.id));
                 continue;

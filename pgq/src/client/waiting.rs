@@ -11,7 +11,6 @@ use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
-use tokio::task::JoinHandle;
 
 use crate::driver::{Driver, DriverError, Listener, Parked, Topic, Wake};
 use crate::job::JobId;
@@ -55,6 +54,8 @@ struct Waiting {
     changed: Notify,
     /// Whether wake-ups come, so that nobody needs to look by himself.
     listens: AtomicBool,
+    /// Whether nobody will listen here any more.
+    is_over: AtomicBool,
 }
 
 /// Those who wait for one job.
@@ -62,6 +63,14 @@ struct Waiting {
 struct Seats {
     count: usize,
     finished: Arc<Notify>,
+}
+
+impl Seats {
+    fn tell(&self) {
+        self.finished.notify_waiters();
+        // One that looks at its job just now is told afterwards.
+        self.finished.notify_one();
+    }
 }
 
 /// The right to be told when a job has ended, until it is dropped.
@@ -72,38 +81,44 @@ pub(super) struct Seat {
     finished: Arc<Notify>,
 }
 
-/// The waiting of a process, by storage, with the task that listens.
-type All = HashMap<String, (Arc<Waiting>, JoinHandle<()>)>;
+/// The waiting of a process, by storage.
+type All = HashMap<String, Arc<Waiting>>;
 
 static ALL: LazyLock<Mutex<All>> = LazyLock::new(Mutex::default);
+
+/// Listens for those who wait; dropped when nobody does any more, and with the runtime that it is on,
+/// which may end before those of others who wait.
+struct Listening(Arc<Waiting>);
 
 impl Seat {
     /// Begins to wait. Look at the job after this call, since it may have ended before.
     pub(super) fn take(driver: &Arc<dyn Driver>, job: JobId) -> Self {
-        let mut all = lock(&ALL);
-        // The runtime that it was on may have ended, and the others with it.
-        all.retain(|_, (_, listening)| !listening.is_finished());
-        let (waiting, _) = all.entry(driver.identity()).or_insert_with(|| {
-            let waiting = Arc::new(Waiting {
-                driver: Arc::clone(driver),
-                seats: Mutex::default(),
-                changed: Notify::new(),
-                listens: AtomicBool::new(false),
+        let mut new = None;
+        let (waiting, finished) = {
+            let mut all = lock(&ALL);
+            let waiting = all.entry(driver.identity()).or_insert_with(|| {
+                let waiting = Arc::new(Waiting {
+                    driver: Arc::clone(driver),
+                    seats: Mutex::default(),
+                    changed: Notify::new(),
+                    listens: AtomicBool::new(false),
+                    is_over: AtomicBool::new(false),
+                });
+                new = Some(Listening(Arc::clone(&waiting)));
+                waiting
             });
-            let listening = tokio::spawn(run(Arc::clone(&waiting)));
-            (waiting, listening)
-        });
-        let waiting = Arc::clone(waiting);
-        // Under the lock of all of them, so that it does not end just now.
-        let finished = {
+            // Under the lock of all of them, so that it does not end just now.
             let mut seats = lock(&waiting.seats);
             let seats = seats.entry(job).or_insert_with(|| Seats {
                 count: 0,
                 finished: Arc::default(),
             });
             seats.count += 1;
-            Arc::clone(&seats.finished)
+            (Arc::clone(waiting), Arc::clone(&seats.finished))
         };
+        if let Some(listening) = new {
+            tokio::spawn(listening.run());
+        }
         waiting.changed.notify_one();
         Self {
             waiting,
@@ -115,6 +130,11 @@ impl Seat {
     /// Waits until the job may have ended. Cancel safe, but ends of which nobody waits are forgotten.
     pub(super) async fn finished(&self) {
         self.finished.notified().await;
+    }
+
+    /// Whether nobody will tell of the end of the job: another seat is to be taken.
+    pub(super) fn is_over(&self) -> bool {
+        self.waiting.is_over.load(Ordering::Relaxed)
     }
 
     /// Whether the end of the job will be told.
@@ -142,18 +162,32 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Listens until nobody has waited for a while.
-async fn run(waiting: Arc<Waiting>) {
-    loop {
-        let listened = attend(&waiting).await;
-        waiting.listens.store(false, Ordering::Relaxed);
-        let Err(error) = listened else {
-            return;
-        };
-        tracing::debug!(%error, "not told of jobs that end; those who wait look by themselves");
-        tokio::time::sleep(RETRY).await;
-        if waiting.leave() {
-            return;
+impl Listening {
+    /// Listens until nobody has waited for a while.
+    async fn run(self) {
+        let waiting = &*self.0;
+        loop {
+            let listened = attend(waiting).await;
+            waiting.listens.store(false, Ordering::Relaxed);
+            let Err(error) = listened else {
+                return;
+            };
+            tracing::debug!(%error, "not told of jobs that end; those who wait look by themselves");
+            tokio::time::sleep(RETRY).await;
+            if waiting.leave() {
+                return;
+            }
+        }
+    }
+}
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        // Nobody finds it any more, and those who have found it look for another.
+        lock(&ALL).retain(|_, waiting| !Arc::ptr_eq(waiting, &self.0));
+        self.0.is_over.store(true, Ordering::Relaxed);
+        for seats in lock(&self.0.seats).values() {
+            seats.tell();
         }
     }
 }
@@ -230,9 +264,7 @@ impl Waiting {
         }
         for job in self.driver.finished(&jobs).await? {
             if let Some(seats) = lock(&self.seats).get(&job) {
-                seats.finished.notify_waiters();
-                // One that looks at its job just now is told afterwards.
-                seats.finished.notify_one();
+                seats.tell();
             }
         }
         Ok(())
@@ -248,7 +280,7 @@ impl Waiting {
         if !self.is_empty() {
             return false;
         }
-        all.retain(|_, (waiting, _)| !std::ptr::eq(Arc::as_ptr(waiting), self));
+        all.retain(|_, waiting| !std::ptr::eq(Arc::as_ptr(waiting), self));
         true
     }
 }

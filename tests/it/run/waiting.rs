@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use pgq::{CancellationToken, JobError, JobHandle, TaskError, wait_all, wait_all_for, wait_any};
+use pgq::{
+    CancellationToken, JobError, JobHandle, Pgq, TaskError, wait_all, wait_all_for, wait_any,
+};
 use pgq_tests::database::TestDatabase;
 use pgq_tests::eventually;
 use sqlx::PgPool;
@@ -127,15 +129,20 @@ async fn nobody_waits_beyond_the_deadline(place: &Place) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// How many sessions have said that they wait for the end of jobs.
-async fn parked(pool: &PgPool) -> anyhow::Result<i64> {
-    let sessions = "select count(distinct pid) from pg_locks
+/// The sessions that have said that they wait for the end of jobs.
+async fn sessions(pool: &PgPool) -> anyhow::Result<Vec<i32>> {
+    let sessions = "select distinct pid from pg_locks
                     where locktype = 'advisory' and mode = 'ShareLock' and granted
                       and database = (select oid from pg_database where datname = current_database())
                       and (classid::bigint << 32) | objid::bigint
                           = any (array(select pgq_jobs.parked_lock('pgq_jobs', 'finished', place)
                                        from generate_series(0, 7) as place))";
-    Ok(sqlx::query_scalar(sessions).fetch_one(pool).await?)
+    Ok(sqlx::query_scalar(sessions).fetch_all(pool).await?)
+}
+
+/// How many there are.
+async fn parked(pool: &PgPool) -> anyhow::Result<usize> {
+    Ok(sessions(pool).await?.len())
 }
 
 #[tokio::test]
@@ -239,6 +246,51 @@ async fn a_wait_outlives_the_connection_that_listens() -> anyhow::Result<()> {
     gate.open();
     drain(worker::<numbered>(&database).state(gate)).await?;
 
+    assert_eq!(timeout(DEADLINE, waiting).await???, 7);
+    Ok(())
+}
+
+#[tokio::test]
+async fn another_listens_when_the_runtime_of_the_first_who_waits_has_ended() -> anyhow::Result<()> {
+    let database = TestDatabase::migrated().await?;
+    let pool = database.pool();
+    let jobs = numbered::enqueue_many(pool, [3, 7]).await?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()?;
+    runtime.spawn({
+        let (url, job) = (database.url().to_owned(), jobs[0]);
+        async move {
+            job.wait(&Pgq::connect(&url).await?)
+                .await
+                .map_err(anyhow::Error::from)
+        }
+    });
+    eventually("the first one waits", || async {
+        Ok(parked(pool).await? == 1)
+    })
+    .await?;
+    let first = sessions(pool).await?;
+    let waiting = tokio::spawn({
+        let (pool, job) = (pool.clone(), jobs[1]);
+        async move { job.wait(&pool).await }
+    });
+    // It waits by the time that these are answered.
+    for _ in 0..20 {
+        assert_eq!(sessions(pool).await?, first);
+    }
+
+    runtime.shutdown_background();
+
+    eventually("the other one listens", || async {
+        let now = sessions(pool).await?;
+        Ok(now.len() == 1 && now != first)
+    })
+    .await?;
+    let gate = Gate::shut();
+    gate.open();
+    drain(worker::<numbered>(&database).state(gate)).await?;
     assert_eq!(timeout(DEADLINE, waiting).await???, 7);
     Ok(())
 }
