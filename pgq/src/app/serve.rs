@@ -46,14 +46,13 @@ async fn work(run: &Run, mode: Mode, stop: &StopSignal) -> Result<Report> {
     let fingerprints = run.fingerprints()?.map(Arc::from);
     let mut state = run.state.clone();
     let driver = open(run, &mut state)?;
-    tokio::select! {
-        prepared = prepare(&*driver, run.migrate) => prepared?,
-        // The storage may be long in answering.
-        () = stop.drain.cancelled() => return Ok(Report::of(&Tally::default(), false)),
-    }
-
     let registry = Arc::new(run.registry.clone());
     let tally = Arc::new(Tally::default());
+    let prepared = stop.unless_told(prepare(&*driver, run.migrate)).await;
+    let Some(()) = prepared.transpose()? else {
+        return Ok(Report::of(&tally, false));
+    };
+
     let config = run.config.worker(&registry, mode);
     announce(&registry, &config);
     let scheduler = Scheduler::new(
@@ -61,7 +60,10 @@ async fn work(run: &Run, mode: Mode, stop: &StopSignal) -> Result<Report> {
         Arc::clone(&registry),
         run.hooks.clone(),
     );
-    scheduler.declare().await?;
+    let declared = stop.unless_told(scheduler.declare()).await;
+    let Some(()) = declared.transpose()? else {
+        return Ok(Report::of(&tally, false));
+    };
     let setup = Setup {
         driver,
         registry,
@@ -84,8 +86,10 @@ async fn work(run: &Run, mode: Mode, stop: &StopSignal) -> Result<Report> {
             never = scheduling => match never {},
         }
     } else {
-        scheduler.fire().await?;
-        run_worker(setup, stop).await?
+        match stop.unless_told(scheduler.fire()).await.transpose()? {
+            Some(_) => run_worker(setup, stop).await?,
+            None => Ended::Stopped,
+        }
     };
     let report = Report::of(&tally, ended == Ended::Idle);
     farewell(&report);

@@ -17,7 +17,7 @@ use super::lease::LeaseKeeper;
 use super::promoter::promote_due;
 use super::stop::{StopSignal, wind_up};
 use super::{controller, expirer, historian, limits, promoter, rescuer, wakeups};
-use crate::driver::{Build, DriverError, DriverErrorKind, KnownTask, WorkerId, WorkerInfo};
+use crate::driver::{Build, Driver, DriverError, DriverErrorKind, KnownTask, WorkerId, WorkerInfo};
 use crate::task::TaskDescriptor;
 
 /// Runs a worker until it is stopped, or has nothing more to do. Errors of the storage that pass
@@ -29,8 +29,11 @@ use crate::task::TaskDescriptor;
 pub(crate) async fn run(setup: Setup, stop: &StopSignal) -> Result<Ended, DriverError> {
     let horizon = match setup.config.mode {
         Mode::Once => {
-            promote_due(&*setup.driver).await?;
-            Some(limited(setup.driver.horizon()).await?)
+            let horizon = stop.unless_told(horizon(&*setup.driver)).await;
+            let Some(horizon) = horizon.transpose()? else {
+                return Ok(Ended::Stopped);
+            };
+            Some(horizon)
         }
         Mode::Forever | Mode::UntilIdle => None,
     };
@@ -47,6 +50,12 @@ pub(crate) async fn run(setup: Setup, stop: &StopSignal) -> Result<Ended, Driver
             ended => return Ok(ended),
         }
     }
+}
+
+/// Up to where jobs were enqueued by now, those that are due included.
+async fn horizon(driver: &dyn Driver) -> Result<i64, DriverError> {
+    promote_due(driver).await?;
+    limited(driver.horizon()).await
 }
 
 /// A worker that is registered.

@@ -23,6 +23,17 @@ pub(crate) struct StopSignal {
     pub(crate) now: CancellationToken,
 }
 
+impl StopSignal {
+    /// Waits for a call that begins the work, unless the worker is to stop before it does: the storage
+    /// may be long in answering. `None` if it is.
+    pub(crate) async fn unless_told<T>(&self, call: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            answer = call => Some(answer),
+            () = self.drain.cancelled() => None,
+        }
+    }
+}
+
 /// How long a worker that stops waits for the storage to take what it has to say, when its deadline
 /// has passed already.
 const LAST_WORDS: Duration = Duration::from_millis(300);

@@ -7,10 +7,11 @@ use std::time::Duration;
 use pgq::driver::DriverErrorKind;
 use pgq::embedded::Cluster;
 use pgq::{
-    Context, Error, Pgq, Problem, Registration, Registry, Run, Source, Task, TaskDescriptor,
-    TaskError,
+    Context, Error, Pgq, Problem, Registration, Registry, Run, ScheduleDescriptor, Source, Task,
+    TaskDescriptor, TaskError, Timing,
 };
 use pgq_tests::database::TestDatabase;
+use pgq_tests::eventually;
 
 #[pgq::task]
 async fn nothing() {}
@@ -369,4 +370,46 @@ async fn the_url_is_taken_from_the_environment() -> anyhow::Result<()> {
     assert!(status.success());
     assert_eq!(super::count(database.pool(), "finished").await?, 1);
     Ok(())
+}
+
+/// Far less than a call to the database may take.
+const SOON: Duration = Duration::from_secs(15);
+
+/// Starts a worker that waits for a table, and tells it to stop.
+async fn stopped_while_it_waits_for(table: &'static str) -> anyhow::Result<()> {
+    let database = TestDatabase::migrated().await?;
+    let mut holding = database.pool().begin().await?;
+    let lock = format!("lock table pgq_jobs.{table} in access exclusive mode");
+    sqlx::raw_sql(sqlx::AssertSqlSafe(lock))
+        .execute(&mut *holding)
+        .await?;
+    let input = || Ok(pgq::__private::InputWriter::new(0).finish());
+    let hourly = Timing::Every(Duration::from_secs(3600));
+    let schedule = ScheduleDescriptor::of::<nothing>(hourly, input, Source::caller());
+    let run = run()
+        .url(database.url())
+        .register(Registration::Schedule(schedule));
+    let handle = run.handle();
+    let running = tokio::spawn(run.once().into_future());
+    eventually("the start waits for the table", || async {
+        let waiting = "select count(*) from pg_locks where not granted
+                       and database = (select oid from pg_database where datname = current_database())";
+        let waiting: i64 = sqlx::query_scalar(waiting).fetch_one(database.pool()).await?;
+        Ok(waiting > 0)
+    })
+    .await?;
+
+    handle.drain();
+
+    let ended = tokio::time::timeout(SOON, running).await;
+    anyhow::ensure!(ended.is_ok(), "the start does not stop at `{table}`");
+    assert!(!ended???.idle);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_start_that_the_database_holds_up_can_be_stopped() -> anyhow::Result<()> {
+    // Where schedules are declared, and where due jobs are made ready.
+    stopped_while_it_waits_for("schedule").await?;
+    stopped_while_it_waits_for("scheduled").await
 }
