@@ -1,5 +1,6 @@
 //! The metrics of one worker. Their handles are made once, so that a job costs a few additions.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rustc_hash::FxHashMap;
@@ -16,7 +17,8 @@ use super::{
 /// The handles.
 #[derive(Debug)]
 pub(crate) struct Meters {
-    queues: FxHashMap<String, QueueMeters>,
+    /// A queue that is added while the worker runs has its own from its first claim on.
+    queues: Mutex<FxHashMap<String, QueueMeters>>,
     tasks: FxHashMap<&'static str, TaskMeters>,
     running: Gauge,
     finish_jobs: Histogram,
@@ -71,10 +73,9 @@ impl Meters {
     ) -> Self {
         gauge(CONCURRENCY, &[]).set(number(concurrency));
         let count = |metric| counter(metric, &[]);
+        let queues = queues.map(|queue| (queue.to_owned(), QueueMeters::new(queue)));
         Self {
-            queues: queues
-                .map(|queue| (queue.to_owned(), QueueMeters::new(queue)))
-                .collect(),
+            queues: Mutex::new(queues.collect()),
             tasks: tasks.map(|task| (task, TaskMeters::new(task))).collect(),
             running: gauge(ATTEMPTS_RUNNING, &[]),
             finish_jobs: histogram(FINISH_JOBS, &[]),
@@ -93,9 +94,8 @@ impl Meters {
 
     /// A claim has been answered with that many jobs.
     pub(crate) fn claimed(&self, queue: &str, jobs: usize, elapsed: Duration) {
-        let Some(queue) = self.queues.get(queue) else {
-            return;
-        };
+        let mut queues = self.queues();
+        let queue = meters_of(&mut queues, queue);
         queue.claim_duration.record(elapsed.as_secs_f64());
         if jobs > 0 {
             add(&queue.claimed, jobs);
@@ -105,9 +105,12 @@ impl Meters {
 
     /// A claim has failed.
     pub(crate) fn claim_failed(&self, queue: &str) {
-        if let Some(queue) = self.queues.get(queue) {
-            queue.claim_errors.increment(1);
-        }
+        let mut queues = self.queues();
+        meters_of(&mut queues, queue).claim_errors.increment(1);
+    }
+
+    fn queues(&self) -> MutexGuard<'_, FxHashMap<String, QueueMeters>> {
+        self.queues.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A task is about to run. `waited` is since the enqueue, if that is what the job waited for.
@@ -151,6 +154,14 @@ impl Meters {
     pub(crate) fn slot_freed(&self) {
         self.running.decrement(1.0);
     }
+}
+
+/// The handles of a queue, made if there are none.
+fn meters_of<'a>(queues: &'a mut FxHashMap<String, QueueMeters>, queue: &str) -> &'a QueueMeters {
+    if !queues.contains_key(queue) {
+        queues.insert(queue.to_owned(), QueueMeters::new(queue));
+    }
+    &queues[queue]
 }
 
 impl QueueMeters {

@@ -7,7 +7,7 @@
 //!
 //! | metric | kind | labels | meaning |
 //! |---|---|---|---|
-//! | `pgq_jobs_enqueued_total` | counter | `task`, `queue` | jobs that this process enqueued; those of schedules too |
+//! | `pgq_jobs_enqueued_total` | counter | `task`, `queue` | jobs that this process enqueued; those of schedules too, and those of `Context::then` when their job completes |
 //! | `pgq_jobs_claimed_total` | counter | `queue` | jobs that the worker claimed |
 //! | `pgq_claim_jobs` | histogram | `queue` | jobs of one claim; claims that found none are left out |
 //! | `pgq_claim_duration_seconds` | histogram | `queue` | how long a claim took, with jobs or without |

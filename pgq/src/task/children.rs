@@ -68,6 +68,11 @@ impl Context {
         self.kept().clone()
     }
 
+    /// Shows each of them.
+    pub(crate) fn each_child(&self, show: impl FnMut(&Enqueue)) {
+        self.kept().iter().for_each(show);
+    }
+
     fn kept(&self) -> MutexGuard<'_, Vec<Enqueue>> {
         let children = &self.own().children;
         children.lock().unwrap_or_else(PoisonError::into_inner)

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::decide::Decision;
 use super::hub::Hub;
 use crate::driver::{End, NewLog};
-use crate::metrics::Outcome;
+use crate::metrics::{Outcome, count_enqueued};
 use crate::middleware::{Failure, Success};
 use crate::task::{Context, TaskDescriptor};
 
@@ -20,8 +20,10 @@ pub(super) fn started(
     hub.setup.hooks.tell(|hooks| hooks.on_start(context));
 }
 
-/// A transaction of the task has completed the job.
+/// The storage has completed the job already, together with what the task did in a transaction or
+/// with the jobs that follow.
 pub(super) fn completed(hub: &Hub, context: &Context, task: &TaskDescriptor, elapsed: Duration) {
+    context.each_child(|child| count_enqueued(&child.task, &child.queue, child.jobs.len()));
     hub.meters.ended(task.name(), Outcome::Completed, elapsed);
     succeeded(hub, context, elapsed);
 }

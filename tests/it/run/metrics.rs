@@ -293,6 +293,52 @@ async fn wake_ups_and_heartbeats_are_counted() -> anyhow::Result<()> {
     Ok(())
 }
 
+#[tokio::test]
+async fn claims_of_queues_that_were_added_are_counted() -> anyhow::Result<()> {
+    let database = TestDatabase::migrated().await?;
+    let kept = Kept::default();
+    let _recording = metrics::set_default_local_recorder(&kept);
+    let run = worker::<act>(&database);
+    let handle = run.handle();
+    let running = tokio::spawn(run.into_future());
+
+    handle.add_queue("later")?;
+    let job = act::job("complete".to_owned()).queue("later");
+    let job = job.enqueue(database.pool()).await?;
+    job.wait_for(database.pool(), super::DEADLINE).await?;
+
+    assert!((kept.sum("pgq_jobs_claimed_total") - 1.0).abs() < 1e-9);
+    handle.drain();
+    Ok(running.await??)
+}
+
+/// Two jobs follow it, in the transaction that completes it or in one of its own.
+#[pgq::task(name = "metrics/lead")]
+async fn lead(pool: &PgPool, context: &Context, in_transaction: bool) -> anyhow::Result<()> {
+    context.then(act::job("complete".to_owned()))?;
+    context.then(act::job("complete".to_owned()))?;
+    if in_transaction {
+        let mut transaction = pool.begin().await?;
+        context.complete_in(&mut transaction, &()).await?;
+        transaction.commit().await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn jobs_that_follow_others_are_counted() -> anyhow::Result<()> {
+    let database = TestDatabase::migrated().await?;
+    let kept = Kept::default();
+    let _recording = metrics::set_default_local_recorder(&kept);
+    lead::enqueue_many(database.pool(), [false, true]).await?;
+
+    drain(worker::<lead>(&database).task::<act>()).await?;
+
+    assert!((kept.sum("pgq_jobs_enqueued_total") - 6.0).abs() < 1e-9);
+    assert!((kept.sum("pgq_jobs_claimed_total") - 6.0).abs() < 1e-9);
+    Ok(())
+}
+
 /// Leaves two jobs with a worker that has died: one runs again, and one has outlived too many.
 async fn leave_behind(pool: &PgPool) -> anyhow::Result<()> {
     let driver = PostgresDriver::new(pool.clone());
