@@ -78,24 +78,30 @@ fn propagator() -> Option<&'static dyn Propagator> {
     PROPAGATOR.get().map(|propagator| &**propagator)
 }
 
-/// What carries the context of `span`; empty if nothing does.
+/// What carries the context of `span`; empty if nothing does. A panic is logged.
 pub(crate) fn context_of(span: &Span) -> BTreeMap<String, String> {
-    let mut headers = BTreeMap::new();
-    if let Some(propagator) = propagator() {
+    let context = ask(|propagator| {
+        let mut headers = BTreeMap::new();
         propagator.inject(span, &mut headers);
-    }
-    headers
+        headers
+    });
+    context.unwrap_or_default()
 }
 
 /// Lets the span of an attempt follow the one that its job was enqueued in. A panic is logged.
 pub(crate) fn extract(span: &Span, headers: &BTreeMap<String, String>) {
-    let Some(propagator) = propagator() else {
-        return;
-    };
-    let extracted = catch_unwind(AssertUnwindSafe(|| propagator.extract(span, headers)));
-    if let Err(payload) = extracted {
-        // Leaked, because the destructor of a value that nobody knows may panic again.
-        std::mem::forget(payload);
-        tracing::error!("the propagator panicked");
-    }
+    ask(|propagator| propagator.extract(span, headers));
+}
+
+/// Asks the propagator, if there is one and it does not panic: a trace is no reason to fail.
+fn ask<T>(ask: impl FnOnce(&dyn Propagator) -> T) -> Option<T> {
+    let propagator = propagator()?;
+    let answer = catch_unwind(AssertUnwindSafe(|| ask(propagator)));
+    answer
+        .map_err(|payload| {
+            // Leaked, because the destructor of a value that nobody knows may panic again.
+            std::mem::forget(payload);
+            tracing::error!("the propagator panicked");
+        })
+        .ok()
 }

@@ -38,6 +38,8 @@ struct Strings;
 impl Propagator for Strings {
     fn inject(&self, _: &Span, headers: &mut BTreeMap<String, String>) {
         let _ = CARRIED.try_with(|carried| headers.extend(carried.clone()));
+        let state = headers.get(STATE).map(String::as_str);
+        assert_ne!(state, Some("panic when it is sent"));
     }
 
     fn extract(&self, span: &Span, headers: &BTreeMap<String, String>) {
@@ -83,6 +85,7 @@ on_both_drivers!(
     a_job_that_was_given_a_context_keeps_it,
     no_job_is_refused_because_of_its_trace,
     a_propagator_that_panics_does_no_harm,
+    a_propagator_that_panics_keeps_nothing_from_being_enqueued,
     spans_say_what_the_conventions_ask_for,
 );
 
@@ -153,6 +156,19 @@ async fn a_propagator_that_panics_does_no_harm(place: &Place) -> anyhow::Result<
     drain(place.worker::<traced>()).await?;
 
     assert_eq!(job.wait(&place.driver).await?, Some(trace));
+    Ok(())
+}
+
+async fn a_propagator_that_panics_keeps_nothing_from_being_enqueued(
+    place: &Place,
+) -> anyhow::Result<()> {
+    let trace = fresh("unsent");
+    let enqueue = traced::enqueue(&place.driver, 1);
+    let job = within(&trace, "panic when it is sent", enqueue).await?;
+
+    drain(place.worker::<traced>()).await?;
+
+    assert_eq!(job.wait(&place.driver).await?, None);
     Ok(())
 }
 
