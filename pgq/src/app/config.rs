@@ -75,6 +75,10 @@ impl Queue {
     /// `after`, this worker takes what has waited longest of each lower priority, and starts it first.
     /// Such a turn gets a quarter of the room that there is, and one job at least. Longer than zero.
     /// Default: strict priorities, which starve the lower ones.
+    ///
+    /// Claims that ask for permits or tokens of the whole fleet have no turns: those of tasks with a
+    /// `rate`, and those under any other limit while this worker wants more permits than it has. They
+    /// take the highest priorities first.
     #[must_use]
     pub fn ageing(mut self, after: Duration) -> Self {
         self.ageing = Some(after);

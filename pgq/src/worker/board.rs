@@ -22,7 +22,7 @@ use self::source::{Keys, Need, Room};
 pub(crate) use self::stuck::GivenUp;
 use self::stuck::Stuck;
 use super::config::WorkerConfig;
-use super::line::Line;
+use super::line::{Line, Waiting};
 use super::memory::Memory;
 use crate::driver::{ClaimedJob, PermitAsk};
 use crate::job::{JobId, Marks};
@@ -158,6 +158,7 @@ impl Board {
     /// claimed is not hungry any more until it is marked so again, which may happen while the claim is
     /// on its way.
     pub(crate) fn demand(&mut self, prefetch: usize, now: Instant) -> Option<Demand> {
+        self.forget_removed();
         let room = self.room(prefetch, now);
         if !self.gates.is_empty() || !self.claimable.is_default() {
             let lines = self.lines.iter_mut();
@@ -275,18 +276,19 @@ impl Board {
 
     /// Takes claimed jobs in.
     pub(crate) fn put(&mut self, queue: &str, jobs: Vec<ClaimedJob>, now: Instant) {
-        self.hold_claimed(&jobs);
-        if let Some(line) = self.line(queue) {
-            jobs.into_iter().for_each(|job| line.put(job, now));
-        }
+        self.take_in(queue, jobs, now, false);
     }
 
     /// Takes claimed jobs in that start before all others of their queue.
     pub(crate) fn put_first(&mut self, queue: &str, jobs: Vec<ClaimedJob>, now: Instant) {
+        self.take_in(queue, jobs, now, true);
+    }
+
+    fn take_in(&mut self, queue: &str, jobs: Vec<ClaimedJob>, since: Instant, aged: bool) {
         self.hold_claimed(&jobs);
         if let Some(line) = self.line(queue) {
-            let jobs = jobs.into_iter().rev();
-            jobs.for_each(|job| line.put_first(job, now));
+            let waiting = |job| Waiting { job, since, aged };
+            jobs.into_iter().for_each(|job| line.put(waiting(job)));
         }
     }
 

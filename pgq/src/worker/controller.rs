@@ -53,7 +53,14 @@ async fn serve(hub: &Hub) {
         match change {
             Some(queue) if hub.board().serve(&queue, now) => added.push(queue.name),
             Some(_) => {}
-            None => given_back.extend(hub.board().unserve(&name)),
+            None => {
+                given_back.extend(hub.board().unserve(&name));
+                let queues = &hub.setup.config.queues;
+                if !queues.iter().any(|queue| *queue.name == *name) {
+                    hub.setup.queues.forget_removed(&name);
+                }
+                hub.parking().remove(&Topic::Ready(name.into()));
+            }
         }
     }
     if before == hub.board().queues() {

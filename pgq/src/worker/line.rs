@@ -48,6 +48,15 @@ const STRIDE: u64 = 1_000_000;
 pub(super) struct Waiting {
     pub(super) job: ClaimedJob,
     pub(super) since: Instant,
+    /// Whether it has its turn before jobs of higher priorities.
+    pub(super) aged: bool,
+}
+
+impl Waiting {
+    /// Larger ones start first.
+    pub(super) fn rank(&self) -> (bool, i16) {
+        (self.aged, self.job.priority)
+    }
 }
 
 /// Gives each of the lower priorities a turn before the higher ones, once in a given time.
@@ -127,8 +136,13 @@ impl Line {
         some && !self.paused && !self.stuck && !self.removed
     }
 
-    pub(super) fn put(&mut self, job: ClaimedJob, since: Instant) {
-        let waiting = Waiting { job, since };
+    /// Whether it is not served any more, and nothing of it is here.
+    pub(super) fn is_gone(&self) -> bool {
+        let waits = self.waiting() > 0 || !self.suspects.is_empty();
+        self.removed && self.running == 0 && self.in_use == 0 && !waits
+    }
+
+    pub(super) fn put(&mut self, waiting: Waiting) {
         if waiting.job.marks.has(Marks::SUSPECT) {
             self.suspects.push_back(waiting);
             return;
@@ -137,14 +151,6 @@ impl Line {
             [only] => only.put(waiting),
             _ => self.source(&waiting.job.task).put(waiting),
         }
-    }
-
-    pub(super) fn put_first(&mut self, job: ClaimedJob, since: Instant) {
-        if job.marks.has(Marks::SUSPECT) {
-            return self.put(job, since);
-        }
-        let waiting = &mut self.source(&job.task).waiting;
-        waiting.push_front(Waiting { job, since });
     }
 
     /// How many jobs wait that take room.

@@ -29,6 +29,14 @@ impl QueueChanges {
         self.changed.notify_one();
     }
 
+    /// The worker does not serve that queue any more, and would not if it started again.
+    pub(crate) fn forget_removed(&self, queue: &str) {
+        let mut changes = self.lock();
+        if let Some(None) = changes.get(queue) {
+            changes.remove(queue);
+        }
+    }
+
     /// The last change of each queue.
     pub(crate) fn all(&self) -> Changes {
         self.lock().clone()

@@ -147,9 +147,7 @@ impl Board {
                 source.keys = task.keys.map(Keys::new);
                 line.sources.push(source);
             }
-            waiting
-                .into_iter()
-                .for_each(|waiting| line.put(waiting.job, waiting.since));
+            waiting.into_iter().for_each(|waiting| line.put(waiting));
         }
         self.claimable = claimable;
         self.mark_all_hungry();
@@ -169,14 +167,15 @@ impl Board {
         self.claimable.has_paused_tasks || self.lines.iter().any(|line| line.paused)
     }
 
-    /// Takes out what waits and is paused. They count as ending.
+    /// Takes out what waits and is paused, or in a queue that is not served any more: it was on its way
+    /// here meanwhile. They count as ending.
     pub(crate) fn take_paused(&mut self) -> Vec<ClaimedJob> {
-        if !self.is_restricted() {
+        if !self.is_restricted() && !self.lines.iter().any(|line| line.removed) {
             return Vec::new();
         }
         let mut taken = Vec::new();
         for line in &mut self.lines {
-            let (paused, claimable) = (line.paused, &self.claimable);
+            let (paused, claimable) = (line.paused || line.removed, &self.claimable);
             taken.extend(
                 line.take_those(|waiting| paused || !claimable.has_task(&waiting.job.task)),
             );

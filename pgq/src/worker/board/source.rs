@@ -1,5 +1,6 @@
 //! What of a queue is claimed by itself: the tasks under a limit one by one, and all others together.
 
+use std::cmp::Reverse;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
@@ -24,7 +25,7 @@ pub(in crate::worker) struct Source {
     pub(super) rate: bool,
     /// What is limited for each key of its jobs, and which may be free, if they have keys.
     pub(super) keys: Option<Keys>,
-    /// Highest priority first, then in the order of their claims.
+    /// Those that have their turn first, then by priority, and then in the order of their claims.
     pub(in crate::worker) waiting: VecDeque<Waiting>,
     /// Whether the storage may have more.
     pub(in crate::worker) hungry: bool,
@@ -108,7 +109,7 @@ impl Source {
     pub(in crate::worker) fn put(&mut self, waiting: Waiting) {
         let at = self
             .waiting
-            .partition_point(|other| other.job.priority >= waiting.job.priority);
+            .partition_point(|other| other.rank() >= waiting.rank());
         self.waiting.insert(at, waiting);
     }
 
@@ -156,8 +157,8 @@ impl Line {
         let mut order: Vec<usize> = (0..count).collect();
         order.sort_by_key(|at| {
             let head = self.sources[*at].waiting.front();
-            head.map_or((true, 0, None), |head| {
-                (false, -head.job.priority, Some(head.since))
+            head.map_or((true, None, None), |head| {
+                (false, Some(Reverse(head.rank())), Some(head.since))
             })
         });
         only.into_iter().chain(order)

@@ -9,15 +9,19 @@ pub(super) fn board() -> Board {
     board_of(&["default"])
 }
 
-fn board_of(queues: &[&str]) -> Board {
-    let queue = |name: &&str| QueueConfig {
-        name: Arc::from(*name),
+/// A queue of that weight.
+pub(super) fn config(name: &str, weight: u32) -> QueueConfig {
+    QueueConfig {
+        name: Arc::from(name),
         concurrency: None,
-        weight: 1,
+        weight,
         ageing: None,
-    };
+    }
+}
+
+fn board_of(queues: &[&str]) -> Board {
     Board::new(&WorkerConfig {
-        queues: queues.iter().map(queue).collect(),
+        queues: queues.iter().map(|name| config(name, 1)).collect(),
         app_version: None,
         concurrency: 10,
         poll: Duration::from_secs(1),
@@ -213,13 +217,7 @@ async fn an_attempt_that_overstays_is_given_up_once_and_frees_its_slot_once() {
 #[test]
 fn queues_start_jobs_by_their_weights() {
     let (mut board, now) = (board_of(&["default", "other"]), Instant::now());
-    let heavy = QueueConfig {
-        name: Arc::from("other"),
-        concurrency: None,
-        weight: 3,
-        ageing: None,
-    };
-    assert!(!board.serve(&heavy, now));
+    assert!(!board.serve(&config("other", 3), now));
     board.put("default", (1..=10).map(small).collect(), now);
     board.put("other", (11..=20).map(small).collect(), now);
 
@@ -233,13 +231,7 @@ fn queues_start_jobs_by_their_weights() {
 #[test]
 fn the_room_for_claims_is_shared_by_weights_among_queues_that_may_have_jobs() {
     let (mut board, now) = (board_of(&["default", "other"]), Instant::now());
-    let heavy = QueueConfig {
-        name: Arc::from("other"),
-        concurrency: None,
-        weight: 4,
-        ageing: None,
-    };
-    board.serve(&heavy, now);
+    board.serve(&config("other", 4), now);
 
     let first = board.demand(0, now).unwrap();
     assert_eq!((&*first.queue, first.limit), ("default", 2));
@@ -291,10 +283,8 @@ fn suspects_that_wait_take_no_room_and_go_back_like_others() {
 pub(super) fn unequal_board(limit: Option<usize>, now: Instant) -> Board {
     let mut board = board_of(&["default", "light"]);
     let heavy = QueueConfig {
-        name: Arc::from("default"),
         concurrency: limit,
-        weight: 9,
-        ageing: None,
+        ..config("default", 9)
     };
     board.serve(&heavy, now);
     board
@@ -316,4 +306,19 @@ fn what_a_queue_at_its_limit_cannot_use_is_for_the_others() {
     let demands = [board.demand(0, now).unwrap(), board.demand(0, now).unwrap()];
     let limits = demands.map(|demand| (demand.queue.to_string(), demand.limit));
     assert!(limits.contains(&("light".to_owned(), 8)), "{limits:?}");
+}
+
+#[test]
+fn jobs_that_have_their_turn_start_before_higher_ones_and_in_their_order() {
+    let (mut board, now) = (board(), Instant::now());
+    let job = |id, priority| ClaimedJob {
+        priority,
+        ..small(id)
+    };
+    board.put("default", vec![job(1, 9), job(2, 9)], now);
+    board.put_first("default", vec![job(3, 0), job(4, 0)], now);
+    board.put("default", vec![job(5, 9), job(6, 4)], now);
+    board.put_first("default", vec![job(7, 1)], now);
+
+    assert_eq!(taken(&mut board), [7, 3, 4, 1, 2, 5, 6]);
 }
