@@ -4,18 +4,17 @@
 
 use std::time::{Duration, Instant};
 
-use pgq::TaskError;
 use pgq::middleware::{Completed, Execution, Failure, Hooks, TaskService};
+use pgq::{IntoTaskError as _, TaskError};
 use pgq_examples::Database;
 use tower::layer::layer_fn;
 use tower::timeout::TimeoutLayer;
 use tower::{Service as _, service_fn};
 
-#[pgq::task(max_attempts = 1)]
-async fn divide(dividend: u32, divisor: u32) -> anyhow::Result<u32> {
-    dividend
-        .checked_div(divisor)
-        .ok_or_else(|| anyhow::anyhow!("{dividend} cannot be divided by {divisor}"))
+#[pgq::task]
+async fn divide(dividend: u32, divisor: u32) -> Result<u32, TaskError> {
+    let error = || TaskError::permanent(format!("{dividend} cannot be divided by {divisor}"));
+    dividend.checked_div(divisor).ok_or_else(error)
 }
 
 #[pgq::task(max_attempts = 1)]
@@ -29,7 +28,12 @@ async fn watch(mut task: TaskService, execution: Execution) -> Result<Completed,
     let began = Instant::now();
     let ended = task.call(execution).await;
     println!("job {job} ({name}) took {:?}", began.elapsed());
-    ended.map_err(|error| TaskError::retryable(format!("job {job}: {}", error.report())))
+    // With the error as its source the new one keeps what that says of the job: a permanent failure
+    // stays one, and so do a snooze and a cancellation.
+    ended.map_err(|error| {
+        let error = anyhow::Error::new(error).context(format!("job {job}"));
+        error.into_task_error()
+    })
 }
 
 /// Tells somebody of the jobs that need a person.

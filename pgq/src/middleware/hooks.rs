@@ -20,6 +20,9 @@ use crate::task::{Context, panic_message};
 /// cut off by the death of its worker is not. Who must know for certain writes it in the transaction
 /// of the job.
 ///
+/// An attempt that holds its thread past its time limit is told of as failed when it is given up. If a
+/// transaction of its task completes the job nevertheless, that is told of as well, as a success.
+///
 /// Hooks run where the attempt does, one after the other; one that blocks holds up other attempts. A
 /// panic in one is logged, and does no more.
 pub trait Hooks: Send + Sync + 'static {
