@@ -4,6 +4,8 @@
 //! examples are. So the test asks cargo, which builds them unless they are up to date: after a
 //! `cargo test` of the whole workspace they are, since that builds examples too.
 
+mod ends;
+
 use std::collections::BTreeMap;
 use std::env;
 use std::fs;
@@ -23,36 +25,6 @@ use sqlx::{Connection as _, PgConnection};
 /// How long an example may take. Only a test that fails waits so long.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// The examples that are run here.
-const EXAMPLES: [&str; 5] = [
-    "contract",
-    "index_files",
-    "middleware",
-    "opentelemetry",
-    "quickstart",
-];
-
-#[test]
-fn quickstart_prints_its_results() -> anyhow::Result<()> {
-    let mut quickstart = Process::start(&mut Command::new(example("quickstart")?))?;
-
-    let status = quickstart.wait()?;
-
-    let (output, errors) = quickstart.output()?;
-    assert!(status.success(), "{status}: {errors}");
-    let output = String::from_utf8(output)?;
-    for expected in [
-        ": 2 × tea, 700 cents",
-        ": 1 × water, 200 cents",
-        ": 1 × cake, 420 cents",
-        ": 3 × coffee, 840 cents",
-        " failed in attempt 1: nobody can order 0 × milk",
-    ] {
-        assert!(output.contains(expected), "{expected:?} is not in {output}");
-    }
-    Ok(())
-}
-
 #[test]
 fn contract_runs_its_job() -> anyhow::Result<()> {
     let mut contract = Process::start(&mut Command::new(example("contract")?))?;
@@ -66,25 +38,6 @@ fn contract_runs_its_job() -> anyhow::Result<()> {
         output.starts_with("every queued job can be run\njob ") && output.contains("Hello to ada@"),
         "{output}"
     );
-    Ok(())
-}
-
-#[test]
-fn middleware_watches_its_jobs() -> anyhow::Result<()> {
-    let mut middleware = Process::start(&mut Command::new(example("middleware")?))?;
-
-    let status = middleware.wait()?;
-
-    let (output, errors) = middleware.output()?;
-    assert!(status.success(), "{status}: {errors}");
-    let output = String::from_utf8(output)?;
-    for expected in [
-        "job 1 (divide) took ",
-        "page: divide failed: job 2: 1 cannot be divided by 0",
-        "page: wait_for_godot failed: job 3: request timed out",
-    ] {
-        assert!(output.contains(expected), "{expected:?} is not in {output}");
-    }
     Ok(())
 }
 
@@ -215,10 +168,12 @@ fn example(name: &str) -> anyhow::Result<PathBuf> {
 fn build() -> anyhow::Result<BTreeMap<String, PathBuf>> {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| env!("CARGO").into());
     let mut command = Command::new(cargo);
-    command
-        .current_dir(root())
-        .args(["build", "--workspace", "--message-format=json"])
-        .args(EXAMPLES.iter().flat_map(|name| ["--example", name]));
+    command.current_dir(root()).args([
+        "build",
+        "--workspace",
+        "--examples",
+        "--message-format=json",
+    ]);
     if !cfg!(debug_assertions) {
         command.arg("--release");
     }

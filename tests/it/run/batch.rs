@@ -146,7 +146,7 @@ async fn wrong(how: Vec<Wrong>) -> anyhow::Result<Vec<Result<(), TaskError>>> {
 )]
 async fn hang(numbers: Vec<u8>) {
     let _ = numbers;
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 /// Checks that both jobs of a call have failed.
@@ -290,7 +290,10 @@ async fn listen(call: &Arc<Call>, context: &Context, numbers: Vec<u8>) -> anyhow
             *told = context.cancel_reason();
             anyhow::bail!("told to end")
         }
-        allowed = call.gate.acquire() => Ok(allowed?.forget()),
+        allowed = call.gate.acquire() => {
+            allowed?.forget();
+            Ok(())
+        }
     }
 }
 
