@@ -416,4 +416,47 @@ pub const MUTATIONS: &[Mutation] = &[
         replace: "generate_series(0, 6)",
         tests: &["wakeups::an_enqueuer_of_any_place_sees_who_is_parked"],
     },
+    // What a worker shares, and what outlives it.
+    Mutation {
+        name: "a queue at its limit keeps the slots of the others",
+        file: "pgq/src/worker/board/source.rs",
+        find: "self.most(other, now))",
+        replace: "self.most(other, now).max(self.concurrency))",
+        tests: &["run::weights::postgres::what_a_queue_at_its_limit_cannot_use_the_others_get"],
+    },
+    Mutation {
+        name: "a call for many jobs is told to end with its first one",
+        file: "pgq/src/task/batch/call.rs",
+        find: "    for Waiting { vital, reply } in &mut *jobs {\n",
+        replace: "    for Waiting { vital, reply } in jobs.iter_mut().take(1) {\n",
+        tests: &["run::batch::a_job_that_was_lost_does_not_end_the_call_of_the_others"],
+    },
+    Mutation {
+        name: "nobody watches a call for many jobs",
+        file: "pgq/src/task/batch/call.rs",
+        find: "context.pulse().must_end(ends_at);",
+        replace: "let _ = ends_at;",
+        tests: &["run::batch::a_call_that_holds_its_thread_past_its_time_limit_frees_its_slots"],
+    },
+    Mutation {
+        name: "an attempt waits for the database when its worker is over",
+        file: "pgq/src/worker/runner.rs",
+        find: "= hub.until_over(completing).await else",
+        replace: "= Some(completing.await) else",
+        tests: &["run::outage::nothing_waits_for_the_database_when_the_worker_has_stopped"],
+    },
+    Mutation {
+        name: "a log that is refused takes others with it",
+        file: "pgq/src/worker/finisher.rs",
+        find: "if let [bad] = &*batch {",
+        replace: "if let Some(bad) = batch.first() {",
+        tests: &["run::logs::a_log_that_cannot_be_stored_is_lost_alone"],
+    },
+    Mutation {
+        name: "nobody listens for those who wait when a runtime has ended",
+        file: "pgq/src/client/waiting.rs",
+        find: "self.0.is_over.store(true, Ordering::Relaxed);",
+        replace: "",
+        tests: &["run::waiting::another_listens_when_the_runtime_of_the_first_who_waits_has_ended"],
+    },
 ];
