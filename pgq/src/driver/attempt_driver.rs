@@ -42,7 +42,7 @@ pub trait AttemptDriver {
         children: &[Enqueue],
     ) -> Result<bool, DriverError>;
 
-    /// Adds jobs as [`enqueue_unique`](Self::enqueue_unique) does, if the worker holds a job under that claim, which
+    /// Adds jobs as [`enqueue_unique`](super::Driver::enqueue_unique) does, if the worker holds a job under that claim, which
     /// cannot be taken from it meanwhile; `None` if it does not, and then nothing is added.
     ///
     /// # Errors

@@ -79,7 +79,7 @@ pub trait Driver: AttemptDriver + fmt::Debug + Send + Sync + 'static {
     ///
     /// There is room ahead for what is kept as `retains` say, and for everything of the kind that
     /// the history holds already. Nothing is dropped that ended more recently than its
-    /// [`Retention`](crate::Retention); what is older by a quarter of it, and by an hour, is
+    /// [`Retention`]; what is older by a quarter of it, and by an hour, is
     /// dropped unless somebody uses it. No other operation waits for this one. Of several calls at
     /// once, one does the work.
     ///

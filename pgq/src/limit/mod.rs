@@ -7,7 +7,9 @@ mod decide;
 
 use std::time::Duration;
 
-pub(crate) use self::admit::{Admission, Candidate, KeyKind, KeyState, admit};
+#[cfg(feature = "testing")]
+pub(crate) use self::admit::KeyKind;
+pub(crate) use self::admit::{Admission, Candidate, KeyState, admit};
 pub(crate) use self::allot::{Share, allot};
 pub(crate) use self::bucket::Bucket;
 pub(crate) use self::decide::{Grant, PERMITS_AGAIN, take};

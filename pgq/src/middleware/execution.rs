@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use crate::job::{DecodeError, decode_value};
 use crate::task::{Context, RunResult, TaskDescriptor, TaskError};
 
-/// One attempt that is about to run its task: the request of a [`TaskService`].
+/// One attempt that is about to run its task: the request of a [`TaskService`](super::TaskService).
 ///
 /// A clone runs the task of the same attempt once more. What a run that did not complete has written
 /// through its [`JobTransaction`](crate::JobTransaction), and its
@@ -20,7 +20,7 @@ pub struct Execution {
     input: Arc<Vec<u8>>,
 }
 
-/// How a task ended well: the response of a [`TaskService`].
+/// How a task ended well: the response of a [`TaskService`](super::TaskService).
 #[derive(Clone, PartialEq, Eq)]
 pub struct Completed {
     result: Option<Vec<u8>>,
