@@ -96,10 +96,12 @@ create table pgq_jobs.worker (
     queues       text[]      not null,
     pgq_version  text        not null default '',
     app_version  text,
-    -- What its build knows: tasks, the fingerprints of their inputs in the same order, schedules.
+    -- What its build knows: tasks, the fingerprints of their inputs in the same order, schedules, and
+    -- the digests of their declarations in the same order.
     tasks        text[]      not null default '{}',
     fingerprints bigint[]    not null default '{}',
-    schedules    text[]      not null default '{}'
+    schedules    text[]      not null default '{}',
+    declarations bigint[]    not null default '{}'
 ) with (fillfactor = 50);
 
 -- Claimed by a worker. (worker, claim) is the claim token: a worker's id is random for each of its
@@ -443,6 +445,8 @@ create table pgq_jobs.schedule (
     -- No tick is before the start, and none at the end or later.
     starts_at   timestamptz,
     ends_at     timestamptz,
+    -- A hash of the name and of what says when the ticks are. Only builds that have the same one tick.
+    digest      bigint      not null,
     last_tick   timestamptz not null,
     -- The job of the last tick that had one.
     last_job    bigint,

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use pgq::JobState;
-use pgq::driver::{Driver, DriverError, DriverErrorKind, Enqueue, Listener, Start, Wake};
+use pgq::driver::{
+    Driver, DriverError, DriverErrorKind, Enqueue, Listener, ScheduleDriver as _, Start, Wake,
+};
 use pgq::memory::{ManualClock, MemoryDriver};
 
 /// How long something may take. Only a test that fails waits so long.

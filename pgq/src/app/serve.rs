@@ -55,10 +55,11 @@ async fn work(run: &Run, mode: Mode, stop: &StopSignal) -> Result<Report> {
 
     let config = run.config.worker(&registry, mode);
     announce(&registry, &config);
-    let scheduler = Scheduler::new(
+    let mut scheduler = Scheduler::new(
         Arc::clone(&driver),
         Arc::clone(&registry),
         run.hooks.clone(),
+        config.lease,
     );
     let declared = stop.unless_told(scheduler.declare()).await;
     let Some(()) = declared.transpose()? else {

@@ -15,6 +15,8 @@ pub struct Build {
     pub tasks: Vec<KnownTask>,
     /// The names of the schedules that it fires.
     pub schedules: Vec<String>,
+    /// The [`digest`](super::Schedule::digest) of each of them, in the same order.
+    pub declarations: Vec<i64>,
 }
 
 /// A task that a worker knows.
@@ -34,6 +36,7 @@ impl Default for Build {
             app_version: None,
             tasks: Vec::new(),
             schedules: Vec::new(),
+            declarations: Vec::new(),
         }
     }
 }

@@ -11,6 +11,8 @@ mod listener;
 mod listing;
 mod progress;
 mod request;
+mod schedule;
+mod schedule_driver;
 mod shown;
 
 use std::fmt;
@@ -35,9 +37,10 @@ pub use self::listing::{Count, JobCounts, ListedJobs, Listing, Position, Waiting
 pub use self::progress::{NewProgress, Progress};
 pub use self::request::{
     Claim, Claimed, ClaimedInput, ClaimedJob, Completion, End, Ending, Enqueue, HeldInput,
-    HistoryReport, NewJob, NewLog, Promoted, QueuedInput, Rescued, Schedule, ScheduleState, Start,
-    Tick, WorkerId, WorkerInfo,
+    HistoryReport, NewJob, NewLog, Promoted, QueuedInput, Rescued, Start, WorkerId, WorkerInfo,
 };
+pub use self::schedule::{Schedule, ScheduleState, StoredSchedule, Tick};
+pub use self::schedule_driver::ScheduleDriver;
 pub use crate::job::{Detail, Expires, KeyedJobs, Marks, NewKey};
 
 /// Storage of jobs, as a set of atomic operations.
@@ -48,7 +51,7 @@ pub use crate::job::{Detail, Expires, KeyedJobs, Marks, NewKey};
 /// A call that is dropped or that fails may still have taken effect, unless its docs say
 /// otherwise; [`held`](AttemptDriver::held) tells a worker what it really holds.
 #[async_trait]
-pub trait Driver: AttemptDriver + fmt::Debug + Send + Sync + 'static {
+pub trait Driver: AttemptDriver + ScheduleDriver + fmt::Debug + Send + Sync + 'static {
     /// Makes the storage ready for use, or brings it up to this version, from any number of processes.
     ///
     /// # Errors
@@ -404,35 +407,6 @@ pub trait Driver: AttemptDriver + fmt::Debug + Send + Sync + 'static {
     ///
     /// Returns the error of the storage.
     async fn queued_inputs(&self, limit: usize) -> Result<Vec<QueuedInput>, DriverError>;
-
-    /// Adds the schedules that are new, with the current time as their last tick, and updates the
-    /// others. One whose expression or zone has changed begins anew at the current time.
-    ///
-    /// # Errors
-    ///
-    /// Returns the error of the storage.
-    async fn declare_schedules(&self, schedules: &[Schedule]) -> Result<(), DriverError>;
-
-    /// Returns the last ticks of the schedules of those names, and the storage's current time.
-    ///
-    /// # Errors
-    ///
-    /// Returns the error of the storage.
-    async fn schedules(&self, names: &[String]) -> Result<ScheduleState, DriverError>;
-
-    /// Enqueues the job of a tick, if `tick.previous` is still the last tick of its schedule;
-    /// returns `None` if another worker was faster, or if the schedule was declared anew
-    /// with another expression, zone, start or end.
-    ///
-    /// While the last job that the schedule enqueued is not finished, `tick.overlap` decides. With
-    /// [`Skip`](crate::Overlap::Skip) the last tick moves and no job is enqueued, with
-    /// [`QueueOne`](crate::Overlap::QueueOne) nothing happens; both return `None`. A tick whose job has
-    /// a key that another one holds is as with `Skip`.
-    ///
-    /// # Errors
-    ///
-    /// On an error the tick has its job, or its last tick has not moved.
-    async fn tick(&self, tick: Tick) -> Result<Option<JobId>, DriverError>;
 
     /// Pauses a queue or a task until [`resume`](Self::resume): workers leave its jobs where they
     /// are. Returns `false` if it was paused already. Tells every listener, whether parked or not,

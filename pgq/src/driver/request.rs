@@ -10,7 +10,6 @@ use chrono::{DateTime, Utc};
 
 use super::Build;
 use crate::job::{Conflict, Detail, JobId, JobState, Marks, NewKey, Retain, Retention};
-use crate::schedule::Overlap;
 
 /// The random number of one start of one worker. With the number of a claim it is the claim token:
 /// together they are never used twice.
@@ -417,47 +416,6 @@ pub struct Promoted {
     pub jobs: usize,
     /// How long until the next scheduled job is due; `None` if there is none.
     pub next: Option<Duration>,
-}
-
-/// A schedule as the code declares it.
-#[derive(Clone, Debug)]
-pub struct Schedule {
-    /// Its name, unique within the schema.
-    pub name: String,
-    /// The task that it runs.
-    pub task: String,
-    /// When it ticks: a cron expression, or an interval such as `every 90s`.
-    pub expression: String,
-    /// The time zone by whose clocks it ticks.
-    pub zone: String,
-    /// No tick is earlier; `None` if it always ticks.
-    pub starts_at: Option<DateTime<Utc>>,
-    /// No tick is at this time or later; `None` if it goes on.
-    pub ends_at: Option<DateTime<Utc>>,
-}
-
-/// Where schedules stand.
-#[derive(Clone, Debug)]
-pub struct ScheduleState {
-    /// The storage's current time.
-    pub now: DateTime<Utc>,
-    /// The last tick of each schedule, by name.
-    pub last_ticks: Vec<(String, DateTime<Utc>)>,
-}
-
-/// A tick that is due.
-#[derive(Clone, Debug)]
-pub struct Tick {
-    /// The schedule, as whoever ticks has declared it.
-    pub schedule: Schedule,
-    /// What the last tick is believed to be.
-    pub previous: DateTime<Utc>,
-    /// The tick.
-    pub at: DateTime<Utc>,
-    /// What becomes of it while the job of the last tick that had one is not finished.
-    pub overlap: Overlap,
-    /// The job of the tick: a single one, and a start of [`Start::Now`] or [`Start::At`].
-    pub enqueue: Enqueue,
 }
 
 /// What [`Driver::maintain_history`](super::Driver::maintain_history) did.

@@ -32,6 +32,15 @@ pub(crate) fn lane_key(
     Ok(hash.0.cast_signed())
 }
 
+/// A hash of these parts, which is the same in every process.
+pub(crate) fn hash_of<const N: usize>(parts: [&[u8]; N]) -> i64 {
+    let mut hash = Fnv::new();
+    for part in parts {
+        hash.part(part);
+    }
+    hash.0.cast_signed()
+}
+
 /// FNV-1a, with 64 bits.
 struct Fnv(u64);
 

@@ -18,7 +18,7 @@ pub use self::detail::{Detail, Expires};
 pub use self::id::JobId;
 pub(crate) use self::input::parameter_shape;
 pub use self::input::{Input, InputReader, InputWriter};
-pub(crate) use self::lane::lane_key;
+pub(crate) use self::lane::{hash_of, lane_key};
 #[cfg(feature = "postgres")]
 pub(crate) use self::limits::KEPT_APART;
 #[cfg(any(feature = "postgres", feature = "testing"))]

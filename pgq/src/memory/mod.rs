@@ -18,6 +18,7 @@ mod listener;
 mod logs;
 mod ready;
 mod record;
+mod schedule;
 mod store;
 mod unique;
 
@@ -37,8 +38,8 @@ use crate::client::{Enqueuer, Reader};
 use crate::driver::{
     Allotment, Ask, Asked, Attempt, Cancellation, Claim, Claimed, Completion, Directives, Driver,
     DriverError, Ending, Enqueue, HistoryReport, JobCounts, Keep, KeyedJobs, ListedJobs, Listener,
-    Listing, NewLog, Pausable, Pause, Promoted, QueuedInput, Rescued, Schedule, ScheduleState,
-    Start, Tick, Wake, WorkerId, WorkerInfo, WorkerState,
+    Listing, NewLog, Pausable, Pause, Promoted, QueuedInput, Rescued, Start, Wake, WorkerId,
+    WorkerInfo, WorkerState,
 };
 use crate::job::{Job, JobId, Retain, Retention};
 use crate::limit::{FleetLimit, FleetRate, Limited};
@@ -341,22 +342,6 @@ impl Driver for MemoryDriver {
 
     async fn queued_inputs(&self, limit: usize) -> Result<Vec<QueuedInput>, DriverError> {
         Ok(self.call(|store, _| store.queued_inputs(limit)))
-    }
-
-    async fn declare_schedules(&self, schedules: &[Schedule]) -> Result<(), DriverError> {
-        self.call(|store, now| store.declare_schedules(schedules, now));
-        Ok(())
-    }
-
-    async fn schedules(&self, names: &[String]) -> Result<ScheduleState, DriverError> {
-        Ok(self.call(|store, now| ScheduleState {
-            now,
-            last_ticks: store.last_ticks(names),
-        }))
-    }
-
-    async fn tick(&self, tick: Tick) -> Result<Option<JobId>, DriverError> {
-        Ok(self.call(|store, now| store.tick(tick, now)))
     }
 
     async fn pause(&self, what: &Pausable) -> Result<bool, DriverError> {

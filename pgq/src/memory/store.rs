@@ -13,13 +13,13 @@ use super::keys::KeyPermits;
 use super::limit::Limits;
 use super::ready::Ready;
 use super::record::{Record, Stage, StoredResult};
+use super::schedule::Schedules;
 use super::unique::Keys;
 use crate::driver::{
     AttemptOutcome, Claim, Claimed, ClaimedJob, Completion, End, Ending, HeldInput, HistoryReport,
-    Promoted, Rescued, Schedule, Tick, Wake, WorkerId, WorkerInfo,
+    Promoted, Rescued, Wake, WorkerId, WorkerInfo,
 };
 use crate::job::{Job, JobId, JobState, Marks, Retain};
-use crate::schedule::Overlap;
 
 /// The error of an attempt whose worker died.
 const WORKER_DIED: &str = "the worker died";
@@ -32,7 +32,7 @@ pub(super) struct Store {
     pub(super) ready: Ready,
     pub(super) keys: Keys,
     workers: BTreeMap<WorkerId, Worker>,
-    schedules: BTreeMap<String, ScheduleRow>,
+    pub(super) schedules: Schedules,
     pub(super) paused: Pauses,
     pub(super) limits: Limits,
     pub(super) key_permits: KeyPermits,
@@ -53,14 +53,6 @@ pub(super) struct Worker {
     /// How many jobs it ran at its last heartbeat.
     pub(super) running: usize,
     held: BTreeSet<JobId>,
-}
-
-#[derive(Debug)]
-struct ScheduleRow {
-    declared: Schedule,
-    last_tick: DateTime<Utc>,
-    /// The job of the last tick that had one.
-    last_job: Option<JobId>,
 }
 
 // Jobs.
@@ -383,68 +375,6 @@ impl Store {
         let record = self.jobs.get(&job);
         record.is_some_and(|record| record.marks.has(Marks::SUSPECT))
     }
-}
-
-// Schedules.
-impl Store {
-    pub(super) fn declare_schedules(&mut self, schedules: &[Schedule], now: DateTime<Utc>) {
-        for schedule in schedules {
-            let new = || ScheduleRow {
-                declared: schedule.clone(),
-                last_tick: now,
-                last_job: None,
-            };
-            let name = schedule.name.clone();
-            let row = self.schedules.entry(name).or_insert_with(new);
-            if !ticks_alike(&row.declared, schedule) {
-                row.last_tick = now.max(row.last_tick);
-            }
-            row.declared = schedule.clone();
-        }
-    }
-
-    pub(super) fn last_ticks(&self, names: &[String]) -> Vec<(String, DateTime<Utc>)> {
-        names
-            .iter()
-            .filter_map(|name| self.schedules.get_key_value(name))
-            .map(|(name, row)| (name.clone(), row.last_tick))
-            .collect()
-    }
-
-    pub(super) fn tick(&mut self, tick: Tick, now: DateTime<Utc>) -> Option<JobId> {
-        let row = self.schedules.get_mut(&tick.schedule.name)?;
-        if !ticks_alike(&row.declared, &tick.schedule) {
-            return None;
-        }
-        if row.last_tick != tick.previous || row.last_tick >= tick.at {
-            return None;
-        }
-        let is_unfinished = |job| self.jobs.get(&job).is_some_and(Record::is_unfinished);
-        match tick.overlap {
-            Overlap::QueueOne if row.last_job.is_some_and(is_unfinished) => return None,
-            Overlap::Skip if row.last_job.is_some_and(is_unfinished) => {
-                row.last_tick = tick.at;
-                return None;
-            }
-            _ => row.last_tick = tick.at,
-        }
-        let job = self.enqueue_tick(tick.enqueue, now)?;
-        if let Some(row) = self.schedules.get_mut(&tick.schedule.name) {
-            row.last_job = Some(job);
-        }
-        Some(job)
-    }
-}
-
-/// Whether two declarations say the same of when the ticks are.
-fn ticks_alike(one: &Schedule, other: &Schedule) -> bool {
-    (&one.expression, &one.zone, one.starts_at, one.ends_at)
-        == (
-            &other.expression,
-            &other.zone,
-            other.starts_at,
-            other.ends_at,
-        )
 }
 
 // Moves that several operations share.

@@ -38,6 +38,7 @@ fn worker(row: &PgRow) -> sqlx::Result<WorkerState> {
             app_version: row.try_get("app_version")?,
             tasks: names.into_iter().zip(fingerprints).map(task).collect(),
             schedules: row.try_get("schedules")?,
+            declarations: row.try_get("declarations")?,
         },
     })
 }

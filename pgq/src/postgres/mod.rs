@@ -26,6 +26,7 @@ mod migrate;
 mod progress;
 mod promote;
 mod row;
+mod schedule;
 mod schema;
 mod session;
 mod sql;

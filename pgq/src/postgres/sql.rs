@@ -115,6 +115,7 @@ statements! {
     return_jobs,
     schedules,
     tagged_jobs,
+    take_schedule,
     set_progress,
     set_aside,
     take_keys,

@@ -26,6 +26,7 @@ impl PostgresDriver {
             .bind(names)
             .bind(fingerprints)
             .bind(worker.build.schedules)
+            .bind(worker.build.declarations)
             .execute(&self.pool)
             .await
             .map(|done| done.rows_affected() == 1)

@@ -6,6 +6,7 @@
 mod due;
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -13,7 +14,7 @@ use chrono::{DateTime, Utc};
 use tokio_util::sync::CancellationToken;
 
 use self::due::{due_ticks, start};
-use crate::driver::{Driver, DriverError, Enqueue, NewJob, Schedule, Start, Tick};
+use crate::driver::{Driver, DriverError, Enqueue, NewJob, Schedule, Start, StoredSchedule, Tick};
 use crate::metrics;
 use crate::middleware::HookList;
 use crate::schedule::Overlap;
@@ -35,11 +36,21 @@ pub(crate) struct Scheduler {
     registry: Arc<Registry>,
     names: Vec<String>,
     hooks: HookList,
+    /// How long a schedule is left to another build of which no worker lives.
+    patience: Duration,
+    /// When the schedules that are declared otherwise were last known to have somebody who ticks, by
+    /// the storage's clock.
+    kept: HashMap<&'static str, DateTime<Utc>>,
 }
 
 impl Scheduler {
     /// The scheduler of every schedule in `registry`.
-    pub(crate) fn new(driver: Arc<dyn Driver>, registry: Arc<Registry>, hooks: HookList) -> Self {
+    pub(crate) fn new(
+        driver: Arc<dyn Driver>,
+        registry: Arc<Registry>,
+        hooks: HookList,
+        patience: Duration,
+    ) -> Self {
         let names = registry.schedules().map(|known| known.name.to_owned());
         let names = names.collect();
         Self {
@@ -47,6 +58,8 @@ impl Scheduler {
             registry,
             names,
             hooks,
+            patience,
+            kept: HashMap::new(),
         }
     }
 
@@ -54,7 +67,7 @@ impl Scheduler {
     pub(crate) async fn declare(&self) -> Result<(), DriverError> {
         let known = self.names.iter();
         let known = known.filter_map(|name| self.registry.known_schedule(name));
-        let schedules: Vec<Schedule> = known.map(declared).collect();
+        let schedules: Vec<Schedule> = known.map(KnownSchedule::declared).collect();
         if schedules.is_empty() {
             return Ok(());
         }
@@ -62,7 +75,7 @@ impl Scheduler {
     }
 
     /// Fires ticks until it is stopped.
-    pub(crate) async fn run_until(self, stop: CancellationToken) {
+    pub(crate) async fn run_until(mut self, stop: CancellationToken) {
         if self.names.is_empty() {
             return;
         }
@@ -72,7 +85,7 @@ impl Scheduler {
         }
     }
 
-    async fn run(&self) {
+    async fn run(&mut self) {
         let mut failures = 0;
         loop {
             let pause = match self.fire().await {
@@ -92,25 +105,34 @@ impl Scheduler {
 
     /// Enqueues the jobs of all ticks that are due, and returns how long to sleep. A schedule that
     /// fails does not keep the others from theirs; the first error is returned in the end.
-    pub(crate) async fn fire(&self) -> Result<Duration, DriverError> {
+    pub(crate) async fn fire(&mut self) -> Result<Duration, DriverError> {
         let began = Instant::now();
         let state = limited(self.driver.schedules(&self.names)).await?;
         let mut next: Option<DateTime<Utc>> = None;
         let mut pause_max = SLEEP_MAX;
         let mut problem = None;
-        for (name, last) in &state.last_ticks {
-            let Some(schedule) = self.registry.known_schedule(name) else {
+        let registry = Arc::clone(&self.registry);
+        for stored in &state.schedules {
+            let Some(schedule) = registry.known_schedule(&stored.name) else {
                 continue;
             };
-            match self.catch_up(schedule, *last, state.now).await {
-                Ok(Pending::Held) => pause_max = HELD_PAUSE,
+            if !self.is_own(schedule, stored) {
+                match self.take_over(schedule, stored, state.now).await {
+                    Ok(true) => pause_max = Duration::ZERO,
+                    Ok(false) => pause_max = pause_max.min(self.patience),
+                    Err(error) => problem = problem.or(Some(error)),
+                }
+                continue;
+            }
+            match self.catch_up(schedule, stored.last_tick, state.now).await {
+                Ok(Pending::Held) => pause_max = pause_max.min(HELD_PAUSE),
                 Ok(Pending::Nothing) => {}
                 Err(error) => problem = problem.or(Some(error)),
             }
             let upcoming = schedule.timetable.next_after(state.now);
             next = [next, upcoming].into_iter().flatten().min();
         }
-        if state.last_ticks.len() < self.names.len() {
+        if state.schedules.len() < self.names.len() {
             // Somebody has deleted the rows.
             self.declare().await?;
         }
@@ -121,6 +143,49 @@ impl Scheduler {
         let pause = next.and_then(|next| (next - state.now).to_std().ok());
         let pause = pause.map(|pause| pause.saturating_sub(began.elapsed()) + MARGIN);
         Ok(pause.map_or(pause_max, |pause| pause.min(pause_max)))
+    }
+
+    /// Whether the stored declaration of a schedule is that of this build. If not, another build ticks.
+    fn is_own(&mut self, schedule: &KnownSchedule, stored: &StoredSchedule) -> bool {
+        let is_own = schedule.declared().digest() == stored.digest;
+        if is_own {
+            self.kept.remove(schedule.descriptor.name);
+        }
+        is_own
+    }
+
+    /// Declares a schedule again if the build whose declaration is stored has been gone for a while: the
+    /// last process to start may have been one of an old build, and nobody would tick any more.
+    /// Returns whether it was.
+    ///
+    /// Between its declaration and its registration a worker that starts is not seen, so this waits.
+    async fn take_over(
+        &mut self,
+        schedule: &KnownSchedule,
+        stored: &StoredSchedule,
+        now: DateTime<Utc>,
+    ) -> Result<bool, DriverError> {
+        let kept_at = self.kept.entry(schedule.descriptor.name).or_insert(now);
+        if stored.is_kept {
+            *kept_at = now;
+        }
+        let kept_at = *kept_at;
+        let gone = (now - kept_at).to_std().unwrap_or_default();
+        if stored.is_kept || gone < self.patience {
+            return Ok(false);
+        }
+        let declared = schedule.declared();
+        let take = self.driver.take_schedule(&declared, stored.digest, kept_at);
+        let taken = limited(take).await?;
+        if taken {
+            tracing::warn!(
+                schedule = schedule.descriptor.name,
+                expression = declared.expression,
+                "another build had declared the schedule otherwise, and none of its workers is left; \
+                 it is declared again as this build does"
+            );
+        }
+        Ok(taken)
     }
 
     /// Enqueues the jobs of the ticks of one schedule that are due.
@@ -158,7 +223,7 @@ impl Scheduler {
         let name = schedule.descriptor.name;
         let (task, queue) = (enqueue.task.clone(), enqueue.queue.clone());
         let tick = Tick {
-            schedule: declared(schedule),
+            schedule: schedule.declared(),
             previous,
             at,
             overlap: schedule.descriptor.policy.overlap,
@@ -199,23 +264,6 @@ fn new_job(task: &TaskDescriptor, input: &[u8]) -> NewJob {
     match unique.and_then(|unique| unique.of_input(task.name, input).ok()) {
         Some(key) => job.key(key),
         None => job,
-    }
-}
-
-/// A schedule as it is declared.
-fn declared(schedule: &KnownSchedule) -> Schedule {
-    let KnownSchedule {
-        descriptor,
-        timetable,
-        ..
-    } = schedule;
-    Schedule {
-        name: descriptor.name.to_owned(),
-        task: descriptor.task.to_owned(),
-        expression: descriptor.timing.to_string(),
-        zone: descriptor.timing.zone().to_owned(),
-        starts_at: timetable.starts_at(),
-        ends_at: timetable.ends_at(),
     }
 }
 

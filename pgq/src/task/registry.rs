@@ -7,6 +7,7 @@ use std::fmt;
 use pgq_cron::Timetable;
 
 use super::{Context, Registration, ScheduleDescriptor, Source, Task, TaskDescriptor, invalid};
+use crate::driver::Schedule;
 use crate::job::{INPUT_MAX, Retain};
 use crate::queue::name_problem;
 
@@ -26,6 +27,20 @@ pub(crate) struct KnownSchedule {
     pub(crate) descriptor: ScheduleDescriptor,
     pub(crate) timetable: Timetable,
     pub(crate) input: Vec<u8>,
+}
+
+impl KnownSchedule {
+    /// How it is declared.
+    pub(crate) fn declared(&self) -> Schedule {
+        Schedule {
+            name: self.descriptor.name.to_owned(),
+            task: self.descriptor.task.to_owned(),
+            expression: self.descriptor.timing.to_string(),
+            zone: self.descriptor.timing.zone().to_owned(),
+            starts_at: self.timetable.starts_at(),
+            ends_at: self.timetable.ends_at(),
+        }
+    }
 }
 
 /// Something wrong with the tasks of this binary, found before the first claim.
@@ -336,6 +351,10 @@ impl Registry {
     /// Every schedule that can tick, by name.
     pub fn schedules(&self) -> impl Iterator<Item = &ScheduleDescriptor> {
         self.schedules.values().map(|known| &known.descriptor)
+    }
+
+    pub(crate) fn known_schedules(&self) -> impl Iterator<Item = &KnownSchedule> {
+        self.schedules.values()
     }
 
     pub(crate) fn known_schedule(&self, name: &str) -> Option<&KnownSchedule> {

@@ -17,8 +17,8 @@ use super::lease::LeaseKeeper;
 use super::promoter::promote_due;
 use super::stop::{StopSignal, wind_up};
 use super::{controller, expirer, historian, limits, promoter, rescuer, wakeups};
-use crate::driver::{Build, Driver, DriverError, DriverErrorKind, KnownTask, WorkerId, WorkerInfo};
-use crate::task::TaskDescriptor;
+use crate::driver::{Build, Driver, DriverError, DriverErrorKind, KnownTask, WorkerId, WorkerInfo, Schedule};
+use crate::task::{TaskDescriptor, KnownSchedule};
 
 /// Runs a worker until it is stopped, or has nothing more to do. Errors of the storage that pass
 /// are waited out.
@@ -130,13 +130,16 @@ fn build(setup: &Setup) -> Build {
     };
     let mut tasks: Vec<KnownTask> = setup.registry.tasks().map(task).collect();
     tasks.sort_unstable_by(|one, other| one.name.cmp(&other.name));
-    let schedules = setup.registry.schedules();
-    let mut schedules: Vec<String> = schedules.map(|schedule| schedule.name.to_owned()).collect();
-    schedules.sort_unstable();
+    let known = setup.registry.known_schedules();
+    let mut known: Vec<_> = known.map(KnownSchedule::declared).collect();
+    known.sort_unstable_by(|one, other| one.name.cmp(&other.name));
+    let declarations = known.iter().map(Schedule::digest).collect();
+    let schedules = known.into_iter().map(|schedule| schedule.name).collect();
     Build {
         app_version: setup.config.app_version.clone(),
         tasks,
         schedules,
+        declarations,
         ..Build::default()
     }
 }

@@ -1,7 +1,7 @@
 //! What every driver promises about the declarations of schedules.
 
 use chrono::TimeDelta;
-use pgq::driver::{Schedule, Tick};
+use pgq::driver::{Build, Schedule, Tick, WorkerInfo};
 
 use super::schedule::{last_tick, schedule, tick};
 use super::{LONG, SHORT, Storage, conformance};
@@ -14,6 +14,8 @@ conformance! {
     a_schedule_whose_dates_changed_begins_anew,
     only_the_schedules_that_are_asked_for_are_told,
     a_build_with_another_declaration_does_not_tick,
+    a_schedule_is_taken_only_from_a_build_that_is_gone,
+    ticks_are_due_from_when_a_taken_schedule_was_last_kept,
 }
 
 async fn a_new_schedule_last_ticked_when_it_was_declared(storage: &Storage) -> anyhow::Result<()> {
@@ -125,7 +127,7 @@ async fn only_the_schedules_that_are_asked_for_are_told(storage: &Storage) -> an
     let asked = ["c", "a", "unknown"].map(str::to_owned);
     let state = storage.schedules(&asked).await?;
 
-    let mut names: Vec<_> = state.last_ticks.iter().map(|(name, _)| &**name).collect();
+    let mut names: Vec<_> = state.schedules.iter().map(|found| &*found.name).collect();
     names.sort_unstable();
     assert_eq!(names, ["a", "c"]);
     Ok(())
@@ -162,5 +164,68 @@ async fn a_build_with_another_declaration_does_not_tick(storage: &Storage) -> an
         };
         assert!(storage.tick(own).await?.is_some());
     }
+    Ok(())
+}
+
+fn daily() -> Schedule {
+    Schedule {
+        expression: "@daily".to_owned(),
+        ..schedule("hourly")
+    }
+}
+
+async fn a_schedule_is_taken_only_from_a_build_that_is_gone(
+    storage: &Storage,
+) -> anyhow::Result<()> {
+    let (old, new) = (daily(), schedule("hourly"));
+    storage
+        .declare_schedules(std::slice::from_ref(&old))
+        .await?;
+    let now = storage.now().await?;
+    let worker = storage.worker().await?;
+    let of_old = WorkerInfo {
+        id: pgq::driver::WorkerId::random(),
+        build: Build {
+            declarations: vec![new.digest() + 1, old.digest()],
+            ..Build::default()
+        },
+        ..worker.info()
+    };
+    storage.register_worker(of_old.clone()).await?;
+    let stored = async || -> anyhow::Result<(i64, bool)> {
+        let state = storage.schedules(&["hourly".to_owned()]).await?;
+        Ok((state.schedules[0].digest, state.schedules[0].is_kept))
+    };
+
+    assert_eq!(stored().await?, (old.digest(), true));
+    assert!(!storage.take_schedule(&new, old.digest(), now).await?);
+    assert!(storage.heartbeat(of_old.id, SHORT, 0).await?);
+    storage.pass(SHORT).await?;
+    assert_eq!(stored().await?, (old.digest(), false));
+    assert!(!storage.take_schedule(&new, new.digest(), now).await?);
+    assert!(storage.take_schedule(&new, old.digest(), now).await?);
+    assert!(!storage.take_schedule(&new, old.digest(), now).await?);
+
+    assert_eq!(stored().await?, (new.digest(), false));
+    let last = last_tick(storage, "hourly").await?;
+    assert!(storage.tick(tick("hourly", last)).await?.is_some());
+    Ok(())
+}
+
+async fn ticks_are_due_from_when_a_taken_schedule_was_last_kept(
+    storage: &Storage,
+) -> anyhow::Result<()> {
+    let (old, new) = (daily(), schedule("hourly"));
+    storage
+        .declare_schedules(std::slice::from_ref(&old))
+        .await?;
+    let declared = last_tick(storage, "hourly").await?;
+
+    let early = declared - TimeDelta::hours(1);
+    storage.take_schedule(&new, old.digest(), early).await?;
+    assert_eq!(last_tick(storage, "hourly").await?, declared);
+    let late = declared + TimeDelta::milliseconds(5);
+    storage.take_schedule(&old, new.digest(), late).await?;
+    assert_eq!(last_tick(storage, "hourly").await?, late);
     Ok(())
 }

@@ -138,7 +138,7 @@ async fn a_tick_can_have_a_detail(storage: &Storage) -> anyhow::Result<()> {
     storage
         .declare_schedules(std::slice::from_ref(&schedule))
         .await?;
-    let previous = storage.schedules(&["hourly".to_owned()]).await?.last_ticks[0].1;
+    let previous = storage.schedules(&["hourly".to_owned()]).await?.schedules[0].last_tick;
     let tick = Tick {
         schedule,
         previous,

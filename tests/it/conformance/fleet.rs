@@ -28,6 +28,7 @@ fn info() -> WorkerInfo {
             app_version: Some("1.2.3".to_owned()),
             tasks: vec![task("greet", -5), task("send", 8)],
             schedules: vec!["nightly".to_owned()],
+            declarations: vec![-9],
             ..Build::default()
         },
     }

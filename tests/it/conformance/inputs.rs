@@ -137,7 +137,7 @@ async fn the_input_of_a_tick_is_kept_apart(storage: &Storage) -> anyhow::Result<
     storage
         .declare_schedules(std::slice::from_ref(&schedule))
         .await?;
-    let previous = storage.schedules(&["hourly".to_owned()]).await?.last_ticks[0].1;
+    let previous = storage.schedules(&["hourly".to_owned()]).await?.schedules[0].last_tick;
     let tick = Tick {
         schedule,
         previous,

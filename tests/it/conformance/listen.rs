@@ -102,7 +102,7 @@ async fn the_job_of_a_tick_wakes(storage: &Storage) -> anyhow::Result<()> {
 
     let tick = Tick {
         schedule,
-        previous: state.last_ticks[0].1,
+        previous: state.schedules[0].last_tick,
         at: state.now + LONG,
         overlap: Overlap::Allow,
         enqueue: one(),

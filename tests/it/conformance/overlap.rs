@@ -55,7 +55,7 @@ impl<'a> Minutes<'a> {
             .storage
             .schedules(std::slice::from_ref(&self.schedule.name))
             .await?;
-        Ok(state.last_ticks[0].1)
+        Ok(state.schedules[0].last_tick)
     }
 
     /// The job of the next minute, and whether its tick is over.

@@ -43,8 +43,8 @@ pub(super) fn tick(name: &str, previous: DateTime<Utc>) -> Tick {
 /// The last tick of the schedule, which must exist.
 pub(super) async fn last_tick(storage: &Storage, name: &str) -> anyhow::Result<DateTime<Utc>> {
     let state = storage.schedules(&[name.to_owned()]).await?;
-    match &state.last_ticks[..] {
-        [(found, last_tick)] if found == name => Ok(*last_tick),
+    match &state.schedules[..] {
+        [found] if found.name == name => Ok(found.last_tick),
         other => anyhow::bail!("asked for {name}, found {other:?}"),
     }
 }

@@ -36,7 +36,7 @@ fn hourly() -> Schedule {
 async fn last_tick(storage: &Storage) -> anyhow::Result<chrono::DateTime<chrono::Utc>> {
     storage.declare_schedules(&[hourly()]).await?;
     let state = storage.schedules(&["hourly".to_owned()]).await?;
-    Ok(state.last_ticks[0].1)
+    Ok(state.schedules[0].last_tick)
 }
 
 async fn a_tick_has_no_job_while_one_is_there_that_is_the_same(

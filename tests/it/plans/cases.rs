@@ -365,7 +365,7 @@ pub(super) const CASES: &[Case] = &[
         arguments: &[
             "'nightly', now() - interval '1 day', now(), '\\x01', 'send', 'mail',
                       0::smallint, 5::smallint, 7, 'pgq_jobs', null, null, 'skip', null, 0::smallint,
-                      '0 3 * * *', 'UTC', null, null, 'skip', null, null",
+                      7, null, null, 'skip'",
         ],
         indexes: &[READY_ID, READY_LANES, RUNNING, SCHEDULED_ID],
         looked_up: &[],

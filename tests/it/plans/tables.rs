@@ -96,8 +96,9 @@ pub(super) fn fill(jobs: i64) -> Vec<String> {
          select n, now() + interval '1 hour', 1, 'localhost', '{mail}'
          from generate_series(1, 3) as n"
             .to_owned(),
-        "insert into pgq_jobs.schedule (name, task, expression, time_zone, last_tick, last_job)
-         values ('nightly', 'send', '0 3 * * *', 'UTC', now(), 1)"
+        "insert into pgq_jobs.schedule
+             (name, task, expression, time_zone, digest, last_tick, last_job)
+         values ('nightly', 'send', '0 3 * * *', 'UTC', 7, now(), 1)"
             .to_owned(),
     ]
 }

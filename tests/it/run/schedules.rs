@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use chrono::Timelike;
+use pgq::driver::{Driver as _, ScheduleDriver as _};
 use pgq::{
     Missed, Overlap, Problem, Registration, Registry, Run, ScheduleDescriptor, Source, Task, Timing,
 };
@@ -378,4 +379,76 @@ async fn a_schedule_that_cannot_tick_does_not_hold_up_another() -> anyhow::Resul
 
     stop.cancel();
     Ok(running.await??)
+}
+
+/// The schedule as a build declares it that ticks once a year.
+fn of_another_build() -> pgq::driver::Schedule {
+    pgq::driver::Schedule {
+        name: "each_second".to_owned(),
+        task: "each_second".to_owned(),
+        expression: "0 0 1 1 *".to_owned(),
+        zone: "UTC".to_owned(),
+        starts_at: None,
+        ends_at: None,
+    }
+}
+
+#[tokio::test]
+async fn a_schedule_ticks_again_when_the_build_is_gone_that_declared_it_last() -> anyhow::Result<()>
+{
+    let database = TestDatabase::migrated().await?;
+    let pool = database.pool();
+    let stop = CancellationToken::new();
+    let run = worker::<each_second>(&database)
+        .register(schedule("* * * * * *"))
+        .lease(Duration::from_secs(1))
+        .stop_on(stop.clone());
+    let run = tokio::spawn(run.into_future());
+    let ticked = async |what: &str, least: i64| {
+        eventually(what, async || Ok(count(pool, "finished").await? >= least)).await
+    };
+    ticked("it has ticked", 1).await?;
+
+    // A worker of an old build starts last, and is there for a while.
+    let driver = pgq::postgres::PostgresDriver::new(pool.clone());
+    let other = pgq::driver::WorkerInfo {
+        id: pgq::driver::WorkerId::random(),
+        lease: Duration::from_secs(3600),
+        host: "old".to_owned(),
+        pid: 1,
+        queues: Vec::new(),
+        concurrency: 1,
+        build: pgq::driver::Build {
+            declarations: vec![of_another_build().digest()],
+            ..pgq::driver::Build::default()
+        },
+    };
+    driver.register_worker(other.clone()).await?;
+    driver.declare_schedules(&[of_another_build()]).await?;
+    let before = count(pool, "finished").await?
+        + count(pool, "running").await?
+        + count(pool, "ready").await?;
+    // Longer than it would wait if that worker were gone.
+    let worker = pgq::driver::WorkerId::random();
+    anyhow::ensure!(
+        driver
+            .register_worker(pgq::driver::WorkerInfo {
+                id: worker,
+                lease: Duration::from_secs(3),
+                ..other.clone()
+            })
+            .await?
+    );
+    eventually("three leases have passed", async || {
+        let workers = driver.workers().await?;
+        Ok(!workers.iter().any(|known| known.id == worker))
+    })
+    .await?;
+    assert_eq!(count(pool, "finished").await?, before);
+
+    driver.deregister_worker(other.id).await?;
+    ticked("it ticks again", before + 2).await?;
+    stop.cancel();
+    run.await??;
+    Ok(())
 }

@@ -46,9 +46,9 @@ pub const FEATURES: &[Mutation] = &[
     },
     Mutation {
         name: "a schedule with another end goes on from its last tick",
-        file: "pgq/src/postgres/sql/declare_schedules.sql",
-        find: "(excluded.expression, excluded.time_zone, excluded.starts_at, excluded.ends_at)",
-        replace: "(excluded.expression, excluded.time_zone, excluded.starts_at, schedule.ends_at)",
+        file: "pgq/src/driver/schedule.rs",
+        find: "time(self.ends_at).as_bytes()",
+        replace: "time(None).as_bytes()",
         tests: &["conformance::declare::postgres::a_schedule_whose_dates_changed_begins_anew"],
     },
     Mutation {

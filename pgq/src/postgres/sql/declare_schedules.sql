@@ -8,10 +8,13 @@
 -- $4 time zones   text[]
 -- $5 starts       timestamptz[], null where it always ticks
 -- $6 ends         timestamptz[], null where it goes on
-insert into pgq_jobs.schedule (name, task, expression, time_zone, starts_at, ends_at, last_tick)
-select name, task, expression, time_zone, starts_at, ends_at, now()
-from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::timestamptz[])
-    as declared (name, task, expression, time_zone, starts_at, ends_at)
+-- $7 digests      bigint[]
+insert into pgq_jobs.schedule
+    (name, task, expression, time_zone, starts_at, ends_at, digest, last_tick)
+select name, task, expression, time_zone, starts_at, ends_at, digest, now()
+from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::timestamptz[],
+            $7::bigint[])
+    as declared (name, task, expression, time_zone, starts_at, ends_at, digest)
 order by name
 on conflict (name) do update
 set task = excluded.task,
@@ -19,14 +22,10 @@ set task = excluded.task,
     time_zone = excluded.time_zone,
     starts_at = excluded.starts_at,
     ends_at = excluded.ends_at,
+    digest = excluded.digest,
     last_tick = case
-        when (schedule.expression, schedule.time_zone, schedule.starts_at, schedule.ends_at)
-            is not distinct from
-            (excluded.expression, excluded.time_zone, excluded.starts_at, excluded.ends_at)
-            then schedule.last_tick
+        when schedule.digest = excluded.digest then schedule.last_tick
         else greatest(schedule.last_tick, excluded.last_tick)
     end,
     declared_at = now()
-where (schedule.task, schedule.expression, schedule.time_zone, schedule.starts_at, schedule.ends_at)
-    is distinct from
-    (excluded.task, excluded.expression, excluded.time_zone, excluded.starts_at, excluded.ends_at);
+where (schedule.task, schedule.digest) is distinct from (excluded.task, excluded.digest);

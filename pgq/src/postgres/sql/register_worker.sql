@@ -11,8 +11,9 @@
 -- $9 tasks         text[]
 -- $10 fingerprints  bigint[], of the inputs of the tasks
 -- $11 schedules     text[]
+-- $12 declarations  bigint[], the digests of the schedules
 insert into pgq_jobs.worker
     (id, lease_until, pid, host, queues, concurrency, pgq_version, app_version, tasks, fingerprints,
-     schedules)
-values ($1, now() + $2::bigint * interval '1 microsecond', $3, $4, $5, $6, $7, $8, $9, $10, $11)
+     schedules, declarations)
+values ($1, now() + $2::bigint * interval '1 microsecond', $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
 on conflict (id) do nothing;

@@ -18,14 +18,11 @@
 --                  it has no job, with 'queue_one' it is left for later, with 'allow' nothing
 -- $14 detail       text, the job's detail as JSON, or null
 -- $15 marks        smallint
--- $16 expression   text
--- $17 time_zone    text
--- $18 key          bytea, what is compared if the job is to be unique, or null
--- $19 period       bigint, for how long in microseconds; null until it has ended
--- $20 conflict     text: with 'skip' the tick has no job if one is there that is the same, with
+-- $16 digest       bigint, of the declaration
+-- $17 key          bytea, what is compared if the job is to be unique, or null
+-- $18 period       bigint, for how long in microseconds; null until it has ended
+-- $19 conflict     text: with 'skip' the tick has no job if one is there that is the same, with
 --                  'replace' its job takes the place of that one if it has not been started
--- $21 starts_at    timestamptz, or null
--- $22 ends_at      timestamptz, or null
 --
 -- A build whose declaration of the schedule is not the one that is stored does not tick: old and new
 -- builds run side by side for a while, and only one of them knows when the ticks are.
@@ -86,10 +83,7 @@ with recursive last (job) as (
     select schedule.name
     from pgq_jobs.schedule as schedule
     where schedule.name = $1
-      and schedule.expression = $16
-      and schedule.time_zone = $17
-      and schedule.starts_at is not distinct from $21
-      and schedule.ends_at is not distinct from $22
+      and schedule.digest = $16
       and schedule.last_tick = $2
       and schedule.last_tick < $3
     for update
@@ -102,12 +96,12 @@ with recursive last (job) as (
         array[
             case
                 when due.name is not null and not overlap.found
-                    then substr(encode(sha256($18), 'hex'), 1, 32)::uuid
+                    then substr(encode(sha256($17), 'hex'), 1, 32)::uuid
             end
         ],
-        array[$19::bigint], $20
+        array[$18::bigint], $19
     ) as taken
-    where $18::bytea is not null and not overlap.found
+    where $17::bytea is not null and not overlap.found
 ), won (job, found, is_new) as (
     update pgq_jobs.schedule as schedule
     set last_tick = $3,
@@ -118,10 +112,7 @@ with recursive last (job) as (
     from overlap
     left join keyed on true
     where schedule.name = $1
-      and schedule.expression = $16
-      and schedule.time_zone = $17
-      and schedule.starts_at is not distinct from $21
-      and schedule.ends_at is not distinct from $22
+      and schedule.digest = $16
       and schedule.last_tick = $2
       and schedule.last_tick < $3
       and not (overlap.found and $13 = 'queue_one')
