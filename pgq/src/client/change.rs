@@ -1,10 +1,13 @@
 //! Changing jobs: requeue, cancel, delete, reschedule.
 
+use std::time::Duration;
+
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 
 use super::{ChangeError, JobError, JobHandle, Jobs, Reader};
 use crate::driver::{Cancellation, Driver, DriverError, Position, Start};
 use crate::job::{Job, JobId, JobState};
+use crate::queue::DELAY_MAX;
 
 /// How many jobs are changed in one transaction.
 const BATCH: usize = 500;
@@ -64,6 +67,14 @@ impl Change {
             Self::Cancel => "scheduled, ready or running",
             Self::Delete => "not running; cancel it first",
             Self::Reschedule(_) => "scheduled or ready",
+        }
+    }
+
+    /// The longest delay, if this one is longer.
+    fn delay_exceeded(self) -> Option<Duration> {
+        match self {
+            Self::Reschedule(Start::After(delay)) if delay > DELAY_MAX => Some(DELAY_MAX),
+            _ => None,
         }
     }
 
@@ -172,12 +183,15 @@ impl Jobs {
     /// [`Start::Now`], after a time from now, or at a time of the database's clock. One that has
     /// passed means now.
     ///
-    /// A ready job that is to start now stays as it is, and is not counted.
+    /// A ready job that is to start now stays as it is, and is not counted. One that expires does so at
+    /// the same time as before: to start it later than that is to let it expire. One that has not been
+    /// started and waits in the order of a key, or for one, comes to it anew at its new time, and others
+    /// go before it; one that is to be tried again keeps its place, and they wait.
     ///
     /// # Errors
     ///
-    /// Fails with [`ChangeError::State`] before anything is changed if jobs of this state cannot be
-    /// rescheduled.
+    /// Fails before anything is changed: with [`ChangeError::State`] if jobs of this state cannot be
+    /// rescheduled, with [`ChangeError::Delay`] if the time is longer than a job can be delayed.
     ///
     /// # Cancel safety
     ///
@@ -203,6 +217,9 @@ impl Jobs {
                 change: change.name(),
                 admitted: change.admitted(),
             });
+        }
+        if let Some(max) = change.delay_exceeded() {
+            return Err(ChangeError::Delay { max });
         }
         let failed = |source| ChangeError::Driver {
             change: change.name(),
@@ -269,7 +286,8 @@ impl<T> JobHandle<T> {
     ///
     /// # Errors
     ///
-    /// Fails with [`JobError::State`] if it runs or has ended, and with [`JobError::NotFound`].
+    /// Fails with [`JobError::State`] if it runs or has ended, with [`JobError::Delay`] if the time is
+    /// longer than a job can be delayed, and with [`JobError::NotFound`].
     ///
     /// # Cancel safety
     ///
@@ -281,6 +299,9 @@ impl<T> JobHandle<T> {
 
 /// Looks at the job and changes it if it is still as it was then, until one of both says no.
 async fn change_one(driver: &dyn Driver, job: JobId, change: Change) -> Result<(), JobError> {
+    if let Some(max) = change.delay_exceeded() {
+        return Err(JobError::Delay { job, max });
+    }
     let mut tries = 0;
     loop {
         let seen = super::handle::find(driver, job).await?;

@@ -1,5 +1,7 @@
 //! Why a job was not enqueued, or has no result.
 
+use std::time::Duration;
+
 use crate::driver::DriverError;
 use crate::job::{DecodeError, EncodeError, INPUT_MAX, JobId, JobState};
 
@@ -159,6 +161,14 @@ pub enum JobError {
         /// What it would have to be.
         admitted: &'static str,
     },
+    /// A job cannot be put off for so long.
+    #[error("job {job} cannot be put off for more than {max:?}")]
+    Delay {
+        /// The job.
+        job: JobId,
+        /// The longest delay.
+        max: Duration,
+    },
     /// The storage failed to change the job. It may or may not have changed it.
     #[error("job {job} could not be {change}")]
     Change {
@@ -192,6 +202,12 @@ pub enum ChangeError {
         change: &'static str,
         /// What a job would have to be.
         admitted: &'static str,
+    },
+    /// Jobs cannot be put off for so long. None was.
+    #[error("jobs cannot be put off for more than {max:?}")]
+    Delay {
+        /// The longest delay.
+        max: Duration,
     },
     /// The storage failed. Whole batches may have been changed; call it again for the others.
     #[error("not all of the jobs could be {change}")]

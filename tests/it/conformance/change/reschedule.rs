@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use pgq::driver::{End, Start, Topic, Wake};
-use pgq::{JobError, JobId, JobState, Jobs};
+use pgq::{ChangeError, JobError, JobId, JobState, Jobs};
 
 use super::super::listen::{hear, parked};
 use super::super::{LONG, Storage, conformance, ids, jobs, one};
@@ -19,6 +19,7 @@ conformance! {
     a_job_that_runs_or_has_ended_is_not_rescheduled,
     a_job_that_was_claimed_since_is_not_rescheduled,
     a_reschedule_to_soon_wakes,
+    a_job_is_not_put_off_for_longer_than_it_can_be_delayed,
 }
 
 async fn put_off(storage: &Storage) -> anyhow::Result<JobId> {
@@ -162,4 +163,21 @@ async fn a_reschedule_to_soon_wakes(storage: &Storage) -> anyhow::Result<()> {
     handle(id).reschedule(storage.driver(), Start::Now).await?;
 
     hear(&mut *listener, &Wake::Scheduled).await
+}
+
+async fn a_job_is_not_put_off_for_longer_than_it_can_be_delayed(
+    storage: &Storage,
+) -> anyhow::Result<()> {
+    let id = put_off(storage).await?;
+    let before = storage.job(id).await?.run_at;
+
+    let too_long = Start::After(Duration::MAX);
+    let one = handle(id).reschedule(storage.driver(), too_long).await;
+    let all = Jobs::in_state(JobState::Scheduled);
+    let all = all.reschedule(storage.driver(), too_long).await;
+
+    assert!(matches!(one, Err(JobError::Delay { .. })), "{one:?}");
+    assert!(matches!(all, Err(ChangeError::Delay { .. })), "{all:?}");
+    assert_eq!(storage.job(id).await?.run_at, before);
+    Ok(())
 }
