@@ -24,8 +24,9 @@ create sequence pgq_jobs.job_number as bigint cache 1;
 
 -- `marks` says what else there is of a job, in bits, so that others cost nothing: 1, it waits in the
 -- line of its keys in place of `ready`; 2, it holds a unique key, which whoever ends the job frees; 4,
--- it has a `detail`; 8, no attempt of it has begun, and it expires; 64 and 128, a number of two bits, for how many
--- deaths of workers it is to blame; 256, more than one worker has died with it.
+-- it has a `detail`; 8, no attempt of it has begun, and it expires; 16, an attempt of it may have begun;
+-- 64 and 128, a number of two bits, for how many deaths of workers it is to blame; 256, more than one
+-- worker has died with it.
 
 -- The tables that jobs pass through are large one minute and empty the next. Giving their pages back
 -- takes a lock that everybody would wait for, and they are needed again at once.
@@ -237,11 +238,14 @@ create table pgq_jobs.attempt_log (
 -- tagged_jobs
 create index detail_tags on pgq_jobs.detail using gin (tags) where tags <> '{}';
 
--- When to look whether a job has expired that nobody claims: one row for each job that can, until it is
--- looked at. The time that counts is that of the `detail`.
+-- When to look whether a job has expired that nobody claims: one row for each job that can, and for each
+-- that has taken its place, until it is looked at. The time that counts is that of the `detail`; a row
+-- whose job is gone means nothing.
 create table pgq_jobs.expiry (
     job        bigint      not null,
-    expires_at timestamptz not null
+    expires_at timestamptz not null,
+    -- The hash of the lane in which the job is, or was, ready for the first time; null if it never is.
+    lane       bigint
 );
 -- expire_jobs
 create index expiry_expires_at on pgq_jobs.expiry (expires_at);
@@ -252,6 +256,8 @@ create table pgq_jobs.unique_key (
     -- The first half of the SHA-256 of the task and of what is compared.
     key   uuid        not null primary key,
     job   bigint      not null,
+    -- The hash of the lane in which the job is, or was, ready for the first time.
+    lane  bigint      not null,
     -- Null until the job has ended.
     until timestamptz
 );
@@ -260,75 +266,52 @@ create index unique_key_job on pgq_jobs.unique_key (job) where until is null;
 -- prune_keys
 create index unique_key_until on pgq_jobs.unique_key (until) where until is not null;
 
--- Takes a job away that waits and has not been started, with what is kept apart of it, so that another
--- takes its place. Returns false if there is none.
-create function pgq_jobs.withdraw(id bigint) returns boolean
+-- Takes a job away that waits and of which no attempt has begun, with what is kept apart of it, so that
+-- another takes its place. Returns false if there is none. One that is ready for the first time is in
+-- the lane of this hash.
+create function pgq_jobs.withdraw(id bigint, lane bigint) returns boolean
     language plpgsql volatile
     -- However small the tables were when its plans were made.
     set enable_seqscan = off
 as $$
-declare
-    place tid;
-    is_scheduled boolean;
 begin
-    loop
-        is_scheduled := exists (
+    -- All three looks have one snapshot, so that it is in one of the places if it waits.
+    while exists (
             select from pgq_jobs.scheduled as job
-            where job.id = withdraw.id and job.attempt = 0
-        );
-        with recursive lane (hash) as (
-            (
-                select hashtextextended(queue, priority)
-                from pgq_jobs.ready
-                order by hashtextextended(queue, priority)
-                limit 1
-            )
-            union all
-            select (
-                select hashtextextended(job.queue, job.priority)
-                from pgq_jobs.ready as job
-                where hashtextextended(job.queue, job.priority) > lane.hash
-                order by hashtextextended(job.queue, job.priority)
-                limit 1
-            )
-            from lane
-            where lane.hash is not null
+            where job.id = withdraw.id and job.marks & 16 = 0
+        ) or exists (
+            select from pgq_jobs.ready as job
+            where hashtextextended(job.queue, job.priority) = withdraw.lane
+              and job.seq = withdraw.id
+              and job.id = withdraw.id
+              and job.marks & 16 = 0
+        ) or exists (
+            select from pgq_jobs.ready as job
+            where job.id = withdraw.id and job.id <> job.seq and job.marks & 16 = 0
         )
-        select waiting.ctid into place
-        from (
-            select first.ctid
-            from lane
-            cross join lateral (
-                select job.ctid
-                from pgq_jobs.ready as job
-                where hashtextextended(job.queue, job.priority) = lane.hash
-                  and job.seq = withdraw.id
-                  and job.id = withdraw.id
-                  and job.attempt = 0
-                limit 1
-            ) as first
-            union all
-            select job.ctid
-            from pgq_jobs.ready as job
-            where job.id = withdraw.id and job.id <> job.seq and job.attempt = 0
-        ) as waiting
-        limit 1;
-        if not is_scheduled and place is null then
-            return false;
-        end if;
-        if is_scheduled then
-            delete from pgq_jobs.scheduled as job
-            where job.id = withdraw.id and job.attempt = 0;
-        else
+    loop
+        delete from pgq_jobs.scheduled as job
+        where job.id = withdraw.id and job.marks & 16 = 0;
+        if not found then
             delete from pgq_jobs.ready as job
-            where job.ctid = place and job.id = withdraw.id;
+            where hashtextextended(job.queue, job.priority) = withdraw.lane
+              and job.seq = withdraw.id
+              and job.id = withdraw.id
+              and job.marks & 16 = 0;
+        end if;
+        if not found then
+            delete from pgq_jobs.ready as job
+            where job.id = withdraw.id and job.id <> job.seq and job.marks & 16 = 0;
         end if;
         -- If not, somebody has moved it since it was looked for: it is looked for again.
-        exit when found;
+        if found then
+            delete from pgq_jobs.detail as detail where detail.job = withdraw.id;
+            delete from pgq_jobs.large_input as large where large.job = withdraw.id;
+            delete from pgq_jobs.set_aside as aside where aside.job = withdraw.id;
+            return true;
+        end if;
     end loop;
-    delete from pgq_jobs.detail as detail where detail.job = withdraw.id;
-    delete from pgq_jobs.large_input as large where large.job = withdraw.id;
-    return true;
+    return false;
 end
 $$;
 
@@ -341,10 +324,12 @@ $$;
 -- If `conflict` is `raise` and a key is held, or given twice, no key is taken and none of the jobs is
 -- to be added: there is one row, `refused`, with the number of the job that holds it, if one does.
 --
+-- `lane` is the hash of the lane in which the jobs are added.
+--
 -- Keys are taken in their order, one after the other, so that calls at once wait for each other and not
 -- in a circle. Who wants a key that an open transaction has taken, or frees, waits for its end. A key
 -- that is held is not locked: whoever ends its job does not wait for those who met it.
-create function pgq_jobs.take_keys(keys uuid[], periods bigint[], conflict text)
+create function pgq_jobs.take_keys(keys uuid[], periods bigint[], conflict text, lane bigint)
     returns table (place bigint, job bigint, outcome text)
     language plpgsql volatile
     set enable_seqscan = off
@@ -380,28 +365,28 @@ begin
         ends := statement_timestamp() + periods[actor] * interval '1 microsecond';
         decided := null;
         while decided is null loop
-            insert into pgq_jobs.unique_key (key, job, until)
-            values (wanted.key, number, ends)
+            insert into pgq_jobs.unique_key (key, job, lane, until)
+            values (wanted.key, number, take_keys.lane, ends)
             on conflict (key) do nothing;
             if found then
                 decided := 'new';
                 exit;
             end if;
-            select held.job, held.until into holder
+            select held.job, held.lane, held.until into holder
             from pgq_jobs.unique_key as held
             where held.key = wanted.key;
             -- It was freed meanwhile.
             continue when not found;
             if holder.until <= clock_timestamp() then
                 update pgq_jobs.unique_key as held
-                set job = number, until = ends
+                set job = number, lane = take_keys.lane, until = ends
                 where held.key = wanted.key and held.until <= clock_timestamp();
                 if found then
                     decided := 'new';
                 end if;
                 continue;
             end if;
-            if conflict = 'replace' and pgq_jobs.withdraw(holder.job) then
+            if conflict = 'replace' and pgq_jobs.withdraw(holder.job, holder.lane) then
                 update pgq_jobs.unique_key as held
                 set until = ends
                 where held.key = wanted.key and held.until is distinct from ends;
@@ -450,6 +435,8 @@ create table pgq_jobs.schedule (
     last_tick   timestamptz not null,
     -- The job of the last tick that had one.
     last_job    bigint,
+    -- The hash of the lane in which that job is, or was, ready for the first time.
+    last_lane   bigint,
     declared_at timestamptz not null default now()
 );
 

@@ -18,6 +18,8 @@ impl Marks {
     pub const DETAIL: Self = Self(4);
     /// No attempt of it has begun, and it expires.
     pub const EXPIRES: Self = Self(8);
+    /// An attempt of it may have begun, so that no other job takes its place.
+    pub const BEGUN: Self = Self(16);
 
     /// Two workers or more died with it, and no attempt of it has ended since: of such jobs a worker
     /// runs one at a time. The two bits below count the workers that died when it was the only one to

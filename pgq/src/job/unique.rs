@@ -12,9 +12,11 @@ pub enum Conflict {
     /// It is not added; its enqueuer is given the one that is there.
     #[default]
     Skip,
-    /// It takes the place of the one that is there, under the same number, if that has not been
-    /// started: with its input, its time, its priority and all else. If that has been started, it
-    /// is as with [`Skip`](Self::Skip).
+    /// It takes the place of the one that is there, under the same number, unless an attempt of that
+    /// may have begun: with its input, its time, its priority and all else. If one may have, it is as
+    /// with [`Skip`](Self::Skip). One may have begun of a job that was given back by its task, was
+    /// lost with its worker or held by one that stopped, or was requeued, also if it now waits and its
+    /// attempts do not count.
     Replace,
     /// It is not added; its enqueuer is given an error.
     Raise,
@@ -25,7 +27,7 @@ pub enum Conflict {
 pub enum Enqueued {
     /// It was added.
     New,
-    /// It took the place of one that is the same, and that had not been started.
+    /// It took the place of one that is the same, and of which no attempt had begun.
     Replaced,
     /// It was not added: there is one that is the same.
     Existing,

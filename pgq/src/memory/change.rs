@@ -3,9 +3,10 @@
 use chrono::{DateTime, Utc};
 
 use super::clock::after;
+use super::record::Record;
 use super::store::Store;
 use crate::driver::Start;
-use crate::job::{Job, JobId, JobState};
+use crate::job::{Job, JobId, JobState, Marks};
 
 impl Store {
     pub(super) fn requeue(&mut self, jobs: &[Job]) -> Vec<JobId> {
@@ -19,12 +20,16 @@ impl Store {
                 record.blame = 0;
                 record.suspect(false);
                 record.error = None;
+                record.begun();
                 if let Some(detail) = &mut record.detail {
                     detail.expires = None;
                 }
             }
             // They were freed when the job ended.
             store.free_unique_keys(job.id);
+            if let Some(record) = store.record_mut(job.id) {
+                record.marks = record.marks.without(Marks::UNIQUE);
+            }
             store.make_ready(job.id);
             true
         })
@@ -57,6 +62,11 @@ impl Store {
             let may = matches!(job.state, JobState::Scheduled | JobState::Ready);
             if may {
                 store.take_out(job.id);
+                // One that has begun keeps its place in the order of its key.
+                let has_begun = |record: &Record| record.marks.has(Marks::BEGUN);
+                if !store.record(job.id).is_some_and(has_begun) {
+                    store.give_up_keys(job.id);
+                }
                 store.schedule(job.id, run_at);
             }
             may

@@ -42,6 +42,6 @@ impl Record {
 
     /// An attempt of it may have begun.
     pub(super) fn begun(&mut self) {
-        self.marks = self.marks.without(Marks::EXPIRES);
+        self.marks = self.marks.without(Marks::EXPIRES) | Marks::BEGUN;
     }
 }

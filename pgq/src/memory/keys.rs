@@ -87,6 +87,13 @@ impl Store {
         self.key_permits = permits;
     }
 
+    /// Lets go of the keys by which the job was to start.
+    pub(super) fn give_up_keys(&mut self, job: JobId) {
+        for jobs in self.key_permits.values_mut() {
+            jobs.remove(&job);
+        }
+    }
+
     fn key_states(&self) -> HashMap<i64, KeyState> {
         let state = |jobs: &BTreeMap<JobId, KeyKind>| KeyState {
             holders: jobs.len(),

@@ -225,6 +225,7 @@ impl Store {
     pub(super) fn prune(&mut self, now: DateTime<Utc>) -> HistoryReport {
         let before = self.jobs.len();
         self.jobs.retain(|_, record| !record.has_expired(now));
+        self.prune_unique_keys(now);
         HistoryReport {
             dropped: before - self.jobs.len(),
             ..HistoryReport::default()

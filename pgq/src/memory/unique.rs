@@ -8,7 +8,7 @@ use super::clock::after;
 use super::record::{Record, Stage};
 use super::store::Store;
 use crate::driver::{Enqueue, KeyedJobs, NewJob, NewKey};
-use crate::job::{Conflict, Enqueued, JobId};
+use crate::job::{Conflict, Enqueued, JobId, Marks};
 
 /// Which jobs hold keys.
 #[derive(Debug, Default)]
@@ -97,26 +97,42 @@ impl Store {
     /// The job that holds a key.
     fn holder(&self, key: &[u8], now: DateTime<Utc>) -> Option<JobId> {
         let holder = self.keys.0.get(key)?;
-        let holds = match holder.until {
+        self.holds(holder, now).then_some(holder.job)
+    }
+
+    fn holds(&self, holder: &Holder, now: DateTime<Utc>) -> bool {
+        match holder.until {
             Some(until) => until > now,
             None => self.record(holder.job).is_some_and(Record::is_unfinished),
-        };
-        holds.then_some(holder.job)
+        }
     }
 
     /// Lets go of the keys that a job holds until it has ended.
     pub(super) fn free_unique_keys(&mut self, job: JobId) {
+        let holds = |record: &Record| record.marks.has(Marks::UNIQUE);
+        if !self.record(job).is_some_and(holds) {
+            return;
+        }
         let others = |holder: &Holder| holder.job != job || holder.until.is_some();
         self.keys.0.retain(|_, holder| others(holder));
     }
 
-    /// Takes a job away that waits and has not been started.
+    /// Forgets the keys that nobody holds any more.
+    pub(super) fn prune_unique_keys(&mut self, now: DateTime<Utc>) {
+        let mut keys = std::mem::take(&mut self.keys);
+        keys.0.retain(|_, holder| self.holds(holder, now));
+        self.keys = keys;
+    }
+
+    /// Takes a job away that waits and of which no attempt has begun.
     fn withdraw(&mut self, job: JobId) -> bool {
         let waits = self.record(job).is_some_and(|record| {
-            record.attempt == 0 && matches!(record.stage, Stage::Scheduled { .. } | Stage::Ready)
+            !record.marks.has(Marks::BEGUN)
+                && matches!(record.stage, Stage::Scheduled { .. } | Stage::Ready)
         });
         if waits {
             self.take_out(job);
+            self.give_up_keys(job);
         }
         waits
     }

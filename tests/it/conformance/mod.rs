@@ -27,6 +27,7 @@ mod overlap;
 mod pause;
 mod progress;
 mod promote;
+mod replace;
 mod schedule;
 mod schema;
 mod unique;

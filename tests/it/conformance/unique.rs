@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pgq::driver::{Detail, End, Enqueue, KeyedJobs, Marks, NewJob, NewKey, Start};
+use pgq::driver::{Detail, End, Enqueue, KeyedJobs, Marks, NewJob, NewKey};
 use pgq::{Conflict, Enqueued, JobId, JobState, Retention};
 use tokio::task::JoinSet;
 
@@ -19,12 +19,6 @@ conformance! {
     a_second_job_is_refused_if_asked_for,
     of_refused_jobs_none_is_added_and_no_key_is_taken,
     of_jobs_of_one_call_that_are_the_same_the_first_is_added,
-    of_jobs_that_replace_each_other_the_last_is_added,
-    a_job_that_waits_is_replaced,
-    a_job_that_is_ready_can_be_put_off,
-    a_replaced_job_leaves_nothing_behind,
-    a_job_that_was_started_is_not_replaced,
-    a_replacement_renews_the_period,
     large_inputs_and_details_go_with_keys,
     jobs_with_keys_keep_the_order_of_their_enqueue,
     of_many_enqueues_at_once_one_adds_its_job,
@@ -60,7 +54,7 @@ pub(super) async fn put<const N: usize>(
     enqueue(storage, of(jobs)).await
 }
 
-async fn enqueue<const N: usize>(
+pub(super) async fn enqueue<const N: usize>(
     storage: &Storage,
     enqueue: Enqueue,
 ) -> anyhow::Result<[(JobId, Enqueued); N]> {
@@ -247,128 +241,6 @@ async fn of_jobs_of_one_call_that_are_the_same_the_first_is_added(
     assert_eq!(first.1, Enqueued::New);
     assert_eq!(third, (first.0, Enqueued::Existing));
     assert_eq!(claimed(storage).await?, ["1", "2"]);
-    Ok(())
-}
-
-async fn of_jobs_that_replace_each_other_the_last_is_added(
-    storage: &Storage,
-) -> anyhow::Result<()> {
-    let replace = |text| job(text, key("k", Conflict::Replace));
-    let [first, second, third] = put(storage, [replace("1"), replace("2"), replace("3")]).await?;
-
-    assert_eq!(third.1, Enqueued::New);
-    assert_eq!([first, second], [(third.0, Enqueued::Existing); 2]);
-    assert_eq!(claimed(storage).await?, ["3"]);
-    Ok(())
-}
-
-async fn a_job_that_waits_is_replaced(storage: &Storage) -> anyhow::Result<()> {
-    let later = Enqueue {
-        start: Start::After(LONG),
-        ..of([job("old", key("k", Conflict::Replace))])
-    };
-    let [(scheduled, _)] = enqueue(storage, later).await?;
-    let sooner = Enqueue {
-        priority: 7,
-        ..of([job("new", key("k", Conflict::Replace))])
-    };
-    let [now] = enqueue(storage, sooner).await?;
-    let newest = Enqueue {
-        priority: 3,
-        ..of([job("newest", key("k", Conflict::Replace))])
-    };
-    let [ready] = enqueue(storage, newest).await?;
-
-    assert_eq!(now, (scheduled, Enqueued::Replaced));
-    assert_eq!(ready, (scheduled, Enqueued::Replaced));
-    let found = storage.job(scheduled).await?;
-    assert_eq!((found.state, found.priority), (JobState::Ready, 3));
-    assert_eq!(claimed(storage).await?, ["newest"]);
-    Ok(())
-}
-
-async fn a_job_that_is_ready_can_be_put_off(storage: &Storage) -> anyhow::Result<()> {
-    let [(id, _)] = put(storage, [job("old", key("k", Conflict::Replace))]).await?;
-    let later = Enqueue {
-        start: Start::After(LONG),
-        ..of([job("new", key("k", Conflict::Replace))])
-    };
-
-    let [put_off] = enqueue(storage, later).await?;
-
-    assert_eq!(put_off, (id, Enqueued::Replaced));
-    let found = storage.job(id).await?;
-    assert_eq!(found.state, JobState::Scheduled);
-    assert_eq!(found.run_at, Some(found.created_at + LONG));
-    assert_eq!(claimed(storage).await?, [""; 0]);
-    Ok(())
-}
-
-async fn a_replaced_job_leaves_nothing_behind(storage: &Storage) -> anyhow::Result<()> {
-    let replace = |input, tag: &str| {
-        NewJob::new(input)
-            .key(key("k", Conflict::Replace))
-            .detail(Detail {
-                tags: vec![tag.to_owned()],
-                ..Detail::default()
-            })
-    };
-    put(storage, [replace(vec![1; 10_000], "old")]).await?;
-    put(storage, [replace(vec![2; 20_000], "new")]).await?;
-    let worker = storage.worker().await?;
-    let large = worker.claim_one().await?;
-    let mut held = storage
-        .inputs(worker.id, &[(large.id, large.claim)])
-        .await?;
-    worker.complete(&large).await?;
-    put(storage, [replace(vec![1; 10_000], "old")]).await?;
-    put(storage, [job("small", key("k", Conflict::Replace))]).await?;
-    let small = worker.claim_one().await?;
-
-    assert_eq!(large.input.missing(), 20_000);
-    assert_eq!(
-        held.pop().and_then(|held| held.input),
-        Some(vec![2; 20_000])
-    );
-    assert_eq!(
-        large.detail.map(|detail| detail.tags),
-        Some(vec!["new".to_owned()])
-    );
-    assert_eq!(
-        (input(&small), small.detail.as_deref()),
-        (&b"small"[..], None)
-    );
-    Ok(())
-}
-
-async fn a_job_that_was_started_is_not_replaced(storage: &Storage) -> anyhow::Result<()> {
-    let replace = |text| job(text, key("k", Conflict::Replace));
-    let [(id, _)] = put(storage, [replace("old")]).await?;
-    let worker = storage.worker().await?;
-    let claimed_job = worker.claim_one().await?;
-
-    let [running] = put(storage, [replace("new")]).await?;
-    worker.end(&claimed_job, End::Retry(Duration::ZERO)).await?;
-    let [retried] = put(storage, [replace("new")]).await?;
-
-    assert_eq!([running, retried], [(id, Enqueued::Existing); 2]);
-    storage.pass(SHORT).await?;
-    assert_eq!(claimed(storage).await?, ["old"]);
-    Ok(())
-}
-
-async fn a_replacement_renews_the_period(storage: &Storage) -> anyhow::Result<()> {
-    let replace = |within| NewKey {
-        within: Some(within),
-        ..key("k", Conflict::Replace)
-    };
-    let [(id, _)] = put(storage, [job("old", replace(SHORT * 50))]).await?;
-    put(storage, [job("new", replace(LONG))]).await?;
-    storage.pass(SHORT * 50).await?;
-
-    let [third] = put(storage, [job("newest", key("k", SKIP))]).await?;
-
-    assert_eq!(third, (id, Enqueued::Existing));
     Ok(())
 }
 

@@ -76,8 +76,8 @@ pub(super) fn fill(jobs: i64) -> Vec<String> {
              {numbers}"
         ),
         format!(
-            "insert into pgq_jobs.unique_key (key, job, until)
-             select gen_random_uuid(), n + 20000000, case when n % 2 = 0 then now() end {numbers}"
+            "insert into pgq_jobs.unique_key (key, job, lane, until)
+             select gen_random_uuid(), n + 20000000, 0, case when n % 2 = 0 then now() end {numbers}"
         ),
         format!(
             "insert into pgq_jobs.expiry (job, expires_at)

@@ -41,8 +41,8 @@ with numbered as materialized (
     )
     returning job, expires_at
 ), expiring as (
-    insert into pgq_jobs.expiry (job, expires_at)
-    select job, expires_at
+    insert into pgq_jobs.expiry (job, expires_at, lane)
+    select job, expires_at, hashtextextended($3, $4::smallint)
     from detailed
     where expires_at is not null
 ), added as (

@@ -30,7 +30,7 @@ with start as materialized (
             from unnest($13::bytea[]) with ordinality as given (key, place)
             order by given.place
         ),
-        $14, $15
+        $14, $15, hashtextextended($3, $4::smallint)
     )
 ), numbered as materialized (
     select taken.job as n, taken.outcome = 'new' as is_new, given.place, given.input, given.marks
@@ -49,7 +49,7 @@ with start as materialized (
     select numbered.n,
            coalesce(
                given.expires_at,
-               statement_timestamp() + given.expires_in * interval '1 microsecond'
+               greatest($16, statement_timestamp()) + given.expires_in * interval '1 microsecond'
            ),
            given.concurrency_key, given.order_key, given.rate_key, given.parent, given.root,
            given.tags, given.headers
@@ -61,8 +61,8 @@ with start as materialized (
     )
     returning job, expires_at
 ), expiring as (
-    insert into pgq_jobs.expiry (job, expires_at)
-    select job, expires_at
+    insert into pgq_jobs.expiry (job, expires_at, lane)
+    select job, expires_at, hashtextextended($3, $4::smallint)
     from detailed
     where expires_at is not null
 ), ready as (

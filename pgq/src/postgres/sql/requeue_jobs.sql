@@ -34,7 +34,7 @@ with gone as (
         ) as ended
     ))
     returning id, fingerprint, created_at, deliveries, priority, max_attempts,
-              marks & ~458::smallint as marks, queue, task, input
+              (marks & ~458::smallint) | 16::smallint as marks, queue, task, input
 ), again as (
     insert into pgq_jobs.ready
         (id, seq, fingerprint, created_at, deliveries, priority, attempt, max_attempts, deaths,

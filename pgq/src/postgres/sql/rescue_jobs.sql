@@ -11,7 +11,7 @@
 -- A job that kills its workers takes all with it that are held beside it. Whatever a second worker died
 -- with is a suspect, of which a worker runs one at a time, and its row says which. To blame for a death is
 -- the suspect that ran, or the only job that the worker held; `marks` has for how many a job is. None of
--- the jobs expires any more: its attempt may have begun.
+-- the jobs expires or is replaced any more: its attempt may have begun.
 --
 -- A job that is locked is left: a transaction of its task completes it, and only its commit can tell
 -- whether it does. So is its worker's row then, for a later rescue, with a lease that no heartbeat
@@ -32,7 +32,7 @@ with held as materialized (
     ))
     returning id, worker, claim, fingerprint, created_at, claimed_at, deliveries, priority, attempt,
               max_attempts, (deaths + 1)::smallint as deaths,
-              marks & ~8::smallint as marks, queue, task, input
+              (marks & ~8::smallint) | 16::smallint as marks, queue, task, input
 ), left_over as materialized (
     select worker
     from held

@@ -19,7 +19,7 @@ with held as materialized (
         for update skip locked
     ))
     returning id, worker, claim, fingerprint, created_at, claimed_at, deliveries, priority, attempt,
-              max_attempts, deaths, marks & ~8::smallint as marks, queue, task, input
+              max_attempts, deaths, (marks & ~8::smallint) | 16::smallint as marks, queue, task, input
 ), gone as (
     delete from pgq_jobs.worker
     where id = $1 and (select jobs from held) <= (select count(*) from left_over)

@@ -26,27 +26,10 @@
 --
 -- A build whose declaration of the schedule is not the one that is stored does not tick: old and new
 -- builds run side by side for a while, and only one of them knows when the ticks are.
-with recursive last (job) as (
-    select last_job
+with last (job, lane) as (
+    select last_job, last_lane
     from pgq_jobs.schedule
     where name = $1
-), lane (hash) as (
-    (
-        select hashtextextended(queue, priority)
-        from pgq_jobs.ready
-        order by hashtextextended(queue, priority)
-        limit 1
-    )
-    union all
-    select (
-        select hashtextextended(ready.queue, ready.priority)
-        from pgq_jobs.ready as ready
-        where hashtextextended(ready.queue, ready.priority) > lane.hash
-        order by hashtextextended(ready.queue, ready.priority)
-        limit 1
-    )
-    from lane
-    where lane.hash is not null
 ), overlap (found) as materialized (
     select case
         when $13 = 'allow' then false
@@ -56,10 +39,9 @@ with recursive last (job) as (
             )
             or exists (
                 select from last
-                cross join lane
                 cross join lateral (
                     select from pgq_jobs.ready as ready
-                    where hashtextextended(ready.queue, ready.priority) = lane.hash
+                    where hashtextextended(ready.queue, ready.priority) = last.lane
                       and ready.seq = last.job
                       and ready.id = last.job
                     limit 1
@@ -99,7 +81,7 @@ with recursive last (job) as (
                     then substr(encode(sha256($17), 'hex'), 1, 32)::uuid
             end
         ],
-        array[$18::bigint], $19
+        array[$18::bigint], $19, hashtextextended($6, $7::smallint)
     ) as taken
     where $17::bytea is not null and not overlap.found
 ), won (job, found, is_new) as (
@@ -108,6 +90,10 @@ with recursive last (job) as (
         last_job = case
             when overlap.found or keyed.outcome = 'existing' then schedule.last_job
             else coalesce(keyed.job, nextval('pgq_jobs.job_number'))
+        end,
+        last_lane = case
+            when overlap.found or keyed.outcome = 'existing' then schedule.last_lane
+            else hashtextextended($6, $7::smallint)
         end
     from overlap
     left join keyed on true
@@ -150,7 +136,10 @@ with recursive last (job) as (
     insert into pgq_jobs.detail
         (job, expires_at, concurrency_key, order_key, rate_key, parent, root, tags, headers)
     select enqueued.id,
-           coalesce(given.expires_at, now() + given.expires_in * interval '1 microsecond'),
+           coalesce(
+               given.expires_at,
+               greatest($12, now()) + given.expires_in * interval '1 microsecond'
+           ),
            given.concurrency_key, given.order_key, given.rate_key, given.parent, given.root,
            given.tags, given.headers
     from enqueued
@@ -161,8 +150,8 @@ with recursive last (job) as (
     where $14 is not null
     returning job, expires_at
 ), expiring as (
-    insert into pgq_jobs.expiry (job, expires_at)
-    select job, expires_at
+    insert into pgq_jobs.expiry (job, expires_at, lane)
+    select job, expires_at, hashtextextended($6, $7::smallint)
     from detailed
     where expires_at is not null
 ), woken as materialized (
