@@ -79,9 +79,12 @@ impl<T: Task> JobBuilder<T> {
         self
     }
 
-    /// Lets the job end as expired if it has not been started `time` after the database's current
-    /// time, in the place of what its task says. Retries of a job that was started in time do not
-    /// expire.
+    /// Lets the job end as expired if no worker has taken it to start it `time` after the database's
+    /// current time, or after [`run_at`](Self::run_at), in the place of what its task says. A worker
+    /// takes jobs a little ahead: one may start up to three seconds later than that.
+    ///
+    /// Once a worker may have begun it a job does not expire any more: neither its retries, nor if
+    /// that worker dies while it holds the job, begun or not.
     pub fn expires_in(mut self, time: Duration) -> Self {
         self.options.detail.expires = Some(Expires::After(time));
         self

@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::job::{Job, JobId, Retain, Retention};
+use crate::job::{Job, JobId, Retain};
 use crate::limit::{FleetLimit, FleetRate, Limited};
 use crate::logs::AttemptLog;
 
@@ -37,7 +37,8 @@ pub use self::listing::{Count, JobCounts, ListedJobs, Listing, Position, Waiting
 pub use self::progress::{NewProgress, Progress};
 pub use self::request::{
     Claim, Claimed, ClaimedInput, ClaimedJob, Completion, End, Ending, Enqueue, HeldInput,
-    HistoryReport, NewJob, NewLog, Promoted, QueuedInput, Rescued, Start, WorkerId, WorkerInfo,
+    HistoryReport, Kept, NewJob, NewLog, Promoted, QueuedInput, Rescued, Start, WorkerId,
+    WorkerInfo,
 };
 pub use self::schedule::{Schedule, ScheduleState, StoredSchedule, Tick};
 pub use self::schedule_driver::ScheduleDriver;
@@ -362,13 +363,14 @@ pub trait Driver: AttemptDriver + ScheduleDriver + fmt::Debug + Send + Sync + 's
     async fn promote(&self, limit: usize) -> Result<Promoted, DriverError>;
 
     /// Looks at up to `limit` jobs whose time to expire has come, and ends those that wait and have
-    /// not been started, to be kept for `retention`; returns how many it has looked at. For those
-    /// that nobody claims: a claim hands such a job out as `expired`.
+    /// not been started, to be kept as `kept` says; returns how many it has looked at. For those that
+    /// nobody claims: a claim hands such a job out as `expired`. A job that somebody is about to change
+    /// is left for a later call.
     ///
     /// # Errors
     ///
     /// Returns the error of the storage.
-    async fn expire(&self, limit: usize, retention: Retention) -> Result<usize, DriverError>;
+    async fn expire(&self, limit: usize, kept: &Kept) -> Result<usize, DriverError>;
 
     /// Returns a number that no job enqueued from now on is below; for [`Claim::horizon`].
     ///

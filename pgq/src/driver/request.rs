@@ -1,6 +1,7 @@
 //! What the operations of a [`Driver`](super::Driver) take and return.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
@@ -375,6 +376,33 @@ impl Ending {
             end,
             error: None,
             retention: Retain::DEFAULT.failed,
+        }
+    }
+}
+
+/// How long jobs are kept that end where they wait, by their tasks.
+#[derive(Clone, Debug)]
+pub struct Kept {
+    /// Those of these tasks, by name.
+    pub tasks: BTreeMap<String, Retention>,
+    /// Those of other tasks.
+    pub others: Retention,
+}
+
+impl Kept {
+    /// How long jobs of a task are kept.
+    #[must_use]
+    pub fn of(&self, task: &str) -> Retention {
+        self.tasks.get(task).copied().unwrap_or(self.others)
+    }
+}
+
+impl From<Retention> for Kept {
+    /// All for the same time.
+    fn from(others: Retention) -> Self {
+        Self {
+            tasks: BTreeMap::new(),
+            others,
         }
     }
 }

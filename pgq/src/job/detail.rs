@@ -32,8 +32,9 @@ pub struct Detail {
 /// When it is too late to start a job for the first time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Expires {
-    /// This long after the storage's current time. A job that is enqueued may say so; of one that
-    /// is stored the time is known.
+    /// This long after the storage's current time, or after the time at which the job is to start
+    /// ([`Start::At`](crate::Start::At)) if that is later. A job that is enqueued may say so; of one
+    /// that is stored the time is known.
     After(Duration),
     /// At a time of the storage's clock.
     At(DateTime<Utc>),

@@ -4,16 +4,12 @@ use chrono::{DateTime, Utc};
 
 use super::record::{Record, Stage};
 use super::store::Store;
-use crate::job::{Detail, JobId, JobState, Marks, Retention};
+use crate::driver::{Kept, Wake};
+use crate::job::{Detail, JobId, JobState, Marks};
 
 impl Store {
     /// Ends jobs that wait and whose time to be started is over.
-    pub(super) fn expire(
-        &mut self,
-        limit: usize,
-        retention: Retention,
-        now: DateTime<Utc>,
-    ) -> usize {
+    pub(super) fn expire(&mut self, limit: usize, kept: &Kept, now: DateTime<Utc>) -> usize {
         let waits =
             |record: &&Record| matches!(record.stage, Stage::Scheduled { .. } | Stage::Ready);
         let late: Vec<JobId> = self
@@ -26,8 +22,12 @@ impl Store {
         for job in &late {
             self.take_out(*job);
             if let Some(record) = self.record_mut(*job) {
+                let retention = kept.of(&record.task);
                 record.finish(JobState::Expired, retention, None, now);
             }
+        }
+        if !late.is_empty() {
+            self.wake(Wake::Finished);
         }
         late.len()
     }

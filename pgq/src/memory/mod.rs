@@ -37,11 +37,11 @@ use self::store::Store;
 use crate::client::{Enqueuer, Reader};
 use crate::driver::{
     Allotment, Ask, Asked, Attempt, Cancellation, Claim, Claimed, Completion, Directives, Driver,
-    DriverError, Ending, Enqueue, HistoryReport, JobCounts, Keep, KeyedJobs, ListedJobs, Listener,
-    Listing, NewLog, Pausable, Pause, Promoted, QueuedInput, Rescued, Start, Wake, WorkerId,
-    WorkerInfo, WorkerState,
+    DriverError, Ending, Enqueue, HistoryReport, JobCounts, Keep, Kept, KeyedJobs, ListedJobs,
+    Listener, Listing, NewLog, Pausable, Pause, Promoted, QueuedInput, Rescued, Start, Wake,
+    WorkerId, WorkerInfo, WorkerState,
 };
-use crate::job::{Job, JobId, Retain, Retention};
+use crate::job::{Job, JobId, Retain};
 use crate::limit::{FleetLimit, FleetRate, Limited};
 use crate::logs::AttemptLog;
 
@@ -315,8 +315,8 @@ impl Driver for MemoryDriver {
         Ok(self.call(|store, now| store.promote(limit, now)))
     }
 
-    async fn expire(&self, limit: usize, retention: Retention) -> Result<usize, DriverError> {
-        Ok(self.call(|store, now| store.expire(limit, retention, now)))
+    async fn expire(&self, limit: usize, kept: &Kept) -> Result<usize, DriverError> {
+        Ok(self.call(|store, now| store.expire(limit, kept, now)))
     }
 
     async fn horizon(&self) -> Result<i64, DriverError> {

@@ -80,7 +80,7 @@ impl Record {
     pub(super) fn new(id: JobId, enqueue: &Enqueue, job: NewJob, now: DateTime<Utc>) -> Self {
         Self {
             marks: job.marks(),
-            detail: job.detail.map(|detail| stored(detail, now)),
+            detail: job.detail.map(|detail| stored(detail, enqueue.start, now)),
             progress: None,
             id,
             task: enqueue.task.clone().into_owned(),
@@ -265,9 +265,13 @@ impl Record {
 }
 
 /// The detail of a job that is enqueued now.
-fn stored(mut detail: Box<Detail>, now: DateTime<Utc>) -> Box<Detail> {
+fn stored(mut detail: Box<Detail>, start: Start, now: DateTime<Utc>) -> Box<Detail> {
     if let Some(Expires::After(time)) = detail.expires {
-        detail.expires = Some(Expires::At(after(now, time)));
+        let from = match start {
+            Start::At(start) => start.max(now),
+            Start::Now | Start::After(_) => now,
+        };
+        detail.expires = Some(Expires::At(after(from, time)));
     }
     detail
 }

@@ -14,11 +14,11 @@ use super::listener::PostgresListener;
 use super::{history, migrate, row, unique};
 use crate::driver::{
     Allotment, Ask, Asked, Attempt, Cancellation, Claim, Claimed, Completion, Directives, Driver,
-    DriverError, Ending, Enqueue, HistoryReport, JobCounts, Keep, KeyedJobs, ListedJobs, Listener,
-    Listing, NewLog, Pausable, Pause, Promoted, QueuedInput, Rescued, Start, WorkerId, WorkerInfo,
-    WorkerState,
+    DriverError, Ending, Enqueue, HistoryReport, JobCounts, Keep, Kept, KeyedJobs, ListedJobs,
+    Listener, Listing, NewLog, Pausable, Pause, Promoted, QueuedInput, Rescued, Start, WorkerId,
+    WorkerInfo, WorkerState,
 };
-use crate::job::{Job, JobId, Retain, Retention};
+use crate::job::{Job, JobId, Retain};
 use crate::limit::{FleetLimit, FleetRate, Limited};
 use crate::logs::AttemptLog;
 
@@ -211,8 +211,8 @@ impl Driver for PostgresDriver {
         self.promote_jobs(limit).await
     }
 
-    async fn expire(&self, limit: usize, retention: Retention) -> Result<usize, DriverError> {
-        self.expire_jobs(limit, retention).await
+    async fn expire(&self, limit: usize, kept: &Kept) -> Result<usize, DriverError> {
+        self.expire_jobs(limit, kept).await
     }
 
     async fn horizon(&self) -> Result<i64, DriverError> {

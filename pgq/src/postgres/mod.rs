@@ -12,6 +12,7 @@ mod detail;
 mod driver;
 mod enqueue;
 mod error;
+mod expire;
 mod finish;
 mod fleet;
 mod history;
@@ -30,6 +31,7 @@ mod schedule;
 mod schema;
 mod session;
 mod sql;
+mod time_cursor;
 mod transaction;
 mod unique;
 mod worker;
@@ -43,9 +45,9 @@ use sqlx::{PgConnection, PgPool};
 
 use self::connect::{input_options, runtime_options, runtime_pool};
 use self::cursor::Cursors;
-use self::promote::PromoteCursor;
 use self::session::Session;
 use self::sql::Statements;
+use self::time_cursor::TimeCursor;
 use crate::driver::{DriverError, Enqueue, KeyedJobs, WorkerId};
 use crate::job::JobId;
 
@@ -76,7 +78,8 @@ pub struct PostgresDriver {
     statements: Arc<Statements>,
     claims: Arc<Session>,
     cursors: Arc<Mutex<Cursors>>,
-    promoted: Arc<Mutex<PromoteCursor>>,
+    promoted: Arc<Mutex<TimeCursor>>,
+    expired: Arc<Mutex<TimeCursor>>,
     finishes: Arc<[Session]>,
     inputs: Arc<[Session]>,
 }
@@ -111,6 +114,7 @@ impl PostgresDriver {
                 Instant::now(),
             ))),
             promoted: Arc::default(),
+            expired: Arc::default(),
             finishes: (0..FINISH_SESSIONS)
                 .map(|_| Session::new(options.clone()))
                 .collect(),

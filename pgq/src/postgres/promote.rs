@@ -1,15 +1,7 @@
-//! Where a promotion starts to look, so that it does not walk past dead rows again and again.
-//!
-//! While an old snapshot is held open somewhere, what was promoted stays in the index. So a
-//! promotion starts at the first job that the last one saw. A job may turn up before that: its
-//! transaction was open for longer than its delay, another promotion gave it back, or its time was
-//! in the past to begin with. So now and then a promotion is a *sweep*, which starts at the
-//! beginning. Sweeps pause for a multiple of what the last one took to walk: they cost a small share
-//! of the time, and a late job waits for little more than that multiple. As long as the walk is
-//! short, which it is unless something holds an old snapshot, every promotion is a sweep.
+//! Promotions: scheduled jobs that are due become ready.
 
 use std::sync::PoisonError;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use chrono::{DateTime, Utc};
 use sqlx::Row;
@@ -17,60 +9,9 @@ use sqlx::postgres::PgRow;
 
 use super::PostgresDriver;
 use super::driver::count;
-use super::error::{driver_error, lacks_partition};
+use super::error::driver_error;
+use super::time_cursor::{TimeCursor, micros, step};
 use crate::driver::{DriverError, Promoted};
-use crate::job::{Retain, Retention};
-
-/// A walk that does not matter.
-const WALK_SHORT: Duration = Duration::from_millis(1);
-
-/// A walk that is worth it before saying that nothing is due.
-const WALK_BEARABLE: Duration = Duration::from_millis(20);
-
-/// How many times as long as its walk a sweep is not repeated.
-const PAUSE_FACTOR: u32 = 20;
-
-/// The longest pause between sweeps.
-const PAUSE_MAX: Duration = Duration::from_secs(30);
-
-/// The cursor over the scheduled jobs.
-#[derive(Debug, Default)]
-pub(super) struct PromoteCursor {
-    at: Option<DateTime<Utc>>,
-    /// How long the last sweep walked.
-    walk: Duration,
-    /// When the next sweep is due; `None` for at once.
-    sweep_at: Option<Instant>,
-}
-
-/// What one statement did.
-struct Step {
-    promoted: Promoted,
-    cursor: DateTime<Utc>,
-    walk: Duration,
-}
-
-impl PromoteCursor {
-    /// Where to start; `None` for a sweep.
-    fn start(&self, now: Instant) -> Option<DateTime<Utc>> {
-        let pauses = self.sweep_at.is_some_and(|at| now < at);
-        self.at.filter(|_| pauses)
-    }
-
-    /// Whether a promotion that started at `start` and found nothing is to be followed by a sweep.
-    fn must_look_again(&self, start: Option<DateTime<Utc>>) -> bool {
-        start.is_some() && self.walk < WALK_BEARABLE
-    }
-
-    fn moved(&mut self, start: Option<DateTime<Utc>>, step: &Step, now: Instant) {
-        self.at = Some(step.cursor);
-        if start.is_none() {
-            self.walk = step.walk;
-            self.sweep_at =
-                (step.walk >= WALK_SHORT).then(|| now + (step.walk * PAUSE_FACTOR).min(PAUSE_MAX));
-        }
-    }
-}
 
 impl PostgresDriver {
     pub(super) async fn promote_jobs(&self, limit: usize) -> Result<Promoted, DriverError> {
@@ -87,124 +28,27 @@ impl PostgresDriver {
         start: Option<DateTime<Utc>>,
         limit: usize,
     ) -> Result<Promoted, DriverError> {
-        let step = sqlx::query(self.statements.promote_jobs.clone())
+        let (promoted, step) = sqlx::query(self.statements.promote_jobs.clone())
             .bind(i64::try_from(limit).unwrap_or(i64::MAX))
             .bind(self.schema().as_str())
             .bind(start)
             .fetch_one(&self.pool)
             .await
-            .and_then(|row| step(&row))
+            .and_then(|row| Ok((promoted(&row)?, step(&row)?)))
             .map_err(|error| driver_error("failed to promote scheduled jobs", error))?;
         self.with_promote_cursor(|cursor| cursor.moved(start, &step, Instant::now()));
-        Ok(step.promoted)
+        Ok(promoted)
     }
 
-    pub(super) async fn expire_jobs(
-        &self,
-        limit: usize,
-        retention: Retention,
-    ) -> Result<usize, DriverError> {
-        let expired = self.try_expire(limit, retention).await;
-        if !expired.as_ref().is_err_and(lacks_partition) {
-            return expired;
-        }
-        let retain = Retain {
-            completed: retention,
-            ..Retain::DEFAULT
-        };
-        self.make_partitions(&[retain]).await?;
-        self.try_expire(limit, retention).await
-    }
-
-    async fn try_expire(&self, limit: usize, retention: Retention) -> Result<usize, DriverError> {
-        sqlx::query(self.statements.expire_jobs.clone())
-            .bind(i64::try_from(limit).unwrap_or(i64::MAX))
-            .bind(retention.hours())
-            .fetch_one(&self.pool)
-            .await
-            .and_then(|row| row.try_get("looked").map(count))
-            .map_err(|error| driver_error("failed to end the jobs that expire", error))
-    }
-
-    fn with_promote_cursor<T>(&self, use_it: impl FnOnce(&mut PromoteCursor) -> T) -> T {
+    fn with_promote_cursor<T>(&self, use_it: impl FnOnce(&mut TimeCursor) -> T) -> T {
         use_it(&mut self.promoted.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
-fn step(row: &PgRow) -> sqlx::Result<Step> {
+fn promoted(row: &PgRow) -> sqlx::Result<Promoted> {
     let next: Option<i64> = row.try_get("next")?;
-    Ok(Step {
-        promoted: Promoted {
-            jobs: count(row.try_get("jobs")?),
-            next: next.map(micros),
-        },
-        cursor: row.try_get("cursor")?,
-        walk: micros(row.try_get("walked")?),
+    Ok(Promoted {
+        jobs: count(row.try_get("jobs")?),
+        next: next.map(micros),
     })
-}
-
-/// A duration as the statement tells it.
-fn micros(micros: i64) -> Duration {
-    Duration::from_micros(micros.max(0).unsigned_abs())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn step(seconds: i64, walk: Duration) -> Step {
-        Step {
-            promoted: Promoted::default(),
-            cursor: DateTime::from_timestamp(seconds, 0).expect("a time"),
-            walk,
-        }
-    }
-
-    #[test]
-    fn every_promotion_is_a_sweep_while_walks_are_short() {
-        let (mut cursor, now) = (PromoteCursor::default(), Instant::now());
-
-        assert_eq!(cursor.start(now), None);
-        cursor.moved(None, &step(5, WALK_SHORT / 2), now);
-
-        assert_eq!(cursor.start(now), None);
-    }
-
-    #[test]
-    fn after_a_long_walk_a_promotion_starts_where_the_last_one_was() {
-        let (mut cursor, now) = (PromoteCursor::default(), Instant::now());
-
-        cursor.moved(None, &step(5, WALK_BEARABLE), now);
-        let start = cursor.start(now);
-        cursor.moved(start, &step(7, Duration::ZERO), now);
-
-        assert_eq!(start, Some(step(5, Duration::ZERO).cursor));
-        assert_eq!(cursor.start(now), Some(step(7, Duration::ZERO).cursor));
-    }
-
-    #[test]
-    fn sweeps_pause_for_a_multiple_of_their_walk() {
-        let (mut cursor, now) = (PromoteCursor::default(), Instant::now());
-
-        cursor.moved(None, &step(5, WALK_BEARABLE), now);
-        let pause = WALK_BEARABLE * PAUSE_FACTOR;
-        assert_eq!(cursor.start(now + pause), None);
-        assert!(cursor.start(now + pause / 2).is_some());
-
-        cursor.moved(None, &step(5, PAUSE_MAX), now);
-        assert_eq!(cursor.start(now + PAUSE_MAX), None);
-    }
-
-    #[test]
-    fn nothing_is_said_to_be_due_before_a_sweep_that_is_bearable() {
-        let (mut cursor, now) = (PromoteCursor::default(), Instant::now());
-        let from = Some(step(5, Duration::ZERO).cursor);
-
-        cursor.moved(None, &step(5, WALK_BEARABLE / 2), now);
-        assert!(cursor.must_look_again(from));
-        assert!(!cursor.must_look_again(None));
-
-        cursor.moved(None, &step(5, WALK_BEARABLE), now);
-        assert!(!cursor.must_look_again(from));
-    }
 }

@@ -18,6 +18,7 @@ mod panic;
 mod progress;
 mod pulse;
 mod registry;
+mod retain;
 mod state;
 mod thread;
 mod transaction;

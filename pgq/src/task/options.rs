@@ -133,7 +133,8 @@ impl TaskOptions {
         self
     }
 
-    /// Sets how long after its enqueue a job may be started for the first time.
+    /// Sets how long after its enqueue, or the later time that it is to start at, a job may be started
+    /// for the first time.
     #[must_use]
     pub const fn expires(mut self, time: Duration) -> Self {
         self.expires = Some(time);

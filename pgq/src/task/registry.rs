@@ -8,7 +8,7 @@ use pgq_cron::Timetable;
 
 use super::{Context, Registration, ScheduleDescriptor, Source, Task, TaskDescriptor, invalid};
 use crate::driver::Schedule;
-use crate::job::{INPUT_MAX, Retain};
+use crate::job::INPUT_MAX;
 use crate::queue::name_problem;
 
 /// The tasks and schedules that one worker knows.
@@ -227,14 +227,6 @@ impl fmt::Display for Problems {
 impl std::error::Error for Problems {}
 
 impl Registry {
-    /// How long what is left of the jobs of these tasks is kept.
-    pub(crate) fn retains(&self) -> Vec<Retain> {
-        self.tasks
-            .values()
-            .map(|task| task.options.retain)
-            .collect()
-    }
-
     /// An empty registry.
     #[must_use]
     pub fn new() -> Self {

@@ -2,18 +2,17 @@
 //! so that no leader has to be elected.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::claimer::report;
 use super::hub::{Hub, limited, retry_pause};
-use crate::job::Retain;
 
-/// How many jobs one statement looks at.
-const BATCH: usize = 500;
+/// How many jobs one statement looks at, unless there are many.
+const BATCH_MIN: usize = 500;
 
-/// The part of its time that a worker may spend on looks: one of so many. A look walks past the dead
-/// rows of every job that it has looked at before, while an old snapshot holds them.
-const SHARE: u32 = 20;
+/// How many it looks at while one look after the other is full: most of the jobs that could expire have
+/// ended long ago, and a look must keep up with them.
+const BATCH_MAX: usize = 16_000;
 
 /// The least pause between two looks that were not full. A job that is late is not started in any case.
 const PAUSE_MIN: Duration = Duration::from_secs(1);
@@ -21,19 +20,20 @@ const PAUSE_MIN: Duration = Duration::from_secs(1);
 /// Expires for as long as it is polled.
 pub(crate) async fn run(hub: Arc<Hub>) {
     let poll = hub.setup.config.poll.min(PAUSE_MIN);
+    let kept = hub.setup.registry.kept();
+    let mut batch = BATCH_MIN;
     let mut failures = 0;
     loop {
-        let began = Instant::now();
-        let looked = hub.setup.driver.expire(BATCH, Retain::DEFAULT.completed);
+        let looked = hub.setup.driver.expire(batch, &kept);
         let pause = match limited(looked).await {
-            Ok(looked) => {
+            Ok(looked) if looked >= batch => {
                 failures = 0;
-                let pause = began.elapsed() * SHARE;
-                if looked < BATCH {
-                    pause.max(poll)
-                } else {
-                    pause
-                }
+                batch = (2 * batch).min(BATCH_MAX);
+                continue;
+            }
+            Ok(_) => {
+                failures = 0;
+                poll
             }
             Err(error) => {
                 tracing::warn!(error = %report(&error), "failed to look for jobs that expire");
@@ -41,6 +41,7 @@ pub(crate) async fn run(hub: Arc<Hub>) {
                 retry_pause(failures)
             }
         };
+        batch = BATCH_MIN;
         // Spread, so that the workers of a fleet do not all look at once.
         tokio::time::sleep(pause.mul_f64(0.75 + fastrand::f64() / 2.0)).await;
     }

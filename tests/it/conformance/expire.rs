@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use pgq::driver::{Claimed, Detail, End, Enqueue, Expires, NewJob, Start};
-use pgq::{JobState, Retention};
+use pgq::driver::{Claimed, Detail, End, Enqueue, Expires, Kept, NewJob, Start};
+use pgq::{Conflict, JobState, Retention};
 
-use super::{LONG, SHORT, Storage, conformance, one};
+use super::unique::{enqueue, job, key, of};
+use super::{LONG, SHORT, Storage, TASK, conformance, one};
 
 conformance! {
     a_job_that_is_claimed_in_time_has_not_expired,
@@ -18,6 +19,9 @@ conformance! {
     a_job_that_was_given_back_unstarted_expires_where_it_waits,
     an_attempt_that_has_begun_ends_the_time_to_expire,
     a_limited_number_of_jobs_is_looked_at,
+    a_time_to_expire_counts_from_the_time_to_start,
+    a_job_that_expired_is_kept_as_its_task_says,
+    a_replaced_job_expires_by_its_own_time,
 }
 
 fn expiring(after: Duration) -> Enqueue {
@@ -32,7 +36,7 @@ fn expiring(after: Duration) -> Enqueue {
 }
 
 async fn expire(storage: &Storage) -> anyhow::Result<usize> {
-    Ok(storage.expire(100, Retention::DAY).await?)
+    Ok(storage.expire(100, &Retention::DAY.into()).await?)
 }
 
 async fn a_job_that_is_claimed_in_time_has_not_expired(storage: &Storage) -> anyhow::Result<()> {
@@ -201,9 +205,85 @@ async fn a_limited_number_of_jobs_is_looked_at(storage: &Storage) -> anyhow::Res
 
     let mut looked = Vec::new();
     for _ in 0..4 {
-        looked.push(storage.expire(2, Retention::DAY).await?);
+        looked.push(storage.expire(2, &Retention::DAY.into()).await?);
     }
 
     assert_eq!(looked, [2, 2, 1, 0]);
+    Ok(())
+}
+
+async fn a_time_to_expire_counts_from_the_time_to_start(storage: &Storage) -> anyhow::Result<()> {
+    let start = storage.now().await? + LONG;
+    let at_start = || Enqueue {
+        start: Start::At(start),
+        ..expiring(SHORT)
+    };
+    let plain = storage.put(at_start()).await?;
+    let mut keyed = at_start();
+    keyed.jobs[0] = keyed.jobs[0].clone().key(key("k", Conflict::Skip));
+    let [(unique, _)] = enqueue(storage, keyed).await?;
+    let overdue = storage
+        .put(Enqueue {
+            start: Start::At(start - 3 * LONG),
+            ..expiring(LONG)
+        })
+        .await?;
+    storage.pass(SHORT).await?;
+
+    assert_eq!(expire(storage).await?, 0);
+    for (id, expected) in [(plain, start + SHORT), (unique, start + SHORT)] {
+        let detail = storage.job(id).await?.detail.unwrap_or_default();
+        let expires_at = detail.expires_at().unwrap_or_default();
+        let apart = (expires_at - expected).abs();
+        assert!(apart < chrono::TimeDelta::milliseconds(1), "{expires_at}");
+    }
+    // One whose time has passed is to start now.
+    let detail = storage.job(overdue).await?.detail.unwrap_or_default();
+    assert!(detail.expires_at().unwrap_or_default() >= start);
+    Ok(())
+}
+
+async fn a_job_that_expired_is_kept_as_its_task_says(storage: &Storage) -> anyhow::Result<()> {
+    let known = storage.put(expiring(SHORT)).await?;
+    let other = storage
+        .put(Enqueue {
+            task: "other".into(),
+            ..expiring(SHORT)
+        })
+        .await?;
+    storage.pass(SHORT).await?;
+
+    let kept = Kept {
+        tasks: [(TASK.to_owned(), Retention::STEPS[3])].into(),
+        others: Retention::HOUR,
+    };
+    storage.expire(100, &kept).await?;
+    storage.age_history(10).await?;
+    storage.maintain_history(&[]).await?;
+
+    assert_eq!(storage.job(known).await?.state, JobState::Expired);
+    assert!(storage.find(other).await?.is_none());
+    Ok(())
+}
+
+async fn a_replaced_job_expires_by_its_own_time(storage: &Storage) -> anyhow::Result<()> {
+    let replace = |after| {
+        let detail = Detail {
+            expires: Some(Expires::After(after)),
+            ..Detail::default()
+        };
+        of([job("x", key("k", Conflict::Replace)).detail(detail)])
+    };
+    enqueue::<1>(storage, replace(SHORT)).await?;
+    let [(id, _)] = enqueue(storage, replace(LONG)).await?;
+    storage.pass(SHORT).await?;
+
+    expire(storage).await?;
+    assert_eq!(storage.job(id).await?.state, JobState::Ready);
+
+    enqueue::<1>(storage, replace(SHORT)).await?;
+    storage.pass(SHORT).await?;
+    expire(storage).await?;
+    assert_eq!(storage.job(id).await?.state, JobState::Expired);
     Ok(())
 }

@@ -133,7 +133,7 @@ async fn a_key_is_free_once_its_job_has_ended(storage: &Storage) -> anyhow::Resu
 
     // It expires where it waits.
     storage.pass(SHORT).await?;
-    storage.expire(10, Retention::DAY).await?;
+    storage.expire(10, &Retention::DAY.into()).await?;
     assert_eq!(storage.job(id).await?.state, JobState::Expired);
     expiring.detail = None;
     let [(_, enqueued)] = put(storage, [expiring]).await?;

@@ -29,7 +29,7 @@ with numbered as materialized (
     select numbered.n,
            coalesce(
                given.expires_at,
-               statement_timestamp() + given.expires_in * interval '1 microsecond'
+               greatest($13, statement_timestamp()) + given.expires_in * interval '1 microsecond'
            ),
            given.concurrency_key, given.order_key, given.rate_key, given.parent, given.root,
            given.tags, given.headers
