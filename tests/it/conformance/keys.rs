@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use pgq::JobId;
-use pgq::driver::{Ask, Asked, Claimed, ClaimedJob, Detail, End, Enqueue, KeyAsk, NewJob};
+use pgq::driver::{Ask, Asked, Claimed, ClaimedJob, Detail, End, Enqueue, KeyAsk, NewJob, Start};
+use pgq::{Conflict, JobId};
 
+use super::unique::{self, key};
 use super::{LONG, SHORT, Storage, TASK, Worker, conformance, ids, one};
 
 conformance! {
@@ -18,6 +19,10 @@ conformance! {
     a_job_that_waits_for_one_key_keeps_its_place_by_another,
     many_jobs_that_wait_for_a_key_are_passed,
     a_job_that_goes_back_comes_again_before_the_others,
+    a_replaced_job_gives_up_the_key_that_it_was_called_for,
+    a_job_that_is_put_off_before_it_started_lets_others_start,
+    a_job_that_is_put_off_between_its_attempts_keeps_its_place,
+    jobs_that_wait_no_more_are_passed,
 }
 
 /// Jobs of these keys: for the order, and for how many run at once.
@@ -75,6 +80,28 @@ impl Worker<'_> {
             keys.ended.clear();
             keys.all = false;
         }
+    }
+
+    /// Frees keys and claims nothing: who waited for them is ready then, and not taken.
+    async fn call(&self) -> anyhow::Result<()> {
+        let mut claim = self.next_claim();
+        claim.horizon = Some(0);
+        let keys = KeyAsk {
+            task: TASK.to_owned(),
+            running: Some(2),
+            ended: Vec::new(),
+            all: true,
+        };
+        let asked = self.storage.ask(Ask {
+            claim,
+            permits: Vec::new(),
+            prefetch: 0,
+            rate: None,
+            keys: Some(keys),
+        });
+        let jobs = jobs_of(asked.await?)?;
+        anyhow::ensure!(jobs.is_empty(), "{jobs:?}");
+        Ok(())
     }
 }
 
@@ -245,5 +272,99 @@ async fn a_job_that_goes_back_comes_again_before_the_others(
     let again = worker.ask_keys(10, Some(&[jobs[0]])).await?;
     assert_eq!(ids(&again), jobs[..1]);
     assert_eq!(again[0].attempt, 1);
+    Ok(())
+}
+
+async fn a_replaced_job_gives_up_the_key_that_it_was_called_for(
+    storage: &Storage,
+) -> anyhow::Result<()> {
+    let replace = |order, start| {
+        let mut enqueue = keyed(Some(order), None, 1);
+        let new = enqueue.jobs[0].clone();
+        enqueue.jobs[0] = new.key(key("k", Conflict::Replace));
+        enqueue.start = start;
+        enqueue
+    };
+    let worker = storage.worker().await?;
+    // The first of one key, and two of another.
+    storage.enqueue(keyed(Some(7), None, 1)).await?;
+    storage.enqueue(keyed(Some(8), None, 1)).await?;
+    let [_] = unique::enqueue(storage, replace(7, Start::Now)).await?;
+    let behind = storage.enqueue(keyed(Some(7), None, 1)).await?;
+    let running = worker.ask_keys(10, None).await?;
+    assert_eq!(running.len(), 2);
+
+    // It is called, and before anybody takes it another is put in its place.
+    worker.complete(&running[0]).await?;
+    worker.call().await?;
+    let [later] = unique::enqueue(storage, replace(8, Start::After(LONG))).await?;
+
+    assert_eq!(later.1, pgq::Enqueued::Replaced);
+    let second = worker.ask_keys(10, None).await?;
+    assert_eq!(ids(&second), behind);
+
+    // The same, if it waits for the other key from then on.
+    let [_] = unique::enqueue(storage, replace(7, Start::Now)).await?;
+    let last = storage.enqueue(keyed(Some(7), None, 1)).await?;
+    assert!(worker.ask_keys(10, None).await?.is_empty());
+    worker.complete(&second[0]).await?;
+    worker.call().await?;
+    let [_] = unique::enqueue(storage, replace(8, Start::Now)).await?;
+    let mut found = worker.ask_keys(10, None).await?;
+    found.extend(worker.ask_keys(10, None).await?);
+    assert_eq!(ids(&found), last);
+    Ok(())
+}
+
+async fn a_job_that_is_put_off_before_it_started_lets_others_start(
+    storage: &Storage,
+) -> anyhow::Result<()> {
+    let jobs = storage.enqueue(keyed(Some(7), None, 3)).await?;
+    let worker = storage.worker().await?;
+    let first = worker.ask_keys(10, None).await?;
+
+    // The second is called, and put off.
+    worker.complete(&first[0]).await?;
+    worker.call().await?;
+    let second = storage.job(jobs[1]).await?;
+    let moved = storage.reschedule(&[second], Start::After(LONG)).await?;
+
+    assert_eq!(moved, jobs[1..2]);
+    assert_eq!(ids(&worker.ask_keys(10, None).await?), jobs[2..]);
+    Ok(())
+}
+
+async fn a_job_that_is_put_off_between_its_attempts_keeps_its_place(
+    storage: &Storage,
+) -> anyhow::Result<()> {
+    let jobs = storage.enqueue(keyed(Some(7), None, 2)).await?;
+    let worker = storage.worker().await?;
+    let first = worker.ask_keys(10, None).await?;
+    worker.end(&first[0], End::Release(LONG)).await?;
+
+    let waiting = storage.job(jobs[0]).await?;
+    storage
+        .reschedule(&[waiting], Start::After(2 * LONG))
+        .await?;
+
+    assert!(worker.ask_keys(10, None).await?.is_empty());
+    Ok(())
+}
+
+async fn jobs_that_wait_no_more_are_passed(storage: &Storage) -> anyhow::Result<()> {
+    let jobs = storage.enqueue(keyed(Some(7), None, 5)).await?;
+    let worker = storage.worker().await?;
+    let first = worker.ask_keys(10, None).await?;
+    assert_eq!(ids(&first), jobs[..1]);
+
+    storage.cancel(jobs[1]).await?;
+    let deleted = storage.job(jobs[2]).await?;
+    storage.delete(&[deleted]).await?;
+    let put_off = storage.job(jobs[3]).await?;
+    storage.reschedule(&[put_off], Start::After(LONG)).await?;
+    worker.complete(&first[0]).await?;
+
+    let next = worker.ask_keys(10, Some(&jobs[..1])).await?;
+    assert_eq!(ids(&next), jobs[4..]);
     Ok(())
 }

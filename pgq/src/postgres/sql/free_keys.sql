@@ -10,8 +10,14 @@
 --
 -- A job that is ready again has another `seq` than its id, so an index finds it; one that is ready for
 -- the first time holds nothing.
-with stale as (
-    delete from pgq_jobs.key_permit as permit
+-- A permit is of no worth if its job has other keys now: it was replaced. Nor is one of a job that was
+-- put off before it ever started; while a job waits for another key, it keeps its order.
+--
+-- Who waits is not waited for while somebody changes him. If others are too few then, the permits stay,
+-- so that a later call finds them again.
+with stale as materialized (
+    select permit.ctid as at, permit.key, permit.kind
+    from pgq_jobs.key_permit as permit
     where permit.task = $1
       and permit.job = any (
           coalesce(
@@ -27,20 +33,31 @@ with stale as (
               limit 1
           ),
           (
-              select permit.kind = 1 or permit.worker is null
-              from pgq_jobs.ready as ready
-              where ready.id = permit.job and ready.id <> ready.seq
+              select true
+              from pgq_jobs.detail as detail
+              where detail.job = permit.job
+                and permit.key in (detail.order_key, detail.concurrency_key)
               limit 1
-          ),
-          (
-              select permit.kind = 1
-              from pgq_jobs.scheduled as scheduled
-              where scheduled.id = permit.job
-              limit 1
+          ) and coalesce(
+              (
+                  select permit.kind = 1 or permit.worker is null
+                  from pgq_jobs.ready as ready
+                  where ready.id = permit.job and ready.id <> ready.seq
+                  limit 1
+              ),
+              (
+                  select permit.kind = 1
+                         and (
+                             scheduled.marks & 16 <> 0
+                             or scheduled.run_at = '9999-01-01 00:00:00+00'
+                         )
+                  from pgq_jobs.scheduled as scheduled
+                  where scheduled.id = permit.job
+                  limit 1
+              )
           ),
           false
       )
-    returning permit.key, permit.kind
 ), freed as materialized (
     select key, kind,
            greatest(
@@ -69,11 +86,33 @@ with stale as (
             from pgq_jobs.scheduled as scheduled
             where scheduled.id = set_aside.job
             limit 1
+            for update skip locked
         ) as aside
         where set_aside.key = freed.key and aside.run_at = '9999-01-01 00:00:00+00'
         order by set_aside.place
         limit freed.free
     ) as waiting
+), held_up (key) as materialized (
+    select freed.key
+    from freed
+    where freed.free > (select count(*) from next where next.key = freed.key)
+      and (
+          select true
+          from pgq_jobs.set_aside as set_aside
+          cross join lateral (
+              select scheduled.run_at
+              from pgq_jobs.scheduled as scheduled
+              where scheduled.id = set_aside.job
+              limit 1
+          ) as aside
+          where set_aside.key = freed.key
+            and aside.run_at = '9999-01-01 00:00:00+00'
+            and set_aside.job not in (select job from next)
+          limit 1
+      )
+), given_up as (
+    delete from pgq_jobs.key_permit
+    where ctid = any (array(select at from stale where key not in (select key from held_up)))
 ), called as (
     delete from pgq_jobs.scheduled
     where ctid = any (array(select at from next))
@@ -91,6 +130,7 @@ with stale as (
             where set_aside.key = last.key and set_aside.place <= last.place
             order by set_aside.place
             limit 10000
+            for update skip locked
         ) as before
     ))
 ), held as (
