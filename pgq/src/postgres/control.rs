@@ -95,12 +95,14 @@ impl PostgresDriver {
     }
 
     async fn cancel_waiting(&self, job: JobId) -> Result<bool, DriverError> {
-        sqlx::query_scalar(self.statements.cancel_waiting.clone())
+        sqlx::query(self.statements.cancel_waiting.clone())
             .bind(job.as_i64())
             .bind(Retain::DEFAULT.completed.hours())
+            .bind(self.schema().as_str())
             .persistent(false)
             .fetch_one(&self.pool)
             .await
+            .and_then(|row| row.try_get("jobs"))
             .map(|jobs: i64| jobs > 0)
             .map_err(|error| driver_error("failed to cancel a job", error))
     }

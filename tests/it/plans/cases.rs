@@ -1,8 +1,8 @@
 //! What is expected of the plan of each statement that reads jobs.
 
 use super::tables::{
-    DETAIL, EXPIRY, FAILURE, FINISHED, KEY_JOB, KEY_UNTIL, LARGE_INPUT, LOG, READY_ID, READY_LANES,
-    RESULT, RUNNING, SCHEDULED_DUE, SCHEDULED_ID,
+    ASIDE_JOB, ASIDE_KEY, DETAIL, EXPIRY, FAILURE, FINISHED, KEY_JOB, KEY_UNTIL, LARGE_INPUT, LOG,
+    PROGRESS, READY_ID, READY_LANES, RESULT, RUNNING, SCHEDULED_DUE, SCHEDULED_ID,
 };
 
 /// What is expected of the plan of a statement.
@@ -112,13 +112,13 @@ pub(super) const CASES: &[Case] = &[
             "'send', '{1,2}', 2, 'pgq_jobs'",
             "'send', null, null, 'pgq_jobs'",
         ],
-        indexes: &[READY_ID, RUNNING, SCHEDULED_ID],
+        indexes: &[DETAIL, READY_ID, RUNNING, SCHEDULED_ID, ASIDE_KEY],
         looked_up: &["id"],
     },
     Case {
         statement: "key_states",
         arguments: &["'{7,8}', '{1,2}'"],
-        indexes: &[SCHEDULED_ID],
+        indexes: &[SCHEDULED_ID, ASIDE_KEY],
         looked_up: &["id"],
     },
     Case {
@@ -147,8 +147,8 @@ pub(super) const CASES: &[Case] = &[
     },
     Case {
         statement: "cancel_waiting",
-        arguments: &["7, 24::smallint"],
-        indexes: &[READY_ID, READY_LANES, SCHEDULED_ID, KEY_JOB],
+        arguments: &["7, 24::smallint, 'pgq_jobs'"],
+        indexes: &[READY_ID, READY_LANES, SCHEDULED_ID, ASIDE_JOB, KEY_JOB],
         looked_up: &[],
     },
     Case {
@@ -219,10 +219,12 @@ pub(super) const CASES: &[Case] = &[
             FAILURE,
             FINISHED,
             LARGE_INPUT,
+            PROGRESS,
             READY_ID,
             READY_LANES,
             RESULT,
             SCHEDULED_ID,
+            ASIDE_JOB,
             KEY_JOB,
         ],
         looked_up: &[],
@@ -233,7 +235,7 @@ pub(super) const CASES: &[Case] = &[
             "'{10000007}', null, 1000000, 'pgq_jobs'",
             "array_fill(10000007::bigint, '{500}'), now(), 0, 'pgq_jobs'",
         ],
-        indexes: &[SCHEDULED_ID],
+        indexes: &[SCHEDULED_ID, ASIDE_JOB],
         looked_up: &["id"],
     },
     Case {
@@ -325,6 +327,18 @@ pub(super) const CASES: &[Case] = &[
         looked_up: &[],
     },
     Case {
+        statement: "delete_progress",
+        arguments: &["'{20000001,2}'", "array_fill(2::bigint, '{1000}')"],
+        indexes: &[PROGRESS],
+        looked_up: &["job"],
+    },
+    Case {
+        statement: "find_progress",
+        arguments: &["30000001"],
+        indexes: &[PROGRESS],
+        looked_up: &["job"],
+    },
+    Case {
         statement: "delete_details",
         arguments: &["'{20000001,2}'", "array_fill(2::bigint, '{1000}')"],
         indexes: &[DETAIL],
@@ -372,8 +386,19 @@ pub(super) const CASES: &[Case] = &[
     },
     Case {
         statement: "expire_jobs",
-        arguments: &["500, 24::smallint", "10000, 24::smallint"],
-        indexes: &[DETAIL, EXPIRY, READY_ID, READY_LANES, SCHEDULED_ID, KEY_JOB],
+        arguments: &[
+            "500, 24::smallint, null, '{}', '{}', 'pgq_jobs'",
+            "10000, 24::smallint, now() - interval '1 second', '{send}', '{72}', 'pgq_jobs'",
+        ],
+        indexes: &[
+            DETAIL,
+            EXPIRY,
+            READY_ID,
+            READY_LANES,
+            SCHEDULED_ID,
+            ASIDE_JOB,
+            KEY_JOB,
+        ],
         looked_up: &[],
     },
     Case {

@@ -6,7 +6,7 @@ use serde_json::Value;
 use sqlx::PgPool;
 
 use super::cases::Case;
-use super::tables::{DETAIL, JOBS, KEY_JOB};
+use super::tables::{ASIDE_JOB, ASIDE_KEY, DETAIL, JOBS, KEY_JOB, PROGRESS};
 
 /// For each table and index that is a partition, what it is a partition of.
 pub(super) struct Partitions(HashMap<String, String>);
@@ -49,10 +49,10 @@ pub(super) fn faults(case: &Case, plan: &Value, partitions: &Partitions) -> Vec<
                 indexes.insert(partitions.root(index));
                 let condition = node["Index Cond"].as_str().unwrap_or_default();
                 // Beside the jobs that are looked for.
-                let looked_up = if index == DETAIL || index == KEY_JOB {
-                    &["job"]
-                } else {
-                    case.looked_up
+                let looked_up = match index {
+                    ASIDE_JOB | DETAIL | KEY_JOB | PROGRESS => &["job"],
+                    ASIDE_KEY => &["key"],
+                    _ => case.looked_up,
                 };
                 for column in looked_up {
                     if !condition.contains(column) {

@@ -15,6 +15,8 @@ pub(super) const JOBS: &[&str] = &[
     "expiry",
     "unique_key",
     "attempt_log",
+    "progress",
+    "set_aside",
 ];
 
 /// Where a claim finds its lanes.
@@ -46,6 +48,12 @@ pub(super) const KEY_UNTIL: &str = "unique_key_until";
 
 /// Where the logs of a job are found.
 pub(super) const LOG: &str = "attempt_log_pkey";
+/// Where the progress of a job is found.
+pub(super) const PROGRESS: &str = "progress_pkey";
+/// Where one job is found that waits for a key.
+pub(super) const ASIDE_JOB: &str = "set_aside_pkey";
+/// Where those are found that wait for a key.
+pub(super) const ASIDE_KEY: &str = "set_aside_key";
 
 /// Puts that many jobs in each state: most of them in one queue and lane and of one worker, a few
 /// elsewhere.
@@ -82,6 +90,14 @@ pub(super) fn fill(jobs: i64) -> Vec<String> {
         format!(
             "insert into pgq_jobs.expiry (job, expires_at)
              select n + 10000000, now() + (n - 1000) * interval '1 second' {numbers}"
+        ),
+        format!(
+            "insert into pgq_jobs.progress (job, done, total, updated_at, attempt, message)
+             select n + 30000000, 1, 2, now(), 1, 'half' {numbers}"
+        ),
+        format!(
+            "insert into pgq_jobs.set_aside (job, key, place)
+             select n + 10000000, n % 10, n {numbers}"
         ),
         format!(
             "insert into pgq_jobs.attempt_log (job, worker, claim, ended_at, attempt, text)

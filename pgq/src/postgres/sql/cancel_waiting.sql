@@ -2,6 +2,7 @@
 --
 -- $1 job        bigint
 -- $2 retention  smallint, in hours
+-- $3 channel    text
 --
 -- The lanes of `ready` are few: each is asked for the job by the whole key of its index, as in
 -- `find_job`.
@@ -67,5 +68,12 @@ with recursive lane (hash) as (
     delete from pgq_jobs.unique_key
     where until is null
       and job = any (array(select id from over where marks & 2 <> 0))
+), waits_no_more as (
+    delete from pgq_jobs.set_aside
+    where job = any (array(select id from over where marks & 1 <> 0))
+), noticed as (
+    select pgq_jobs.wake($3, 'finished')
+    from over
 )
-select count(*) from over;
+select (select count(*) from over) as jobs,
+       (select count(*) from noticed) as noticed;

@@ -8,30 +8,36 @@
 -- $5 delay       bigint, in microseconds from now
 -- $6 channel     text
 --
--- Each row is looked up by the whole key, as in `find_job`.
+-- Each row is looked up by the whole key, as in `find_job`. What somebody else has locked is about to
+-- change, and is not waited for, as in `delete_jobs`.
 with gone as (
     delete from pgq_jobs.ready
     where ctid = any (array(
-        select waiting.ctid
-        from unnest($1::bigint[], $2::text[], $3::smallint[]) as wanted (job, queue, priority)
-        cross join lateral (
-            (
-                select ready.ctid
-                from pgq_jobs.ready as ready
-                where hashtextextended(ready.queue, ready.priority)
-                        = hashtextextended(wanted.queue, wanted.priority)
-                  and ready.seq = wanted.job
-                  and ready.id = wanted.job
-                limit 1
-            )
-            union all
-            (
-                select again.ctid
-                from pgq_jobs.ready as again
-                where again.id = wanted.job and again.id <> again.seq
-                limit 1
-            )
-        ) as waiting
+        select ctid
+        from pgq_jobs.ready
+        where ctid = any (array(
+            select waiting.ctid
+            from unnest($1::bigint[], $2::text[], $3::smallint[]) as wanted (job, queue, priority)
+            cross join lateral (
+                (
+                    select ready.ctid
+                    from pgq_jobs.ready as ready
+                    where hashtextextended(ready.queue, ready.priority)
+                            = hashtextextended(wanted.queue, wanted.priority)
+                      and ready.seq = wanted.job
+                      and ready.id = wanted.job
+                    limit 1
+                )
+                union all
+                (
+                    select again.ctid
+                    from pgq_jobs.ready as again
+                    where again.id = wanted.job and again.id <> again.seq
+                    limit 1
+                )
+            ) as waiting
+        ))
+        for update skip locked
     ))
     returning id, fingerprint, created_at, deliveries, priority, attempt, max_attempts, deaths,
               marks, queue, task, input
