@@ -207,6 +207,40 @@ pub const MUTATIONS: &[Mutation] = &[
         replace: "deaths",
         tests: &["conformance::lease::postgres::a_job_fails_once_enough_workers_died_of_it"],
     },
+    Mutation {
+        name: "a job that outlived its worker is replaced",
+        file: "pgq/src/postgres/sql/rescue_jobs.sql",
+        find: "(marks & ~8::smallint) | 16::smallint as marks",
+        replace: "marks & ~8::smallint as marks",
+        tests: &[
+            "conformance::replace::postgres::a_job_of_which_an_attempt_may_have_begun_is_not_replaced",
+        ],
+    },
+    Mutation {
+        name: "an expiry waits for a transaction that replaces jobs",
+        file: "pgq/src/postgres/sql/expire_jobs.sql",
+        find: "        where ctid = any (array(select place from ready_late))\n        for update skip locked\n",
+        replace: "        where ctid = any (array(select place from ready_late))\n",
+        tests: &["run::changes::many_changes_do_not_wait_for_a_transaction_that_replaces_a_job"],
+    },
+    Mutation {
+        name: "a schedule is left to a build that is gone",
+        file: "pgq/src/scheduler/mod.rs",
+        find: "if stored.is_kept || gone < self.patience {",
+        replace: "if true {",
+        tests: &[
+            "run::schedules::a_schedule_ticks_again_when_the_build_is_gone_that_declared_it_last",
+        ],
+    },
+    Mutation {
+        name: "a permit outlives the key of its job",
+        file: "pgq/src/postgres/sql/free_keys.sql",
+        find: "                and permit.key in (detail.order_key, detail.concurrency_key)\n",
+        replace: "",
+        tests: &[
+            "conformance::keys::postgres::a_replaced_job_gives_up_the_key_that_it_was_called_for",
+        ],
+    },
     // Durability.
     Mutation {
         name: "completions do not wait for the disk",
@@ -317,7 +351,7 @@ pub const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         name: "promotions never sweep",
-        file: "pgq/src/postgres/promote.rs",
+        file: "pgq/src/postgres/time_cursor.rs",
         find: "let pauses = self.sweep_at.is_some_and(|at| now < at);",
         replace: "let pauses = self.sweep_at.is_none_or(|at| now < at + PAUSE_MAX);",
         tests: &["stranded::no_late_transaction_keeps_a_due_job_from_promotion"],
