@@ -119,7 +119,8 @@ impl<T> JobHandle<T> {
     /// once as a rule, and ends as cancelled whatever it returns, unless it ends before it is told.
     ///
     /// The request is stored: if the worker dies, or the attempt is given back or would be tried
-    /// again, the job ends as cancelled instead.
+    /// again, the job ends as cancelled instead. A job that ends so, or while it waits, is kept for a
+    /// day, whatever its task says.
     ///
     /// ```no_run
     /// # use pgq::driver::Cancellation;

@@ -33,8 +33,7 @@ pub enum Topic {
     /// A job that is scheduled to start within two seconds. Whoever promotes must look at least
     /// once a second by itself: nobody is woken for later ones.
     Scheduled,
-    /// A job that has ended. Some ends are told of late, or not at all: look about once a second as
-    /// well.
+    /// A job that has ended. A wake-up may be lost: look about once a second as well.
     Finished,
 }
 

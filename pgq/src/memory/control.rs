@@ -63,6 +63,7 @@ impl Store {
         }
         record.error = None;
         record.finish(JobState::Cancelled, Retain::DEFAULT.completed, None, now);
+        self.wake(Wake::Finished);
         Some(Cancellation::Cancelled)
     }
 
@@ -74,6 +75,7 @@ impl Store {
         let requested = record.cancel_requested;
         if requested {
             record.finish(JobState::Cancelled, Retain::DEFAULT.completed, None, now);
+            self.wake(Wake::Finished);
         }
         requested
     }

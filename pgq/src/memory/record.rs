@@ -174,6 +174,12 @@ impl Record {
         }
     }
 
+    /// Takes the job from its worker as if no attempt of it had been made.
+    pub(super) fn give_attempt_back(&mut self) {
+        self.attempt -= 1;
+        self.stage = Stage::Ready;
+    }
+
     /// Ends the job in `state`, and with it the attempt that runs, if one does.
     pub(super) fn finish(
         &mut self,
@@ -234,7 +240,11 @@ impl Record {
             claimed_at: None,
             finished_at: None,
             result: None,
-            error: self.error.clone(),
+            // Of a job that is ready again nobody keeps why.
+            error: match self.stage {
+                Stage::Ready | Stage::Running { .. } => None,
+                Stage::Scheduled { .. } | Stage::Finished { .. } => self.error.clone(),
+            },
             detail: self.detail.clone(),
         };
         match self.stage.clone() {

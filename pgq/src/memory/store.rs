@@ -160,9 +160,7 @@ impl Store {
                 continue;
             };
             count += 1;
-            if ending.error.is_some() {
-                record.error.clone_from(&ending.error);
-            }
+            record.error.clone_from(&ending.error);
             if !matches!(ending.end, End::Unstarted(_)) {
                 record.begun();
                 record.suspect(false);
@@ -171,7 +169,7 @@ impl Store {
                 ending.end,
                 End::Expired | End::Release(_) | End::Unstarted(_)
             ) {
-                record.attempt -= 1;
+                record.give_attempt_back();
             }
             if matches!(ending.end, End::Retry(_)) {
                 let error = ending.error.clone();
@@ -182,10 +180,7 @@ impl Store {
                 End::Cancelled => {
                     record.finish(JobState::Cancelled, ending.retention, None, now);
                 }
-                End::Expired => {
-                    record.stage = Stage::Ready;
-                    record.finish(JobState::Expired, ending.retention, None, now);
-                }
+                End::Expired => record.finish(JobState::Expired, ending.retention, None, now),
                 End::Retry(_) | End::Release(_) | End::Unstarted(_)
                     if self.cancel_if_requested(ending.job, now) => {}
                 End::Release(Duration::ZERO) | End::Unstarted(Duration::ZERO) => {
@@ -302,8 +297,9 @@ impl Store {
         self.limits.forget(worker);
         for job in row.held {
             if let Some(record) = self.jobs.get_mut(&job) {
-                record.attempt -= 1;
+                record.give_attempt_back();
                 record.begun();
+                record.error = None;
                 if !self.cancel_if_requested(job, now) {
                     self.make_ready(job);
                 }
@@ -351,13 +347,16 @@ impl Store {
             };
             let error = Some(WORKER_DIED.to_owned());
             record.note(AttemptOutcome::Lost, error, Retain::DEFAULT.failed, now);
-            record.attempt -= 1;
             record.begun();
             record.deaths = record.deaths.saturating_add(1);
             record.blame += i16::from(is_to_blame);
             record.suspect(record.deaths > 1);
             let blame = record.blame;
-            record.error = Some(WORKER_DIED.to_owned());
+            record.error = None;
+            let is_dead = blame >= blame_max && !record.cancel_requested;
+            if !is_dead {
+                record.attempt -= 1;
+            }
             if self.cancel_if_requested(job, now) {
                 rescued.cancelled += 1;
             } else if blame < blame_max {
@@ -368,6 +367,9 @@ impl Store {
                 record.finish(JobState::Failed, Retain::DEFAULT.failed, None, now);
                 rescued.failed += 1;
             }
+        }
+        if rescued.failed + rescued.cancelled > 0 {
+            self.wake(Wake::Finished);
         }
         rescued
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use pgq::driver::{Attempt, AttemptOutcome, End};
-use pgq::{JobHandle, JobId, Retention};
+use pgq::{JobHandle, JobId, JobState, Retention};
 
 use super::{LONG, SHORT, Storage, conformance, ending, one};
 
@@ -11,6 +11,7 @@ conformance! {
     every_attempt_that_ended_is_kept,
     the_attempt_that_runs_is_among_them,
     an_attempt_that_was_given_back_is_not_kept,
+    a_job_that_was_given_back_and_cancelled_has_no_attempt,
     an_attempt_is_told_with_its_worker_and_its_times,
     an_attempt_whose_worker_died_is_lost,
     a_cancelled_attempt_is_kept,
@@ -102,6 +103,35 @@ async fn an_attempt_that_was_given_back_is_not_kept(storage: &Storage) -> anyhow
         told(&storage.history(id).await?),
         [(1, AttemptOutcome::Completed, None)]
     );
+    Ok(())
+}
+
+async fn a_job_that_was_given_back_and_cancelled_has_no_attempt(
+    storage: &Storage,
+) -> anyhow::Result<()> {
+    for end in [
+        Some(End::Unstarted(Duration::ZERO)),
+        Some(End::Release(Duration::ZERO)),
+        Some(End::Release(LONG)),
+        // Its worker stops.
+        None,
+    ] {
+        let worker = storage.worker().await?;
+        let id = storage.put(one()).await?;
+        let claimed = worker.claim_one().await?;
+        storage.cancel(id).await?;
+        match end {
+            Some(end) => {
+                worker.end(&claimed, end).await?;
+            }
+            None => storage.deregister_worker(worker.id).await?,
+        }
+
+        let job = storage.job(id).await?;
+        assert_eq!(job.state, JobState::Cancelled, "{end:?}");
+        assert_eq!((job.attempt, job.claimed_at), (0, None), "{end:?}");
+        assert!(storage.history(id).await?.is_empty(), "{end:?}");
+    }
     Ok(())
 }
 

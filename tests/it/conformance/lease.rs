@@ -5,7 +5,7 @@ use std::time::Duration;
 use pgq::driver::{AttemptDriver, ClaimedJob, End, Marks, Rescued, WorkerId};
 use pgq::{JobId, JobState};
 
-use super::{LONG, Storage, conformance, ids, jobs, one};
+use super::{LONG, SHORT, Storage, conformance, ids, jobs, one};
 
 /// For how many deaths a job may be to blame.
 const BLAME_MAX: i16 = 3;
@@ -26,9 +26,7 @@ conformance! {
     a_rescued_worker_may_not_claim,
     a_job_fails_once_enough_workers_died_of_it,
     a_rescue_tells_ready_jobs_from_failed_ones,
-    jobs_that_two_workers_died_with_are_suspects_and_not_to_blame,
-    the_suspect_that_ran_is_to_blame,
-    a_job_whose_attempt_has_ended_is_no_suspect,
+    jobs_that_two_workers_died_with_are_suspects_and_not_to_blame, the_suspect_that_ran_is_to_blame, a_job_whose_attempt_has_ended_is_no_suspect, a_rescued_job_is_told_as_it_is,
     a_worker_that_stops_gives_its_jobs_back_at_no_cost,
     a_worker_that_has_stopped_may_not_claim,
     a_worker_that_has_stopped_can_write_nothing,
@@ -258,6 +256,44 @@ async fn a_job_fails_once_enough_workers_died_of_it(storage: &Storage) -> anyhow
     assert_eq!(job.error.as_deref(), Some("3 workers died of this job"));
     assert!(job.finished_at.is_some());
     assert_eq!(storage.worker().await?.claim_all().await?.len(), 0);
+    Ok(())
+}
+
+async fn a_rescued_job_is_told_as_it_is(storage: &Storage) -> anyhow::Result<()> {
+    let id = storage.put(one()).await?;
+    let rescue = async |spread| -> anyhow::Result<pgq::Job> {
+        let worker = storage.worker().await?;
+        worker.claim_one().await?;
+        worker.die().await?;
+        storage.rescue(DEATHS_MAX, spread).await?;
+        storage.job(id).await
+    };
+    let told = |job: &pgq::Job| (job.state, job.attempt, job.deaths, job.error.clone());
+
+    let ready = rescue(LONG).await?;
+    let scheduled = rescue(SHORT).await?;
+    storage.pass(SHORT).await?;
+    storage.promote(10).await?;
+    let promoted = storage.job(id).await?;
+    let failed = rescue(LONG).await?;
+
+    let died = |text: &str| Some(text.to_owned());
+    assert_eq!(told(&ready), (JobState::Ready, 0, 1, None));
+    assert_eq!(
+        told(&scheduled),
+        (JobState::Scheduled, 0, 2, died("the worker died"))
+    );
+    assert_eq!(told(&promoted), (JobState::Ready, 0, 2, None));
+    assert_eq!(
+        told(&failed),
+        (
+            JobState::Failed,
+            1,
+            3,
+            died("3 workers died while they held this job")
+        )
+    );
+    assert!(failed.claimed_at.is_some());
     Ok(())
 }
 

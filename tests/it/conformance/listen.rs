@@ -3,8 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use pgq::Overlap;
-use pgq::driver::{Enqueue, Listener, Parked, Schedule, Start, Tick, Topic, Wake};
+use anyhow::Context as _;
+use pgq::driver::{
+    Detail, End, Enqueue, Expires, Listener, NewJob, Parked, Schedule, Start, Tick, Topic, Wake,
+};
+use pgq::{Overlap, Retention};
 use tokio::time::timeout;
 
 use super::{LONG, QUEUE, SHORT, Storage, conformance, one};
@@ -13,6 +16,7 @@ conformance! {
     a_ready_job_wakes_with_the_name_of_its_queue,
     a_job_that_is_scheduled_soon_wakes,
     the_job_of_a_tick_wakes,
+    every_end_of_a_job_wakes_who_waits_for_it,
     every_listener_that_is_parked_is_woken,
     who_parks_again_is_woken_again,
     parking_twice_is_parking_once,
@@ -110,6 +114,51 @@ async fn the_job_of_a_tick_wakes(storage: &Storage) -> anyhow::Result<()> {
     storage.tick(tick).await?;
 
     hear(&mut *listener, &ready()).await
+}
+
+async fn every_end_of_a_job_wakes_who_waits_for_it(storage: &Storage) -> anyhow::Result<()> {
+    let mut listener = parked(storage, [Topic::Finished]).await?;
+    let mut hear = async || hear(&mut *listener, &Wake::Finished).await;
+
+    let worker = storage.worker().await?;
+    storage.put(one()).await?;
+    worker.complete(&worker.claim_one().await?).await?;
+    hear().await.context("a completion")?;
+    storage.put(one()).await?;
+    worker.end(&worker.claim_one().await?, End::Failed).await?;
+    hear().await.context("a failure")?;
+    let waiting = storage.put(one()).await?;
+    storage.cancel(waiting).await?;
+    hear().await.context("the cancellation of one that waits")?;
+    let late = NewJob::new(b"\x01".to_vec()).detail(Detail {
+        expires: Some(Expires::After(SHORT)),
+        ..Detail::default()
+    });
+    let expiring = Enqueue {
+        jobs: vec![late],
+        ..one()
+    };
+    storage.put(expiring).await?;
+    storage.pass(SHORT).await?;
+    storage.expire(10, &Retention::DAY.into()).await?;
+    hear().await.context("an expiry")?;
+    for deaths_max in [1, 5] {
+        let dead = storage.worker().await?;
+        let id = storage.put(one()).await?;
+        dead.claim_one().await?;
+        if deaths_max > 1 {
+            storage.cancel(id).await?;
+        }
+        dead.die().await?;
+        storage.rescue(deaths_max, Duration::ZERO).await?;
+        hear().await.context("a rescue")?;
+    }
+    let cancelled = storage.put(one()).await?;
+    worker.claim_one().await?;
+    storage.cancel(cancelled).await?;
+    storage.deregister_worker(worker.id).await?;
+    hear().await.context("a goodbye")?;
+    Ok(())
 }
 
 async fn every_listener_that_is_parked_is_woken(storage: &Storage) -> anyhow::Result<()> {

@@ -65,8 +65,11 @@ with ending as materialized (
     insert into pgq_jobs.finished
         (id, worker, fingerprint, created_at, claimed_at, finished_at, deliveries, state, retention,
          priority, attempt, max_attempts, deaths, marks, queue, task, input, error)
-    select id, case when kind <> 'expired' then $1 end, fingerprint, created_at,
-           case when kind <> 'expired' then claimed_at end, now(), deliveries,
+    -- One that was given back had no attempt.
+    select id, case when told not in ('expired', 'release', 'unstarted') then $1 end, fingerprint,
+           created_at,
+           case when told not in ('expired', 'release', 'unstarted') then claimed_at end, now(),
+           deliveries,
            case kind when 'failed' then 2 when 'expired' then 4 else 3 end,
            case kind when 'requested' then $9 else retention end, priority, attempt, max_attempts,
            deaths, marks, queue, task, input, error

@@ -118,6 +118,9 @@ with held as materialized (
         (job, worker, claimed_at, failed_at, attempt, outcome, retention, error)
     select id, worker, claimed_at, now(), attempt, 5, $4, 'the worker died'
     from lost
+), noticed as (
+    select pgq_jobs.wake($3, 'finished')
+    from (select from cancelled union all select from failed limit 1) as any_over
 ), woken as (
     select pgq_jobs.wake($3, 'ready ' || queue)
     from (select distinct queue from again) as queues
@@ -126,4 +129,5 @@ select (select count(*) from dead) as workers,
        (select count(*) from again) as ready,
        (select count(*) from failed) as failed,
        (select count(*) from cancelled) as cancelled,
+       (select count(*) from noticed) as noticed,
        (select count(*) from woken) as woken;

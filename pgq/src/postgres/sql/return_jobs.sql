@@ -40,12 +40,13 @@ with held as materialized (
         array [$1], coalesce((select array_agg(id) from left_over), '{}'))
 ), over as (
     insert into pgq_jobs.finished
-        (id, worker, fingerprint, created_at, claimed_at, finished_at, deliveries, state, retention,
-         priority, attempt, max_attempts, deaths, marks, queue, task, input)
-    select id, $1, fingerprint, created_at, claimed_at, now(), deliveries, 3, $3, priority,
-           (attempt - 1)::smallint, max_attempts, deaths, marks, queue, task, input
+        (id, fingerprint, created_at, finished_at, deliveries, state, retention, priority, attempt,
+         max_attempts, deaths, marks, queue, task, input)
+    select id, fingerprint, created_at, now(), deliveries, 3, $3, priority, (attempt - 1)::smallint,
+           max_attempts, deaths, marks, queue, task, input
     from left_over
     where (worker, id, claim) in (select worker, job, claim from requested)
+    returning id
 ), freed as (
     delete from pgq_jobs.unique_key
     where until is null
@@ -64,9 +65,13 @@ with held as materialized (
     from left_over
     where (worker, id, claim) not in (select worker, job, claim from requested)
     returning queue
+), noticed as (
+    select pgq_jobs.wake($2, 'finished')
+    from (select from over limit 1) as any_over
 ), woken as (
     select pgq_jobs.wake($2, 'ready ' || queue)
     from (select distinct queue from again) as queues
 )
 select (select count(*) from again) as ready,
+       (select count(*) from noticed) as noticed,
        (select count(*) from woken) as woken;
