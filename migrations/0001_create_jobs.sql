@@ -470,8 +470,7 @@ select kind, name,
 from pgq_jobs.fleet_limit
 group by kind, name;
 
--- How many jobs under a limit a worker may run. The row goes with the worker's. It is written about
--- once a second, and not for each job. Who raises `permits` holds the lock of the limit, and has read
+-- How many jobs under a limit a worker may run. The row goes with the worker's. Who raises `permits` holds the lock of the limit, and has read
 -- the rows of the others after it had it; `version` is the number of the worker's call, so that one
 -- that arrives late changes nothing.
 create table pgq_jobs.allotment (
@@ -501,31 +500,40 @@ create table pgq_jobs.bucket (
 
 -- Which jobs hold a key: a hash of their task, of what is limited, and of the values that make the
 -- key. A row is worth something only while its job is where it should be, which whoever has locked the
--- task's keys looks up: running, or, of a key that keeps an order, not ended. So nobody else writes
--- here, and no permit can be lost or given twice.
+-- task's keys looks up: running, or, of a key that keeps an order, not ended since it has begun. One that
+-- is worth nothing is kept, without a worker, while jobs wait for the key that nobody has claimed: so
+-- everybody finds them.
 create table pgq_jobs.key_permit (
     key    bigint   not null,
     job    bigint   not null,
-    -- Who runs the job; null while it is on its way there.
+    -- Who runs the job; null if the permit is worth nothing.
     worker bigint,
     -- 1 order, 2 concurrency
     kind   smallint not null,
+    -- The name that the keys of the task go by.
     task   text     collate "C" not null,
     primary key (key, job)
 );
+-- stale_keys
+create index key_permit_task on pgq_jobs.key_permit (task, kind, job);
 -- free_keys
-create index key_permit_task on pgq_jobs.key_permit (task, job);
+create index key_permit_free on pgq_jobs.key_permit (task, key) where worker is null;
 
 -- Jobs that wait for a key. Their rows are in `scheduled`, with a time that never comes. While any
 -- wait for a key, it has as many permits as there are.
 create table pgq_jobs.set_aside (
-    job   bigint not null primary key,
-    key   bigint not null,
+    job   bigint   not null primary key,
+    key   bigint   not null,
     -- The order among those of the key.
-    place bigint not null
+    place bigint   not null,
+    -- As in `key_permit`; so is the task.
+    kind  smallint not null,
+    task  text     collate "C" not null
 );
 -- free_keys, key_states
 create index set_aside_key on pgq_jobs.set_aside (key, place);
+-- stray_keys, put_back
+create index set_aside_task on pgq_jobs.set_aside (task, key);
 
 -- What is not to be claimed: the jobs of a queue, or of a task. Workers read it once per poll interval,
 -- and when they are told to.

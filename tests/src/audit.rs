@@ -3,7 +3,7 @@
 //! A task writes to the ledger as the first and as the last thing that it does. So what the ledger
 //! shows to overlap did overlap, whenever the storage wrote about it.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use anyhow::ensure;
 use sqlx::{PgConnection, PgPool, Row};
@@ -30,6 +30,31 @@ pub struct Entry {
     pub job: i64,
     /// The process.
     pub process: i64,
+    /// What tells this run of the job from others of it: the number of the row of its start.
+    pub run: i64,
+}
+
+/// A run that has been written down.
+#[derive(Debug)]
+#[must_use = "its end is to be written down, too"]
+pub struct Running {
+    key: String,
+    job: i64,
+    run: i64,
+}
+
+/// How a process was away.
+#[derive(Clone, Copy, Debug)]
+pub struct Away {
+    /// The process.
+    pub process: u32,
+    /// When it was killed or stopped.
+    pub from: i64,
+    /// Until when what it ran then counts as running: for a process that was killed, no longer; for one
+    /// that was stopped, as long as its lease.
+    pub ran_until: i64,
+    /// When it went on.
+    pub until: i64,
 }
 
 /// Makes the table of the ledger.
@@ -44,31 +69,45 @@ pub async fn create(pool: &PgPool) -> sqlx::Result<()> {
         kind    text not null,
         key     text not null,
         job     bigint not null,
-        process bigint not null
+        process bigint not null,
+        run     bigint
     )";
     sqlx::query(table).execute(pool).await.map(|_| ())
 }
 
-/// Adds to the ledger, in a transaction of its own unless the caller is in one.
+/// Writes down that a job starts, in a transaction of its own unless the caller is in one.
 ///
 /// # Errors
 ///
 /// Returns the error of the database.
-pub async fn write(
-    connection: &mut PgConnection,
-    kind: Kind,
-    key: &str,
-    job: i64,
-) -> sqlx::Result<()> {
-    let kind = match kind {
-        Kind::Start => "start",
-        Kind::End => "end",
-    };
-    sqlx::query("insert into ledger (kind, key, job, process) values ($1, $2, $3, $4)")
-        .bind(kind)
+pub async fn start(connection: &mut PgConnection, key: &str, job: i64) -> sqlx::Result<Running> {
+    let start = "insert into ledger (kind, key, job, process) values ('start', $1, $2, $3)
+        returning seq";
+    let run = sqlx::query_scalar(start)
         .bind(key)
         .bind(job)
         .bind(i64::from(std::process::id()))
+        .fetch_one(connection)
+        .await?;
+    Ok(Running {
+        key: key.to_owned(),
+        job,
+        run,
+    })
+}
+
+/// Writes down that it ends.
+///
+/// # Errors
+///
+/// Returns the error of the database.
+pub async fn end(connection: &mut PgConnection, running: Running) -> sqlx::Result<()> {
+    let end = "insert into ledger (kind, key, job, process, run) values ('end', $1, $2, $3, $4)";
+    sqlx::query(end)
+        .bind(running.key)
+        .bind(running.job)
+        .bind(i64::from(std::process::id()))
+        .bind(running.run)
         .execute(connection)
         .await
         .map(|_| ())
@@ -85,19 +124,30 @@ pub async fn now(pool: &PgPool) -> sqlx::Result<i64> {
         .await
 }
 
-/// A process was killed at `from`, or stopped, and went on at `until`: what it ran then ended, and what
-/// the server still had of its writes says nothing.
-pub fn process_is_gone(ledger: &mut Vec<Entry>, process: u32, from: i64, until: i64) {
-    let process = i64::from(process);
+/// A process was away: what it ran ended, and what the server still had of its writes says nothing.
+pub fn process_is_gone(ledger: &mut Vec<Entry>, away: Away) {
+    let Away {
+        from,
+        until,
+        ran_until,
+        ..
+    } = away;
+    let process = i64::from(away.process);
+    let ended: BTreeSet<i64> = ledger
+        .iter()
+        .filter(|entry| entry.kind == Kind::End && entry.at <= from)
+        .map(|entry| entry.run)
+        .collect();
     ledger.retain(|entry| {
         let is_late = entry.at > from && entry.at <= until;
         !(entry.process == process && entry.kind == Kind::Start && is_late)
     });
     let open: Vec<Entry> = ledger
         .iter()
-        .filter(|entry| entry.process == process && entry.at <= from)
+        .filter(|entry| entry.process == process && entry.kind == Kind::Start)
+        .filter(|entry| entry.at <= from && !ended.contains(&entry.run))
         .map(|entry| Entry {
-            at: from,
+            at: ran_until,
             kind: Kind::End,
             ..entry.clone()
         })
@@ -112,8 +162,9 @@ pub fn process_is_gone(ledger: &mut Vec<Entry>, process: u32, from: i64, until: 
 ///
 /// Returns the error of the database.
 pub async fn read(pool: &PgPool) -> sqlx::Result<Vec<Entry>> {
-    let entries = "select (extract(epoch from at) * 1000000)::bigint as at, kind, key, job, process
-        from ledger order by at, seq";
+    let entries =
+        "select (extract(epoch from at) * 1000000)::bigint as at, kind, key, job, process,
+            coalesce(run, seq) as run from ledger order by at, seq";
     let rows = sqlx::query(entries).fetch_all(pool).await?;
     let entry = |row: &sqlx::postgres::PgRow| {
         Ok(Entry {
@@ -125,6 +176,7 @@ pub async fn read(pool: &PgPool) -> sqlx::Result<Vec<Entry>> {
             key: row.try_get("key")?,
             job: row.try_get("job")?,
             process: row.try_get("process")?,
+            run: row.try_get("run")?,
         })
     };
     rows.iter().map(entry).collect()
@@ -136,13 +188,13 @@ pub async fn read(pool: &PgPool) -> sqlx::Result<Vec<Entry>> {
 ///
 /// Fails with the entries that prove the contrary.
 pub fn limit(ledger: &[Entry], max: usize) -> anyhow::Result<usize> {
-    let mut running: BTreeMap<&str, BTreeMap<(i64, i64), i64>> = BTreeMap::new();
+    let mut running: BTreeMap<&str, BTreeMap<i64, i64>> = BTreeMap::new();
     let mut most = 0;
     for entry in ledger {
         let of_key = running.entry(&entry.key).or_default();
         match entry.kind {
             Kind::Start => {
-                of_key.insert((entry.job, entry.process), entry.at);
+                of_key.insert(entry.run, entry.job);
                 ensure!(
                     of_key.len() <= max,
                     "{} of key `{}` ran at once at {}, and {max} are allowed: {of_key:?}",
@@ -153,7 +205,7 @@ pub fn limit(ledger: &[Entry], max: usize) -> anyhow::Result<usize> {
                 most = most.max(of_key.len());
             }
             Kind::End => {
-                of_key.remove(&(entry.job, entry.process));
+                of_key.remove(&entry.run);
             }
         }
     }
@@ -219,6 +271,7 @@ mod tests {
             key: "key".to_owned(),
             job,
             process: 1,
+            run: job,
         }
     }
 
@@ -242,6 +295,14 @@ mod tests {
     }
 
     #[test]
+    fn two_runs_of_one_job_beside_each_other_are_found() {
+        let mut jobs = ledger(&[(1, 5), (2, 4)]);
+        jobs.iter_mut().for_each(|entry| entry.job = 0);
+
+        assert!(limit(&jobs, 1).is_err());
+    }
+
+    #[test]
     fn an_order_that_is_not_kept_is_found() {
         assert!(order(&ledger(&[(1, 2), (3, 4), (5, 6)])).is_ok());
         assert!(order(&ledger(&[(1, 2), (5, 6), (3, 4)])).is_err());
@@ -254,11 +315,25 @@ mod tests {
         jobs.retain(|entry| (entry.kind, entry.job) != (Kind::End, 0));
         jobs.last_mut().unwrap().process = 2;
 
-        process_is_gone(&mut jobs, 1, 5, 20);
+        let away = |ran_until| Away {
+            process: 1,
+            from: 5,
+            ran_until,
+            until: 20,
+        };
+        let mut leased = jobs.clone();
+        process_is_gone(&mut leased, away(35));
+        process_is_gone(&mut jobs, away(5));
 
+        assert!(limit(&jobs, 1).is_err());
         assert!(limit(&jobs, 2).is_ok());
+        jobs.retain(|entry| entry.job != 1);
+        assert!(limit(&jobs, 1).is_ok());
+        // Another one ran while it held its lease.
+        leased.retain(|entry| entry.job != 1);
+        assert!(limit(&leased, 1).is_err());
         let starts = jobs.iter().filter(|entry| entry.kind == Kind::Start);
-        assert_eq!(starts.map(|entry| entry.job).collect::<Vec<_>>(), [0, 1, 3]);
+        assert_eq!(starts.map(|entry| entry.job).collect::<Vec<_>>(), [0, 3]);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::job::{Conflict, Detail, Enqueued, Expires, INPUT_MAX, Input};
 use crate::queue::{
     ATTEMPTS_MAX, DELAY_MAX, HEADER_VALUE_MAX, HEADERS_MAX, PRIORITY_MAX, TAGS_MAX, name_problem,
 };
-use crate::task::{Task, Unique, fingerprint};
+use crate::task::{self, Task, Unique, fingerprint};
 
 /// One job that is about to be enqueued.
 #[must_use = "a job does nothing until it is enqueued"]
@@ -202,8 +202,8 @@ impl JobOptions {
             return Ok(None);
         };
         match &self.key {
-            Some(key) => Ok(Some(unique.given(T::NAME, key))),
-            None => match unique.of_input(T::NAME, input) {
+            Some(key) => Ok(Some(unique.given(key_name::<T>(), key))),
+            None => match unique.of_input(key_name::<T>(), input) {
                 Ok(key) => Ok(Some(key)),
                 Err(_) => Err(EnqueueError::Invalid {
                     task: T::NAME,
@@ -283,6 +283,11 @@ pub(super) fn value_problem(value: &str) -> Option<String> {
     let size = value.len();
     (size > HEADER_VALUE_MAX)
         .then(|| format!("must have at most {HEADER_VALUE_MAX} bytes, but has {size}"))
+}
+
+/// The name that the keys of the task's jobs go by.
+const fn key_name<T: Task>() -> &'static str {
+    task::key_name(T::NAME, T::ALIASES)
 }
 
 fn start_after(delay: Duration) -> Start {
@@ -381,7 +386,7 @@ fn encode_all<T: Task>(
         }
         let key = options.key::<T>(&bytes)?;
         let mut detail = options.detail.clone();
-        let keys = T::OPTIONS.add_keys(T::NAME, &bytes, &mut detail);
+        let keys = T::OPTIONS.add_keys(key_name::<T>(), &bytes, &mut detail);
         keys.map_err(|_| EnqueueError::Invalid {
             task: T::NAME,
             problem: "its limits name parameters, and its input is not a map of such".to_owned(),

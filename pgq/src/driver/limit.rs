@@ -24,13 +24,17 @@ pub struct Ask {
 /// Asks for jobs whose keys are free.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyAsk {
-    /// The name of the task.
+    /// The name that the keys of the task go by, whatever it is called now.
     pub task: String,
+    /// All names of the task.
+    pub names: Vec<String>,
     /// How many jobs of one concurrency key run at once; `None`: no limit.
     pub running: Option<u32>,
-    /// Jobs that may hold their keys no more.
+    /// Jobs that may hold their keys no more. The storage keeps that in mind: they need not be named
+    /// again once it has answered, unless with [`Claimed::Contended`].
     pub ended: Vec<JobId>,
-    /// Whether any job may.
+    /// Whether any job may. Where that would be too many to look at, it may be some of them, and others
+    /// the next time.
     pub all: bool,
 }
 

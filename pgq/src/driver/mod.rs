@@ -230,17 +230,13 @@ pub trait Driver: AttemptDriver + ScheduleDriver + fmt::Debug + Send + Sync + 's
     async fn claim(&self, claim: Claim) -> Result<Claimed, DriverError>;
 
     /// Claims jobs that are under limits of the whole fleet, as [`claim`](Self::claim) does, together
-    /// with permits and tokens for them.
-    ///
-    /// A worker keeps its permits until it gives them back with [`keep`](Self::keep) or is gone. It
-    /// runs at most as many jobs under a limit as it has permits, and need not ask while it has
-    /// enough. The permits of all workers together are never more than the limit, unless it has been
-    /// lowered; then nobody gets any until they are. Tokens are granted by the clock of the storage:
-    /// never more than the burst, and the rate times the elapsed time.
-    ///
-    /// Jobs are taken for the permits and tokens that there are, and beyond that, under permits, up to
-    /// `ask.prefetch` more. Permits that the jobs do not use are not kept, and tokens are not taken.
-    /// Of jobs with keys only those are taken whose keys are free; others wait their turn.
+    /// with permits and tokens for them. Of jobs with keys it takes those whose keys are free. A worker
+    /// keeps its permits until it gives them back with [`keep`](Self::keep) or is gone, runs at most as
+    /// many jobs under a limit as it has, and need not ask while it has enough. The permits of all
+    /// workers together are never more than the limit, unless it has been lowered; then nobody gets any
+    /// until they are. Tokens are granted by the clock of the storage: never more than the burst, and
+    /// the rate times the elapsed time. Jobs are taken for what there is, and under permits up to
+    /// `ask.prefetch` more; what they do not use is not kept.
     ///
     /// # Errors
     ///
@@ -274,6 +270,13 @@ pub trait Driver: AttemptDriver + ScheduleDriver + fmt::Debug + Send + Sync + 's
     ///
     /// Returns the error of the storage.
     async fn declare_limits(&self, limits: &[FleetLimit]) -> Result<(), DriverError>;
+
+    /// Lets jobs go on that wait for keys which these tasks have no more; returns how many are locked.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of the storage; some may go on.
+    async fn put_back(&self, tasks: &[String]) -> Result<usize, DriverError>;
 
     /// Sets how many jobs run at once whatever the code declares, or, with `None`, as it declares.
     ///

@@ -1,5 +1,7 @@
 //! The keys by which the jobs of a task are limited or ordered.
 
+use sha2::{Digest, Sha256};
+
 use super::DecodeError;
 use super::input::InputReader;
 
@@ -16,7 +18,7 @@ pub(crate) fn lane_key(
     input: &[u8],
 ) -> Result<i64, DecodeError> {
     let reader = InputReader::new(input)?;
-    let mut hash = Fnv::new();
+    let mut hash = Hash::new();
     hash.part(task.as_bytes());
     hash.part(kind.as_bytes());
     for name in parameters {
@@ -29,37 +31,40 @@ pub(crate) fn lane_key(
             None => hash.byte(0),
         }
     }
-    Ok(hash.0.cast_signed())
+    Ok(hash.finish())
 }
 
 /// A hash of these parts, which is the same in every process.
 pub(crate) fn hash_of<const N: usize>(parts: [&[u8]; N]) -> i64 {
-    let mut hash = Fnv::new();
+    let mut hash = Hash::new();
     for part in parts {
         hash.part(part);
     }
-    hash.0.cast_signed()
+    hash.finish()
 }
 
-/// FNV-1a, with 64 bits.
-struct Fnv(u64);
+/// The first bytes of a SHA-256: people may choose what is hashed, and must not meet the keys of others.
+struct Hash(Sha256);
 
-impl Fnv {
-    const fn new() -> Self {
-        Self(0xcbf2_9ce4_8422_2325)
+impl Hash {
+    fn new() -> Self {
+        Self(Sha256::new())
     }
 
-    const fn byte(&mut self, byte: u8) {
-        self.0 = (self.0 ^ byte as u64).wrapping_mul(0x0000_0100_0000_01b3);
+    fn byte(&mut self, byte: u8) {
+        self.0.update([byte]);
     }
 
     /// With its length, so that no two lists of parts are the same bytes.
     fn part(&mut self, part: &[u8]) {
-        (part.len() as u64)
-            .to_be_bytes()
-            .into_iter()
-            .chain(part.iter().copied())
-            .for_each(|byte| self.byte(byte));
+        self.0.update((part.len() as u64).to_be_bytes());
+        self.0.update(part);
+    }
+
+    fn finish(self) -> i64 {
+        let hash = self.0.finalize();
+        let first = hash.iter().take(8);
+        first.fold(0, |number, byte| number << 8 | i64::from(*byte))
     }
 }
 
@@ -89,5 +94,10 @@ mod tests {
 
         assert_ne!(first, key("bill", "order", "ada", 1));
         assert_ne!(first, key("pay", "concurrency", "ada", 1));
+    }
+
+    #[test]
+    fn a_key_is_the_same_for_ever() {
+        assert_eq!(key("pay", "order", "ada", 1), -425_803_517_019_422_919);
     }
 }

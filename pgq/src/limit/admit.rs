@@ -26,7 +26,7 @@ pub(crate) struct KeyState {
 /// What a key limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum KeyKind {
-    /// One job holds it until it has ended for good.
+    /// One job holds it until it has ended for good, or is put off before it has begun.
     Order,
     /// Some jobs hold it, each while it runs.
     Concurrency,
@@ -40,6 +40,14 @@ impl KeyKind {
             Self::Concurrency => 2,
         }
     }
+
+    /// From what the storage has.
+    pub(crate) const fn from_i16(kind: i16) -> Self {
+        match kind {
+            1 => Self::Order,
+            _ => Self::Concurrency,
+        }
+    }
 }
 
 /// What becomes of a candidate, and the keys that it holds from now on.
@@ -48,7 +56,7 @@ pub(crate) struct Admission {
     pub(crate) job: i64,
     pub(crate) keys: Vec<(i64, KeyKind)>,
     /// The key that it waits for; `None` if it may start.
-    pub(crate) waits: Option<i64>,
+    pub(crate) waits: Option<(i64, KeyKind)>,
 }
 
 /// Decides about candidates in their order. `running` is how many jobs of a key of
@@ -78,7 +86,7 @@ pub(crate) fn admit(
             if !state.own.contains(&candidate.job) {
                 if state.holders >= max || state.waited_for {
                     state.waited_for = true;
-                    admission.waits = Some(key);
+                    admission.waits = Some((key, kind));
                     break;
                 }
                 state.holders += 1;
@@ -176,6 +184,9 @@ mod tests {
 
         assert_eq!(admissions[0].keys, [(7, KeyKind::Order)]);
         let waits: Vec<_> = admissions.iter().map(|admission| admission.waits).collect();
-        assert_eq!(waits, [Some(8), Some(7)]);
+        assert_eq!(
+            waits,
+            [Some((8, KeyKind::Concurrency)), Some((7, KeyKind::Order))]
+        );
     }
 }

@@ -7,6 +7,9 @@ use super::FleetRate;
 /// Parts of a token that debts are counted in.
 const PARTS: i128 = 1_000_000_000;
 
+/// By how much a clock may be behind that is waited for, in microseconds.
+const BACK_MAX: i64 = 1_000_000;
+
 /// Where a bucket stands: how much is missing from it, and since when. A new bucket is full.
 ///
 /// What flows in is rounded down, by a part of a token at most, so that what was granted is never
@@ -20,9 +23,12 @@ pub(crate) struct Bucket {
 }
 
 impl Bucket {
-    /// The bucket at `now`, in microseconds of the storage's clock. While a clock that was set back
-    /// has not caught up, nothing flows in.
+    /// The bucket at `now`, in microseconds of the storage's clock. If that was set back, what was missing
+    /// is missing still, and flows in from now on; by a little it is waited for.
     pub(crate) fn refill(self, rate: FleetRate, now: i64) -> Self {
+        if self.at.saturating_sub(now) > BACK_MAX {
+            return Self { at: now, ..self };
+        }
         let elapsed = i128::from(now.saturating_sub(self.at).max(0));
         let flown = elapsed * i128::from(rate.max) * PARTS / per(rate);
         let debt = (i128::from(self.debt) - flown).max(0);
@@ -92,10 +98,21 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_is_set_back_gives_nothing() {
+    fn a_clock_that_is_set_back_gives_nothing_and_stops_nothing() {
         let empty = Bucket::default().refill(RATE, 10_000_000).take(5);
 
         let back = empty.refill(RATE, 1_000_000);
+
+        assert_eq!((back.tokens(RATE), back.at), (0, 1_000_000));
+        assert_eq!(back.next(RATE), Duration::from_micros(333_334));
+        assert_eq!(back.refill(RATE, 2_000_000).tokens(RATE), 3);
+    }
+
+    #[test]
+    fn a_clock_that_wavers_gives_nothing_more() {
+        let empty = Bucket::default().refill(RATE, 10_000_000).take(5);
+
+        let back = empty.refill(RATE, 9_500_000);
 
         assert_eq!((back.tokens(RATE), back.at), (0, 10_000_000));
         assert_eq!(back.refill(RATE, 11_000_000).tokens(RATE), 3);

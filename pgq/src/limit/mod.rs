@@ -4,15 +4,15 @@ mod admit;
 mod allot;
 mod bucket;
 mod decide;
+mod serve;
 
 use std::time::Duration;
 
-#[cfg(feature = "testing")]
-pub(crate) use self::admit::KeyKind;
-pub(crate) use self::admit::{Admission, Candidate, KeyState, admit};
+pub(crate) use self::admit::{Admission, Candidate, KeyKind, KeyState, admit};
 pub(crate) use self::allot::{Share, allot};
 pub(crate) use self::bucket::Bucket;
 pub(crate) use self::decide::{Grant, PERMITS_AGAIN, take};
+pub(crate) use self::serve::{FreeKey, Waiter, serve};
 
 /// The most permits of a limit, and the most tokens of a rate.
 pub(crate) const LIMIT_MAX: u32 = 1_000_000;

@@ -1,33 +1,38 @@
 //! Claims of jobs that have keys.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, Utc};
 
-use super::record::Stage;
+use super::record::{Record, Stage};
 use super::store::Store;
 use crate::driver::{Claim, Claimed, KeyAsk};
-use crate::job::JobId;
+use crate::job::{JobId, Marks};
 use crate::limit::{Candidate, KeyKind, KeyState, admit};
 
-/// Which jobs hold each key.
-pub(super) type KeyPermits = BTreeMap<i64, BTreeMap<JobId, KeyKind>>;
+/// Which jobs hold each key, and which wait for it.
+#[derive(Debug, Default)]
+pub(super) struct KeyPermits {
+    held: BTreeMap<i64, BTreeMap<JobId, KeyKind>>,
+    waiting: BTreeMap<i64, BTreeMap<JobId, KeyKind>>,
+}
 
 impl Store {
-    /// Claims up to `limit` jobs whose keys are free. The others stay where they are: it costs little to
-    /// look at them again.
+    /// Claims up to `limit` jobs whose keys are free, and tells whether there are more that could start.
+    /// The others stay where they are: it costs little to look at them again.
     pub(super) fn claim_by_keys(
         &mut self,
         claim: &Claim,
         keys: &KeyAsk,
         now: DateTime<Utc>,
-    ) -> Claimed {
+    ) -> (Claimed, bool) {
         let none = Claim {
             limit: 0,
             ..claim.clone()
         };
         if let Claimed::LeaseLost = self.claim(&none, now) {
-            return Claimed::LeaseLost;
+            return (Claimed::LeaseLost, false);
         }
         self.release_freed();
         let all = Claim {
@@ -41,22 +46,30 @@ impl Store {
             .map(|job| self.candidate(job))
             .collect();
         let running = keys.running.and_then(|max| usize::try_from(max).ok());
-        let mut states = self.key_states();
+        let mut states = self.key_states(&candidates);
         let admissions = admit(&candidates, &mut states, running.unwrap_or(usize::MAX));
         let mut jobs = Vec::new();
         for admission in admissions {
-            if jobs.len() == claim.limit {
-                break;
-            }
             let job = JobId::from_i64(admission.job);
-            for (key, kind) in admission.keys {
-                self.key_permits.entry(key).or_default().insert(job, kind);
+            if jobs.len() == claim.limit {
+                if admission.waits.is_none() {
+                    return (Claimed::Jobs(jobs), true);
+                }
+                continue;
             }
-            if admission.waits.is_none() {
-                jobs.extend(self.deliver(job, claim, now));
+            for (key, kind) in admission.keys {
+                let held = self.key_permits.held.entry(key).or_default();
+                held.insert(job, kind);
+            }
+            match admission.waits {
+                None => jobs.extend(self.deliver(job, claim, now)),
+                Some((key, kind)) => {
+                    let waiting = self.key_permits.waiting.entry(key).or_default();
+                    waiting.insert(job, kind);
+                }
             }
         }
-        Claimed::Jobs(jobs)
+        (Claimed::Jobs(jobs), false)
     }
 
     fn candidate(&self, job: JobId) -> Candidate {
@@ -69,19 +82,28 @@ impl Store {
         }
     }
 
-    /// A key that keeps an order is held until its job has ended, another one while the job runs.
+    /// Higher priorities first, then in the order of the enqueues.
+    fn place(&self, job: i64) -> Option<(Reverse<i16>, i64)> {
+        let record = self.record(JobId::from_i64(job))?;
+        Some((Reverse(record.priority), job))
+    }
+
+    /// Forgets who does not hold a key any more, and who does not wait for it.
     fn release_freed(&mut self) {
         let mut permits = std::mem::take(&mut self.key_permits);
-        permits.retain(|_, jobs| {
-            jobs.retain(|job, kind| {
-                let stage = self.record(*job).map(|record| &record.stage);
-                match kind {
-                    KeyKind::Order => {
-                        stage.is_some_and(|stage| !matches!(stage, Stage::Finished { .. }))
-                    }
-                    KeyKind::Concurrency => matches!(stage, Some(Stage::Running { .. })),
-                }
-            });
+        let holds = |job: &JobId, kind: &mut KeyKind| {
+            self.record(*job).is_some_and(|record| holds(record, *kind))
+        };
+        permits.held.retain(|_, jobs| {
+            jobs.retain(holds);
+            !jobs.is_empty()
+        });
+        let waits = |job: &JobId, _: &mut KeyKind| {
+            let stage = self.record(*job).map(|record| &record.stage);
+            matches!(stage, Some(Stage::Ready))
+        };
+        permits.waiting.retain(|_, jobs| {
+            jobs.retain(waits);
             !jobs.is_empty()
         });
         self.key_permits = permits;
@@ -89,18 +111,47 @@ impl Store {
 
     /// Lets go of the keys by which the job was to start.
     pub(super) fn give_up_keys(&mut self, job: JobId) {
-        for jobs in self.key_permits.values_mut() {
+        let KeyPermits { held, waiting } = &mut self.key_permits;
+        for jobs in held.values_mut().chain(waiting.values_mut()) {
             jobs.remove(&job);
         }
     }
 
-    fn key_states(&self) -> HashMap<i64, KeyState> {
-        let state = |jobs: &BTreeMap<JobId, KeyKind>| KeyState {
-            holders: jobs.len(),
-            own: jobs.keys().copied().map(JobId::as_i64).collect(),
-            waited_for: false,
-        };
-        let states = self.key_permits.iter();
-        states.map(|(key, jobs)| (*key, state(jobs))).collect()
+    /// Of a key that keeps an order nobody passes one that waits for another worker.
+    fn key_states(&self, candidates: &[Candidate]) -> HashMap<i64, KeyState> {
+        let KeyPermits { held, waiting } = &self.key_permits;
+        let mut first: HashMap<i64, i64> = HashMap::new();
+        for candidate in candidates {
+            if let Some(key) = candidate.order {
+                first.entry(key).or_insert(candidate.job);
+            }
+        }
+        let mut states: HashMap<i64, KeyState> = HashMap::new();
+        for (key, jobs) in held {
+            let state = states.entry(*key).or_default();
+            state.holders = jobs.len();
+            state.own = jobs.keys().copied().map(JobId::as_i64).collect();
+        }
+        for (key, jobs) in waiting {
+            let first = first.get(key).and_then(|job| self.place(*job));
+            let is_passed = |(job, kind): (&JobId, &KeyKind)| {
+                *kind == KeyKind::Order && self.place(job.as_i64()) < first
+            };
+            states.entry(*key).or_default().waited_for = jobs.iter().any(is_passed);
+        }
+        states
+    }
+}
+
+/// Whether a job holds its key still: one that keeps an order until the job has ended, or is put off before
+/// it has begun; another one while the job runs.
+fn holds(record: &Record, kind: KeyKind) -> bool {
+    match (&record.stage, kind) {
+        (Stage::Running { .. }, _) | (Stage::Ready, KeyKind::Order) => true,
+        (Stage::Scheduled { .. }, KeyKind::Order) => {
+            record.attempt > 0 || record.marks.has(Marks::BEGUN)
+        }
+        (Stage::Scheduled { .. } | Stage::Ready, KeyKind::Concurrency)
+        | (Stage::Finished { .. }, _) => false,
     }
 }

@@ -161,9 +161,9 @@ impl Store {
             limit,
             ..ask.claim.clone()
         };
-        let claimed = match &ask.keys {
+        let (claimed, more) = match &ask.keys {
             Some(keys) => self.claim_by_keys(&claim, keys, now),
-            None => self.claim(&claim, now),
+            None => (self.claim(&claim, now), self.ready().has(&claim)),
         };
         let Claimed::Jobs(jobs) = &claimed else {
             return Asked {
@@ -173,8 +173,7 @@ impl Store {
             };
         };
         let found = jobs.len();
-        let waiting =
-            found == limit && (found > 0 || ask.keys.is_none() && self.ready().has(&claim));
+        let waiting = found == limit && (found > 0 || more);
         let shares: Vec<Share> = grants
             .iter()
             .map(|grant| grant.kept(found, waiting))

@@ -167,6 +167,10 @@ impl Driver for PostgresDriver {
         self.declare_all_limits(limits).await
     }
 
+    async fn put_back(&self, tasks: &[String]) -> Result<usize, DriverError> {
+        self.put_back_all(tasks).await
+    }
+
     async fn override_running(
         &self,
         what: &Limited,

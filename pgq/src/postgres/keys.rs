@@ -1,8 +1,8 @@
 //! Claims of jobs that have keys: who starts, and who waits for a key.
 //!
 //! All of it happens in the transaction of an ask that has locked the task's keys. Jobs are claimed as
-//! any others; those that must wait for a key are then set aside, and a later ask makes them ready when
-//! the key is free. So each is looked at twice, however many wait.
+//! any others; those that must wait for a key are then set aside, and a later ask claims them when the
+//! key is free (`aside.rs`). So each is looked at twice, however many wait.
 
 use std::collections::{HashMap, HashSet};
 
@@ -10,12 +10,12 @@ use sqlx::Row;
 use sqlx::postgres::PgRow;
 
 use super::PostgresDriver;
+use super::aside::{Served, running};
 use super::claim::Taken;
 use super::error::driver_error;
 use super::session::Lent;
 use crate::driver::{Ask, Claim, Claimed, ClaimedJob, DriverError, KeyAsk, WorkerId};
-use crate::job::JobId;
-use crate::limit::{Admission, Candidate, KeyState, admit};
+use crate::limit::{Admission, Candidate, KeyKind, KeyState, admit};
 
 /// How many batches of jobs one ask claims at most, while jobs are set aside.
 const ROUNDS: usize = 6;
@@ -23,25 +23,37 @@ const ROUNDS: usize = 6;
 /// How many jobs a batch has at most, if there is room for fewer.
 const BATCH_MAX: usize = 256;
 
-/// What was claimed, and whether there may be more that could start.
+/// What was claimed, and whether there may be more that could start, at once or after a while.
 pub(super) struct Admitted {
     pub(super) claimed: Claimed,
     pub(super) more: bool,
+    pub(super) later: bool,
+}
+
+impl Admitted {
+    /// There is no more.
+    pub(super) const fn of(claimed: Claimed) -> Self {
+        Self {
+            claimed,
+            more: false,
+            later: false,
+        }
+    }
 }
 
 /// One that was claimed and cannot start here.
 struct Aside {
     job: i64,
     /// The key that it waits for; `None` if it goes back.
-    key: Option<i64>,
+    key: Option<(i64, KeyKind)>,
     place: i64,
 }
 
 impl PostgresDriver {
-    /// Frees keys, and claims up to `limit` jobs whose keys are free.
+    /// Claims up to `limit` jobs whose keys are free: those first that waited for them.
     ///
-    /// Only jobs are looked at that were enqueued before the claim's tick: of two that were committed
-    /// one after the other none is seen without the one before it.
+    /// Of the others only those are looked at that were enqueued before the claim's tick: of two that
+    /// were committed one after the other none is seen without the one before it.
     pub(super) async fn claim_by_keys(
         &self,
         session: &mut Lent<'_>,
@@ -49,10 +61,38 @@ impl PostgresDriver {
         keys: &KeyAsk,
         limit: usize,
     ) -> Result<Admitted, DriverError> {
-        self.free_keys(session, keys).await?;
+        let worker = ask.claim.worker;
+        let (mut jobs, more, later) = match self.claim_free(session, ask, keys, limit).await? {
+            Served::LeaseLost => return Ok(Admitted::of(Claimed::LeaseLost)),
+            Served::Jobs { jobs, more, later } => {
+                let room = jobs.len();
+                let jobs = match room {
+                    0 => Vec::new(),
+                    _ => self.admit_jobs(session, worker, keys, jobs, room).await?,
+                };
+                (jobs, more, later)
+            }
+        };
+        let waiting = Admitted {
+            claimed: Claimed::Contended,
+            more,
+            later,
+        };
+        if jobs.len() == limit {
+            if jobs.is_empty() && !more {
+                // Whether there are any that are ready.
+                let claim = ask.claim.clone();
+                let claimed = self.claim_above(session, &Claim { limit, ..claim }).await?;
+                return Ok(Admitted { claimed, ..waiting });
+            }
+            let claimed = match limit {
+                0 => Claimed::Contended,
+                _ => Claimed::Jobs(jobs),
+            };
+            return Ok(Admitted { claimed, ..waiting });
+        }
         let reading = self.tick_cursors(session).await?;
         let horizon = ask.claim.horizon.map_or(reading, |own| own.min(reading));
-        let mut jobs = Vec::new();
         let mut batch = limit;
         for _ in 0..ROUNDS {
             let room = limit - jobs.len();
@@ -63,27 +103,17 @@ impl PostgresDriver {
             };
             let taken = match self.take_jobs(session, &claim).await? {
                 Taken::Jobs(taken) => taken,
-                Taken::Contended if jobs.is_empty() => {
-                    return Ok(Admitted {
-                        claimed: Claimed::Contended,
-                        more: false,
-                    });
-                }
+                Taken::Contended if jobs.is_empty() => return Ok(waiting),
                 Taken::Contended => break,
-                Taken::LeaseLost => {
-                    return Ok(Admitted {
-                        claimed: Claimed::LeaseLost,
-                        more: false,
-                    });
-                }
+                Taken::LeaseLost => return Ok(Admitted::of(Claimed::LeaseLost)),
             };
             let all = taken.len() < claim.limit;
-            let worker = ask.claim.worker;
             jobs.extend(self.admit_jobs(session, worker, keys, taken, room).await?);
             if all || jobs.len() == limit {
                 return Ok(Admitted {
                     claimed: Claimed::Jobs(jobs),
-                    more: !all,
+                    more: more || !all,
+                    later,
                 });
             }
             batch = claim.limit * 4;
@@ -91,6 +121,7 @@ impl PostgresDriver {
         Ok(Admitted {
             claimed: Claimed::Jobs(jobs),
             more: true,
+            later,
         })
     }
 
@@ -107,25 +138,6 @@ impl PostgresDriver {
             .map_err(|error| driver_error("failed to claim jobs by their keys", error))
     }
 
-    async fn free_keys(&self, session: &mut Lent<'_>, keys: &KeyAsk) -> Result<(), DriverError> {
-        let ended: Vec<i64> = keys.ended.iter().copied().map(JobId::as_i64).collect();
-        if ended.is_empty() && !keys.all {
-            return Ok(());
-        }
-        sqlx::query(self.statements.free_keys.clone())
-            .bind(&keys.task)
-            .bind((!keys.all).then_some(ended))
-            .bind(
-                keys.running
-                    .map(|max| i32::try_from(max).unwrap_or(i32::MAX)),
-            )
-            .bind(self.schema().as_str())
-            .execute(session.connection())
-            .await
-            .map(|_| ())
-            .map_err(|error| driver_error("failed to free keys", error))
-    }
-
     /// Lets up to `room` of the jobs start, in their order, and sets aside those before the last of
     /// them that wait for a key.
     async fn admit_jobs(
@@ -138,8 +150,7 @@ impl PostgresDriver {
     ) -> Result<Vec<ClaimedJob>, DriverError> {
         let candidates: Vec<Candidate> = taken.iter().map(|(_, job)| candidate(job)).collect();
         let mut states = self.key_states(session, &candidates).await?;
-        let running = keys.running.and_then(|max| usize::try_from(max).ok());
-        let admissions = admit(&candidates, &mut states, running.unwrap_or(usize::MAX));
+        let admissions = admit(&candidates, &mut states, running(keys));
         let (mut jobs, mut aside, mut held) = (Vec::new(), Vec::new(), Vec::new());
         for ((seq, job), admission) in taken.into_iter().zip(admissions) {
             if jobs.len() == room {
@@ -161,7 +172,7 @@ impl PostgresDriver {
             held.push(admission);
         }
         self.take_keys(session, worker, keys, &held).await?;
-        self.set_aside(session, worker, &aside).await?;
+        self.set_aside(session, worker, keys, &aside).await?;
         Ok(jobs)
     }
 
@@ -194,7 +205,7 @@ impl PostgresDriver {
             .map_err(|error| driver_error("failed to read keys", error))
     }
 
-    async fn take_keys(
+    pub(super) async fn take_keys(
         &self,
         session: &mut Lent<'_>,
         worker: WorkerId,
@@ -223,16 +234,24 @@ impl PostgresDriver {
         &self,
         session: &mut Lent<'_>,
         worker: WorkerId,
+        keys: &KeyAsk,
         aside: &[Aside],
     ) -> Result<(), DriverError> {
         if aside.is_empty() {
             return Ok(());
         }
+        let of_keys = || aside.iter().map(|aside| aside.key);
         sqlx::query(self.statements.set_aside.clone())
             .bind(worker.as_i64())
             .bind(aside.iter().map(|aside| aside.job).collect::<Vec<_>>())
-            .bind(aside.iter().map(|aside| aside.key).collect::<Vec<_>>())
+            .bind(of_keys().map(|key| Some(key?.0)).collect::<Vec<_>>())
             .bind(aside.iter().map(|aside| aside.place).collect::<Vec<_>>())
+            .bind(
+                of_keys()
+                    .map(|key| Some(key?.1.as_i16()))
+                    .collect::<Vec<_>>(),
+            )
+            .bind(&keys.task)
             .execute(session.connection())
             .await
             .map(|_| ())

@@ -22,6 +22,9 @@ use crate::limit::{Bucket, FleetRate, Grant, Limited, PERMITS_AGAIN, Share, allo
 /// How soon to ask again for a limit that somebody else had locked.
 const LOCKED_AGAIN: Duration = Duration::from_millis(5);
 
+/// How soon to ask again for jobs whose keys are free, and that somebody has locked.
+const KEYS_AGAIN: Duration = Duration::from_millis(50);
+
 /// What was read of the rate of a task.
 struct Rate {
     /// `None` if it has none any more.
@@ -72,12 +75,13 @@ impl PostgresDriver {
             limit,
             ..ask.claim.clone()
         };
-        let Admitted { claimed, more } = match &ask.keys {
-            Some(keys) if limit > 0 => self.claim_by_keys(session, ask, keys, limit).await?,
-            _ => Admitted {
-                claimed: self.claim_above(session, &claim).await?,
-                more: false,
-            },
+        let Admitted {
+            claimed,
+            more,
+            later,
+        } = match &ask.keys {
+            Some(keys) => self.claim_by_keys(session, ask, keys, limit).await?,
+            None => Admitted::of(self.claim_above(session, &claim).await?),
         };
         let (found, waiting) = match &claimed {
             Claimed::Jobs(jobs) => (jobs.len(), !jobs.is_empty() && jobs.len() == limit),
@@ -121,9 +125,10 @@ impl PostgresDriver {
             });
             token.unwrap_or(PERMITS_AGAIN)
         });
-        let again = match more && found < limit {
-            true => Some(Duration::ZERO),
-            false => again,
+        let again = match () {
+            () if more && found < limit => Some(Duration::ZERO),
+            () if later && found < limit => Some(KEYS_AGAIN),
+            () => again,
         };
         Ok(Asked {
             claimed: match claimed {
@@ -148,8 +153,9 @@ impl PostgresDriver {
             names.push(task);
         }
         if let Some(keys) = &ask.keys {
-            kinds.push("keys");
-            names.push(&keys.task);
+            // Old and new builds may know the task by other names.
+            kinds.extend(keys.names.iter().map(|_| "keys"));
+            names.extend(keys.names.iter().map(String::as_str));
         }
         sqlx::query(self.statements.lock_limits.clone())
             .bind(self.schema().as_str())

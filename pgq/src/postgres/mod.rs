@@ -1,5 +1,6 @@
 //! The PostgreSQL driver, over sqlx.
 
+mod aside;
 mod attempt_driver;
 mod attempts;
 mod change;
@@ -43,6 +44,7 @@ use std::time::Instant;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{PgConnection, PgPool};
 
+use self::aside::Sweeps;
 use self::connect::{input_options, runtime_options, runtime_pool};
 use self::cursor::Cursors;
 use self::session::Session;
@@ -78,6 +80,7 @@ pub struct PostgresDriver {
     statements: Arc<Statements>,
     claims: Arc<Session>,
     cursors: Arc<Mutex<Cursors>>,
+    sweeps: Arc<Mutex<Sweeps>>,
     promoted: Arc<Mutex<TimeCursor>>,
     expired: Arc<Mutex<TimeCursor>>,
     finishes: Arc<[Session]>,
@@ -113,6 +116,7 @@ impl PostgresDriver {
                 WorkerId::from_i64(0),
                 Instant::now(),
             ))),
+            sweeps: Arc::default(),
             promoted: Arc::default(),
             expired: Arc::default(),
             finishes: (0..FINISH_SESSIONS)

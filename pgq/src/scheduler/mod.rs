@@ -258,10 +258,10 @@ impl Scheduler {
 fn new_job(task: &TaskDescriptor, input: &[u8]) -> NewJob {
     let mut detail = task.options.detail();
     // A schedule's input is a map if the parameters of its task are named: it was checked.
-    let _ = task.options.add_keys(task.name, input, &mut detail);
+    let _ = task.options.add_keys(task.key_name(), input, &mut detail);
     let job = NewJob::new(input.to_vec()).detail(detail);
     let unique = task.options.unique;
-    match unique.and_then(|unique| unique.of_input(task.name, input).ok()) {
+    match unique.and_then(|unique| unique.of_input(task.key_name(), input).ok()) {
         Some(key) => job.key(key),
         None => job,
     }

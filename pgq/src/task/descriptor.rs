@@ -119,6 +119,16 @@ impl TaskDescriptor {
         self.aliases
     }
 
+    /// All its names, the one that it has now first.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &'static str> {
+        [self.name].into_iter().chain(self.aliases.iter().copied())
+    }
+
+    /// The name that the keys of its jobs go by.
+    pub(crate) const fn key_name(&self) -> &'static str {
+        key_name(self.name, self.aliases)
+    }
+
     /// The options of the task.
     #[must_use]
     pub const fn options(&self) -> TaskOptions {
@@ -129,6 +139,15 @@ impl TaskDescriptor {
     #[must_use]
     pub const fn secrets(&self) -> &'static [&'static str] {
         self.secrets
+    }
+}
+
+/// The name that the keys of a task's jobs go by: the first that it ever had, which is its last alias. So
+/// keys are the same before and after it is renamed.
+pub(crate) const fn key_name(name: &'static str, aliases: &'static [&'static str]) -> &'static str {
+    match aliases.last() {
+        Some(first) => first,
+        None => name,
     }
 }
 

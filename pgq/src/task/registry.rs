@@ -276,8 +276,7 @@ impl Registry {
                 source: task.source,
             });
         self.problems.extend(problems);
-        let names = [task.name].into_iter().chain(task.aliases.iter().copied());
-        for name in names {
+        for name in task.names() {
             self.refuse_other(name, &task);
         }
         for alias in task.aliases {

@@ -44,8 +44,6 @@ pub(crate) struct Board {
     held: FxHashMap<JobId, Held>,
     memory: Memory,
     claimable: Claimable,
-    /// The queue and the task of each job that has keys.
-    keyed: FxHashMap<JobId, (Arc<str>, Arc<str>)>,
     /// The limits of the fleet.
     gates: Vec<Gate>,
     /// How many jobs run of each task, by the name in their rows; those included that nobody waits for
@@ -64,6 +62,8 @@ pub(crate) struct Board {
 struct Held {
     claim: i64,
     stage: Stage,
+    /// Its queue and its task, if it has keys.
+    keyed: Option<Box<(Arc<str>, Arc<str>)>>,
 }
 
 #[derive(Debug)]
@@ -123,7 +123,6 @@ impl Board {
             held: FxHashMap::default(),
             memory: Memory::new(config.input_memory),
             claimable: Claimable::default(),
-            keyed: FxHashMap::default(),
             gates: Vec::new(),
             in_use: FxHashMap::default(),
             stuck: Stuck::default(),
@@ -140,9 +139,13 @@ impl Board {
 
     pub(crate) fn mark_all_hungry(&mut self) {
         self.lines.iter_mut().for_each(Line::mark_hungry);
+    }
+
+    /// Lets the next claims look for keys that may be free, whoever had them: those of workers that are
+    /// gone are among them.
+    pub(crate) fn sweep_keys(&mut self) {
         let sources = self.lines.iter_mut().flat_map(|line| &mut line.sources);
         let keys = sources.filter_map(|source| source.keys.as_mut());
-        // Those of workers that are gone are among them.
         keys.for_each(|keys| keys.all = true);
     }
 
@@ -286,18 +289,16 @@ impl Board {
 
     fn hold_claimed(&mut self, jobs: &[ClaimedJob]) {
         for job in jobs {
+            let is_keyed = job.marks.has(Marks::KEYED);
             let held = Held {
                 claim: job.claim,
                 stage: Stage::Waiting,
+                keyed: is_keyed.then(|| Box::new((Arc::clone(&job.queue), Arc::clone(&job.task)))),
             };
             if let Some(lost) = self.held.insert(job.id, held) {
                 // The storage has lost an earlier claim of the job in a crash.
                 self.end_lost(job.id, &lost.stage);
             }
-        }
-        for job in jobs.iter().filter(|job| job.marks.has(Marks::KEYED)) {
-            let of = (Arc::clone(&job.queue), Arc::clone(&job.task));
-            self.keyed.insert(job.id, of);
         }
     }
 
@@ -340,8 +341,13 @@ impl Board {
     /// Holds a job until the storage has taken its end, which is on its way: the worker found out only
     /// now that it had it.
     pub(crate) fn hold(&mut self, job: JobId, claim: i64) {
-        let stage = Stage::Ending;
-        self.held.entry(job).or_insert(Held { claim, stage });
+        let held = Held {
+            claim,
+            stage: Stage::Ending,
+            // If it has keys, a sweep finds them.
+            keyed: None,
+        };
+        self.held.entry(job).or_insert(held);
     }
 
     /// Frees the slot of a job of that queue, and the memory of its input. Its permits are
@@ -373,13 +379,10 @@ impl Board {
             frees |= self.end_trial(job, claim);
             if let Entry::Occupied(held) = self.held.entry(job)
                 && held.get().claim == claim
+                && let Some(of) = held.remove().keyed
+                && let Some(line) = self.line(&of.0)
             {
-                held.remove();
-            }
-            if let Some((queue, task)) = self.keyed.remove(&job)
-                && let Some(line) = self.line(&queue)
-            {
-                line.forget(job, &task);
+                line.forget(job, &of.1);
                 frees = true;
             }
         }

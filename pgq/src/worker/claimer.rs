@@ -257,7 +257,8 @@ impl Claimer {
         }
         let task = || demand.task.as_ref().map(|task| task.to_string());
         let keys = demand.keys.as_ref().map(|keys| KeyAsk {
-            task: task().unwrap_or_default(),
+            task: keys.name.to_string(),
+            names: claim.tasks.to_vec(),
             running: keys.running,
             ended: keys.ended.clone(),
             all: keys.all,
@@ -333,7 +334,9 @@ impl Claimer {
             .map(|then| self.hub.board().take_waiting(then))
             .unwrap_or_default();
         give_back(&self.hub, stale).await;
-        self.hub.board().mark_all_hungry();
+        let mut board = self.hub.board();
+        board.mark_all_hungry();
+        board.sweep_keys();
     }
 
     /// Whether a worker that ends by itself has reached its end. Everything it held has ended, as the
@@ -367,7 +370,11 @@ impl Claimer {
     async fn claims_nothing(&mut self) -> bool {
         let taken = self.taken;
         self.contended = false;
-        self.hub.board().mark_all_hungry();
+        {
+            let mut board = self.hub.board();
+            board.mark_all_hungry();
+            board.sweep_keys();
+        }
         let claimed = self.claim_all(&CancellationToken::new()).await;
         claimed.is_ok()
             && self.failures == 0

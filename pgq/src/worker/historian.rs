@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::claimer::report;
 use super::config::{HISTORY_INTERVAL, Mode};
 use super::hub::{Hub, limited};
+use super::limits;
 
 /// After how many looks in a row at which something could not be dropped somebody is told: an hour
 /// of them, which is longer than a dump of most databases.
@@ -20,6 +21,9 @@ pub(crate) async fn run(hub: Arc<Hub>) {
         pause().await;
     }
     loop {
+        if let Err(error) = limits::put_back(&*hub.setup.driver, &hub.setup.registry).await {
+            tracing::warn!(error = %report(&error), "failed to put jobs back");
+        }
         match limited(hub.setup.driver.maintain_history(&retains)).await {
             Ok(done) => {
                 if done.made > 0 || done.dropped > 0 {

@@ -1,22 +1,17 @@
 //! The limits of the whole fleet that the code declares.
 
+use super::hub::limited;
+use crate::driver::{Driver, DriverError};
 use crate::limit::{FleetLimit, FleetRate, KeyLimit, Limited};
-use crate::task::{Registry, TaskOptions};
+use crate::task::{Registry, TaskDescriptor, TaskOptions};
 
 /// What is declared of each task, those included that have no limit: it may have had one before.
 pub(super) fn declared(registry: &Registry) -> Vec<FleetLimit> {
     let declared = registry.tasks().map(|task| {
         let TaskOptions {
-            concurrency,
-            rate,
-            ordered_by,
-            ..
+            concurrency, rate, ..
         } = task.options();
-        let (concurrency, by_key) = match concurrency {
-            Some(concurrency) if !concurrency.by.is_empty() => (None, Some(concurrency.max)),
-            concurrency => (concurrency, None),
-        };
-        let ordered = !ordered_by.is_empty();
+        let concurrency = concurrency.filter(|concurrency| concurrency.by.is_empty());
         let rate = rate.filter(|rate| rate.by.is_empty());
         FleetLimit::new(Limited::Task(task.name().to_owned()))
             .running(concurrency.map(|concurrency| concurrency.max))
@@ -25,10 +20,43 @@ pub(super) fn declared(registry: &Registry) -> Vec<FleetLimit> {
                 per: rate.per,
                 burst: rate.burst,
             }))
-            .by_key((ordered || by_key.is_some()).then_some(KeyLimit {
-                running: by_key,
-                ordered,
-            }))
+            .by_key(key_limit(task.options))
     });
     declared.collect()
+}
+
+/// What a task limits for each key of its jobs by itself.
+pub(super) fn key_limit(options: &TaskOptions) -> Option<KeyLimit> {
+    let concurrency = options.concurrency;
+    let by_key = concurrency.filter(|concurrency| !concurrency.by.is_empty());
+    let limit = KeyLimit {
+        running: by_key.map(|concurrency| concurrency.max),
+        ordered: !options.ordered_by.is_empty(),
+    };
+    (limit.ordered || limit.running.is_some()).then_some(limit)
+}
+
+/// Lets jobs go on that wait for keys of tasks which have none any more, neither here nor in any build
+/// that has declared some since.
+pub(super) async fn put_back(driver: &dyn Driver, registry: &Registry) -> Result<(), DriverError> {
+    let has_none = |task: &&TaskDescriptor| key_limit(task.options).is_none();
+    if registry.tasks().all(|task| !has_none(&task)) {
+        return Ok(());
+    }
+    let limits = limited(driver.limits()).await?;
+    let is_declared = |task: &TaskDescriptor| {
+        let mut keyed = limits.iter().filter(|limit| limit.by_key.is_some());
+        keyed.any(|limit| task.names().any(|name| name == limit.what.name()))
+    };
+    let tasks = registry.tasks().filter(has_none);
+    let names = tasks.filter(|task| !is_declared(task));
+    let names: Vec<String> = names
+        .flat_map(TaskDescriptor::names)
+        .map(str::to_owned)
+        .collect();
+    match names.is_empty() {
+        true => Ok(()),
+        // Those that somebody has locked are looked at again.
+        false => limited(driver.put_back(&names)).await.map(|_| ()),
+    }
 }

@@ -21,6 +21,7 @@ pub(crate) async fn run(hub: Arc<Hub>) {
                     "rescued the jobs of workers that died",
                 );
                 count(&hub.meters, rescued);
+                hub.board().sweep_keys();
                 hub.wake_all();
             }
             Ok(_) => {}

@@ -17,8 +17,10 @@ use super::lease::LeaseKeeper;
 use super::promoter::promote_due;
 use super::stop::{StopSignal, wind_up};
 use super::{controller, expirer, historian, limits, promoter, rescuer, wakeups};
-use crate::driver::{Build, Driver, DriverError, DriverErrorKind, KnownTask, WorkerId, WorkerInfo, Schedule};
-use crate::task::{TaskDescriptor, KnownSchedule};
+use crate::driver::{
+    Build, Driver, DriverError, DriverErrorKind, KnownTask, Schedule, WorkerId, WorkerInfo,
+};
+use crate::task::{KnownSchedule, TaskDescriptor};
 
 /// Runs a worker until it is stopped, or has nothing more to do. Errors of the storage that pass
 /// are waited out.
@@ -80,7 +82,7 @@ async fn register(
         .collect();
     let build = build(setup);
     let retains = setup.registry.retains();
-    let limits = limits::declared(&setup.registry);
+    let declared = limits::declared(&setup.registry);
     let mut failures = 0;
     while !stop.drain.is_cancelled() {
         let id = WorkerId::random();
@@ -98,7 +100,8 @@ async fn register(
             registered = async {
                 limited(setup.driver.prepare_history(&retains)).await?;
                 if first {
-                    limited(setup.driver.declare_limits(&limits)).await?;
+                    limited(setup.driver.declare_limits(&declared)).await?;
+                    limits::put_back(&*setup.driver, &setup.registry).await?;
                 }
                 limited(setup.driver.register_worker(info)).await
             } => registered,

@@ -131,6 +131,7 @@ async fn answer<T>(call: impl Future<Output = Result<T, DriverError>>) -> Result
 /// A lost connection may mean a server that crashed: anything may be ready, and claims may be
 /// gone.
 fn missed_some(hub: &Hub) {
+    hub.board().sweep_keys();
     hub.wake_all();
     hub.promote.notify_one();
     hub.direct.notify_one();

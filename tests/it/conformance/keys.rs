@@ -19,14 +19,14 @@ conformance! {
     a_job_that_waits_for_one_key_keeps_its_place_by_another,
     many_jobs_that_wait_for_a_key_are_passed,
     a_job_that_goes_back_comes_again_before_the_others,
-    a_replaced_job_gives_up_the_key_that_it_was_called_for,
+    a_replaced_job_gives_up_the_key_that_it_was_claimed_for,
     a_job_that_is_put_off_before_it_started_lets_others_start,
     a_job_that_is_put_off_between_its_attempts_keeps_its_place,
     jobs_that_wait_no_more_are_passed,
 }
 
 /// Jobs of these keys: for the order, and for how many run at once.
-fn keyed(order: Option<i64>, concurrency: Option<i64>, count: usize) -> Enqueue {
+pub(super) fn keyed(order: Option<i64>, concurrency: Option<i64>, count: usize) -> Enqueue {
     let detail = Detail {
         order_key: order,
         concurrency_key: concurrency,
@@ -38,7 +38,7 @@ fn keyed(order: Option<i64>, concurrency: Option<i64>, count: usize) -> Enqueue 
     }
 }
 
-fn jobs_of(asked: Asked) -> anyhow::Result<Vec<ClaimedJob>> {
+pub(super) fn jobs_of(asked: Asked) -> anyhow::Result<Vec<ClaimedJob>> {
     match asked.claimed {
         Claimed::Jobs(jobs) => Ok(jobs),
         Claimed::Contended => Ok(Vec::new()),
@@ -49,7 +49,7 @@ fn jobs_of(asked: Asked) -> anyhow::Result<Vec<ClaimedJob>> {
 impl Worker<'_> {
     /// Asks for up to `limit` jobs, of which two of a concurrency key may run at once, until it is told
     /// that there are no more. `ended` may hold keys no more; `None`: any job may.
-    async fn ask_keys(
+    pub(super) async fn ask_keys(
         &self,
         limit: usize,
         ended: Option<&[JobId]>,
@@ -57,6 +57,7 @@ impl Worker<'_> {
         let mut found = Vec::new();
         let mut keys = KeyAsk {
             task: TASK.to_owned(),
+            names: vec![TASK.to_owned()],
             running: Some(2),
             ended: ended.unwrap_or_default().to_vec(),
             all: ended.is_none(),
@@ -82,25 +83,11 @@ impl Worker<'_> {
         }
     }
 
-    /// Frees keys and claims nothing: who waited for them is ready then, and not taken.
+    /// Claims the one that is next, and gives it back before it has begun.
     async fn call(&self) -> anyhow::Result<()> {
-        let mut claim = self.next_claim();
-        claim.horizon = Some(0);
-        let keys = KeyAsk {
-            task: TASK.to_owned(),
-            running: Some(2),
-            ended: Vec::new(),
-            all: true,
-        };
-        let asked = self.storage.ask(Ask {
-            claim,
-            permits: Vec::new(),
-            prefetch: 0,
-            rate: None,
-            keys: Some(keys),
-        });
-        let jobs = jobs_of(asked.await?)?;
-        anyhow::ensure!(jobs.is_empty(), "{jobs:?}");
+        let next = self.ask_keys(1, None).await?;
+        anyhow::ensure!(next.len() == 1, "{next:?}");
+        self.end(&next[0], End::Unstarted(Duration::ZERO)).await?;
         Ok(())
     }
 }
@@ -275,7 +262,7 @@ async fn a_job_that_goes_back_comes_again_before_the_others(
     Ok(())
 }
 
-async fn a_replaced_job_gives_up_the_key_that_it_was_called_for(
+async fn a_replaced_job_gives_up_the_key_that_it_was_claimed_for(
     storage: &Storage,
 ) -> anyhow::Result<()> {
     let replace = |order, start| {
@@ -294,7 +281,7 @@ async fn a_replaced_job_gives_up_the_key_that_it_was_called_for(
     let running = worker.ask_keys(10, None).await?;
     assert_eq!(running.len(), 2);
 
-    // It is called, and before anybody takes it another is put in its place.
+    // It is claimed and given back, and before anybody takes it another is put in its place.
     worker.complete(&running[0]).await?;
     worker.call().await?;
     let [later] = unique::enqueue(storage, replace(8, Start::After(LONG))).await?;
@@ -323,7 +310,7 @@ async fn a_job_that_is_put_off_before_it_started_lets_others_start(
     let worker = storage.worker().await?;
     let first = worker.ask_keys(10, None).await?;
 
-    // The second is called, and put off.
+    // The second is claimed, given back, and put off.
     worker.complete(&first[0]).await?;
     worker.call().await?;
     let second = storage.job(jobs[1]).await?;

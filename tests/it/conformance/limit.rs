@@ -13,6 +13,7 @@ conformance! {
     a_worker_that_gets_no_permits_is_told_whether_jobs_wait,
     what_one_worker_gives_back_another_gets,
     an_older_call_does_not_change_the_permits_of_a_newer_one,
+    one_call_may_change_its_permits_twice,
     the_permits_of_a_worker_that_is_gone_are_free,
     nobody_gets_permits_while_there_are_more_than_a_lowered_limit,
     a_raised_limit_is_there_at_once,
@@ -182,6 +183,38 @@ async fn an_older_call_does_not_change_the_permits_of_a_newer_one(
     first.keep_as(late, 0, 0).await?;
 
     assert_eq!(second.ask(0, 3).await?.permits, [0]);
+    Ok(())
+}
+
+async fn one_call_may_change_its_permits_twice(storage: &Storage) -> anyhow::Result<()> {
+    declare(storage, Some(5)).await?;
+    let worker = storage.worker().await?;
+    storage.enqueue(jobs([b"\x01"; 3])).await?;
+    worker.ask(0, 3).await?;
+    let claim = worker.next_claim();
+    let twice = async |in_use| {
+        let ask = PermitAsk {
+            limit: limit(),
+            in_use,
+            waiting: 0,
+            wants: 5,
+        };
+        storage
+            .ask(Ask {
+                claim: claim.clone(),
+                permits: vec![ask],
+                prefetch: 0,
+                rate: None,
+                keys: None,
+            })
+            .await
+    };
+
+    assert_eq!(twice(1).await?.permits, [1]);
+    storage.put(one()).await?;
+    let asked = twice(1).await?;
+
+    assert_eq!((found(&asked), &asked.permits[..]), (1, &[2][..]));
     Ok(())
 }
 

@@ -142,15 +142,15 @@ async fn every_end_of_a_job_wakes_who_waits_for_it(storage: &Storage) -> anyhow:
     storage.pass(SHORT).await?;
     storage.expire(10, &Retention::DAY.into()).await?;
     hear().await.context("an expiry")?;
-    for deaths_max in [1, 5] {
+    for blame_max in [1, 3] {
         let dead = storage.worker().await?;
         let id = storage.put(one()).await?;
         dead.claim_one().await?;
-        if deaths_max > 1 {
+        if blame_max > 1 {
             storage.cancel(id).await?;
         }
         dead.die().await?;
-        storage.rescue(deaths_max, Duration::ZERO).await?;
+        storage.rescue(blame_max).await?;
         hear().await.context("a rescue")?;
     }
     let cancelled = storage.put(one()).await?;

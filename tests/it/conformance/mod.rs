@@ -32,6 +32,7 @@ mod schedule;
 mod schema;
 mod unique;
 mod unique_ticks;
+mod waiting_keys;
 
 use std::cell::Cell;
 use std::sync::Arc;

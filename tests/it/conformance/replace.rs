@@ -138,7 +138,7 @@ async fn a_job_of_which_an_attempt_may_have_begun_is_not_replaced(
             }
             "rescue" => {
                 worker.die().await?;
-                storage.rescue(5, Duration::ZERO).await?;
+                storage.rescue(3).await?;
             }
             "goodbye" => storage.deregister_worker(worker.id).await?,
             _ => {

@@ -1,8 +1,9 @@
 //! Limits and order, while workers are killed and stopped.
 
+use std::cell::Cell;
 use std::time::Duration;
 
-use pgq_tests::audit::{self, Kind};
+use pgq_tests::audit::{self, Away, Kind};
 use pgq_tests::eventually;
 use pgq_tests::fleet::process::{Signal, Worker};
 use pgq_tests::fleet::{Fleet, tasks};
@@ -34,6 +35,24 @@ async fn until_more(pool: &PgPool) -> anyhow::Result<()> {
     .await
 }
 
+/// Waits until a worker's row is gone, and returns when it was there last.
+async fn until_rescued(pool: &PgPool, worker: i64) -> anyhow::Result<i64> {
+    let seen = Cell::new(i64::MIN);
+    eventually("the worker is rescued", async || {
+        let now = audit::now(pool).await?;
+        let known: Option<i64> = sqlx::query_scalar("select id from pgq_jobs.worker where id = $1")
+            .bind(worker)
+            .fetch_optional(pool)
+            .await?;
+        if known.is_some() {
+            seen.set(now);
+        }
+        Ok(known.is_none())
+    })
+    .await?;
+    Ok(seen.get())
+}
+
 #[tokio::test]
 async fn limits_and_order_hold_while_workers_are_killed_and_stopped() -> anyhow::Result<()> {
     let (database, fleet) = fleet().await?;
@@ -56,23 +75,26 @@ async fn limits_and_order_hold_while_workers_are_killed_and_stopped() -> anyhow:
         if random.bool() {
             let process = workers[at].process();
             workers[at].kill()?;
-            gone.push((process, audit::now(pool).await?, i64::MAX));
+            let from = audit::now(pool).await?;
+            gone.push(Away {
+                process,
+                from,
+                ran_until: from,
+                until: i64::MAX,
+            });
             workers[at] = start(&fleet)?;
         } else {
             let worker = &workers[at];
             let id = worker.registered(pool).await?;
             worker.signal(Signal::Stop)?;
             let from = audit::now(pool).await?;
-            eventually("the worker is rescued", async || {
-                let known: Option<i64> =
-                    sqlx::query_scalar("select id from pgq_jobs.worker where id = $1")
-                        .bind(id)
-                        .fetch_optional(pool)
-                        .await?;
-                Ok(known.is_none())
-            })
-            .await?;
-            gone.push((worker.process(), from, audit::now(pool).await?));
+            let ran_until = until_rescued(pool, id).await?.max(from);
+            gone.push(Away {
+                process: worker.process(),
+                from,
+                ran_until,
+                until: audit::now(pool).await?,
+            });
             worker.signal(Signal::Continue)?;
             worker.says(LOST).await?;
         }
@@ -80,8 +102,8 @@ async fn limits_and_order_hold_while_workers_are_killed_and_stopped() -> anyhow:
     until_finished(pool, limited.len() + ordered.len()).await?;
 
     let mut ledger = audit::read(pool).await?;
-    for (process, from, until) in gone {
-        audit::process_is_gone(&mut ledger, process, from, until);
+    for away in gone {
+        audit::process_is_gone(&mut ledger, away);
     }
     let (of_task, of_keys): (Vec<_>, Vec<_>) = ledger
         .iter()

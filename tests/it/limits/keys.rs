@@ -35,7 +35,7 @@ async fn export(
 async fn hold_on(context: &Context, pool: &PgPool, account: u32) -> anyhow::Result<()> {
     let job = context.job_id().as_i64();
     let mut connection = pool.acquire().await?;
-    audit::write(&mut connection, Kind::Start, &account.to_string(), job).await?;
+    let _ = audit::start(&mut connection, &account.to_string(), job).await?;
     drop(connection);
     if account == 0 {
         context.cancelled().cancelled().await;

@@ -1,13 +1,15 @@
 //! Limits of the whole fleet, shown by an audit of what the tasks did.
 
 mod at_once;
+mod builds;
 mod keys;
 mod rates;
+mod replaced;
 
 use std::time::Duration;
 
 use pgq::{Context, Registry, Run, Task};
-use pgq_tests::audit::{self, Kind};
+use pgq_tests::audit;
 use pgq_tests::database::TestDatabase;
 use sqlx::PgPool;
 
@@ -38,11 +40,11 @@ async fn drain(runs: impl IntoIterator<Item = Run>) -> anyhow::Result<u64> {
 async fn work(context: &Context, pool: &PgPool, key: &str, time: Duration) -> anyhow::Result<()> {
     let job = context.job_id().as_i64();
     let mut connection = pool.acquire().await?;
-    audit::write(&mut connection, Kind::Start, key, job).await?;
+    let running = audit::start(&mut connection, key, job).await?;
     drop(connection);
     tokio::time::sleep(time).await;
     let mut connection = pool.acquire().await?;
-    Ok(audit::write(&mut connection, Kind::End, key, job).await?)
+    Ok(audit::end(&mut connection, running).await?)
 }
 
 /// An empty database with a ledger.

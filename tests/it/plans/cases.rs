@@ -1,8 +1,9 @@
 //! What is expected of the plan of each statement that reads jobs.
 
 use super::tables::{
-    ASIDE_JOB, ASIDE_KEY, DETAIL, EXPIRY, FAILURE, FINISHED, KEY_JOB, KEY_UNTIL, LARGE_INPUT, LOG,
-    PROGRESS, READY_ID, READY_LANES, RESULT, RUNNING, SCHEDULED_DUE, SCHEDULED_ID,
+    ASIDE_JOB, ASIDE_KEY, ASIDE_TASK, DETAIL, EXPIRY, FAILURE, FINISHED, KEY_JOB, KEY_UNTIL,
+    LARGE_INPUT, LOG, PROGRESS, READY_ID, READY_LANES, RESULT, RUNNING, SCHEDULED_DUE,
+    SCHEDULED_ID,
 };
 
 /// What is expected of the plan of a statement.
@@ -107,13 +108,46 @@ pub(super) const CASES: &[Case] = &[
         looked_up: &[],
     },
     Case {
+        statement: "stale_keys",
+        arguments: &[
+            "'{send}', '{1,2}', null, 2000",
+            "'{send,sent}', '{}', -1, 2000",
+        ],
+        indexes: &[DETAIL, READY_ID, RUNNING, SCHEDULED_ID],
+        looked_up: &["id"],
+    },
+    Case {
         statement: "free_keys",
         arguments: &[
-            "'send', '{1,2}', 2, 'pgq_jobs'",
-            "'send', null, null, 'pgq_jobs'",
+            "'{send}', '{}', -1, 256, 2, 10, 'mail', '{send}', null, null",
+            "'{send,sent}', '{7,8}', -1, 256, null, 256, 'mail', '{send}', '{7}', 1000",
         ],
-        indexes: &[DETAIL, READY_ID, RUNNING, SCHEDULED_ID, ASIDE_KEY],
+        indexes: &[SCHEDULED_ID, ASIDE_KEY],
         looked_up: &["id"],
+    },
+    Case {
+        statement: "stray_keys",
+        arguments: &["'{send}', -1, 256, 2", "'{send,sent}', 7, 256, null"],
+        indexes: &[ASIDE_KEY, ASIDE_TASK],
+        looked_up: &["key"],
+    },
+    Case {
+        statement: "claim_aside",
+        arguments: &["1, 2, '{20000001,2}', 10"],
+        indexes: &[DETAIL, SCHEDULED_ID, ASIDE_JOB],
+        looked_up: &["id", "job"],
+    },
+    Case {
+        statement: "drop_keys",
+        arguments: &["'{7,8}', '{1,2}', '{7}', '{mail}', 'pgq_jobs'"],
+        indexes: &[SCHEDULED_ID, ASIDE_KEY],
+        looked_up: &["id"],
+    },
+    Case {
+        statement: "put_back",
+        arguments: &["'{send}', 1000, 'pgq_jobs'"],
+        indexes: &[SCHEDULED_ID, ASIDE_JOB, ASIDE_TASK],
+        looked_up: &[],
     },
     Case {
         statement: "key_states",
@@ -124,9 +158,9 @@ pub(super) const CASES: &[Case] = &[
     Case {
         statement: "set_aside",
         arguments: &[
-            "1, '{20000001,2}', '{7,null}', '{1,2}'",
+            "1, '{20000001,2}', '{7,null}', '{1,2}', '{1,null}', 'send'",
             "1, array_fill(20000001::bigint, '{256}'), array_fill(7::bigint, '{256}'),
-             array_fill(7::bigint, '{256}')",
+             array_fill(7::bigint, '{256}'), array_fill(1::smallint, '{256}'), 'send'",
         ],
         indexes: &[RUNNING],
         looked_up: &["worker", "id"],

@@ -54,6 +54,8 @@ pub(super) const PROGRESS: &str = "progress_pkey";
 pub(super) const ASIDE_JOB: &str = "set_aside_pkey";
 /// Where those are found that wait for a key.
 pub(super) const ASIDE_KEY: &str = "set_aside_key";
+/// What of each task waits for keys.
+pub(super) const ASIDE_TASK: &str = "set_aside_task";
 
 /// Puts that many jobs in each state: most of them in one queue and lane and of one worker, a few
 /// elsewhere.
@@ -96,8 +98,8 @@ pub(super) fn fill(jobs: i64) -> Vec<String> {
              select n + 30000000, 1, 2, now(), 1, 'half' {numbers}"
         ),
         format!(
-            "insert into pgq_jobs.set_aside (job, key, place)
-             select n + 10000000, n % 10, n {numbers}"
+            "insert into pgq_jobs.set_aside (job, key, place, kind, task)
+             select n + 10000000, n % 10, n, 1 + n % 2, 'send' {numbers}"
         ),
         format!(
             "insert into pgq_jobs.attempt_log (job, worker, claim, ended_at, attempt, text)

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::PgPool;
 
 use super::ledger::{Event, Ledger};
-use crate::audit::{self, Kind};
+use crate::audit;
 
 /// How often a job looks whether its gate is open.
 const LOOK_EVERY: Duration = Duration::from_millis(2);
@@ -195,13 +195,15 @@ pub async fn fleet_ordered(
 
 async fn audited(context: &Context, pool: &PgPool, key: &str) -> Result<(), TaskError> {
     let job = context.job_id().as_i64();
-    let write = async |kind| {
+    let audited = async {
         let mut connection = pool.acquire().await?;
-        audit::write(&mut connection, kind, key, job).await
+        let running = audit::start(&mut connection, key, job).await?;
+        drop(connection);
+        tokio::time::sleep(LOOK_EVERY * 5).await;
+        let mut connection = pool.acquire().await?;
+        audit::end(&mut connection, running).await
     };
-    write(Kind::Start).await.map_err(TaskError::retryable)?;
-    tokio::time::sleep(LOOK_EVERY * 5).await;
-    write(Kind::End).await.map_err(TaskError::retryable)
+    audited.await.map_err(TaskError::retryable)
 }
 
 fn began(context: &Context, ledger: &Ledger) -> io::Result<Ran> {

@@ -120,17 +120,42 @@ pub const FEATURES: &[Mutation] = &[
     },
     Mutation {
         name: "a worker starts jobs under a limit without permits",
-        file: "pgq/src/worker/board.rs",
+        file: "pgq/src/worker/board/next.rs",
         find: "if self.permitted(&self.lines[at].sources[source]) == 0 {",
         replace: "if self.permitted(&self.lines[at].sources[source]) == usize::MAX - 1 {",
         tests: &["limits::at_once::no_more_jobs_of_a_task_run_than_its_limit_in_all_workers"],
     },
     Mutation {
         name: "a key that keeps an order is free while its job waits for another attempt",
-        file: "pgq/src/postgres/sql/free_keys.sql",
-        find: "              where scheduled.id = permit.job\n",
-        replace: "              where scheduled.id = permit.job and false\n",
+        file: "pgq/src/postgres/sql/stale_keys.sql",
+        find: "              where scheduled.id = looked.job\n",
+        replace: "              where scheduled.id = looked.job and false\n",
         tests: &["conformance::keys::postgres::a_job_keeps_its_order_key_through_its_attempts"],
+    },
+    Mutation {
+        name: "a permit of a key goes although jobs wait for it",
+        file: "pgq/src/limit/serve.rs",
+        find: "            _ => self.free(running).saturating_sub(self.started(started)),\n",
+        replace: "            _ => 0,\n",
+        tests: &[
+            "conformance::waiting_keys::postgres::what_has_ended_is_kept_in_mind_where_there_is_no_room",
+        ],
+    },
+    Mutation {
+        name: "who frees a key waits for rows that others have locked",
+        file: "pgq/src/postgres/sql/claim_aside.sql",
+        find: "            limit 1\n            for update skip locked\n        ) as waiting\n",
+        replace: "            limit 1\n        ) as waiting\n",
+        tests: &[
+            "limits::replaced::an_open_transaction_over_the_job_next_for_a_key_holds_up_that_key_alone",
+        ],
+    },
+    Mutation {
+        name: "a worker knows only the keys that are stored",
+        file: "pgq/src/worker/board/pause.rs",
+        find: "let Some(own) = key_limit(task.options) else {",
+        replace: "let Some(own) = key_limit(task.options).filter(|_| stored.is_some()) else {",
+        tests: &["limits::builds::an_old_build_that_starts_again_takes_no_order_from_new_ones"],
     },
     // What only some jobs have.
     Mutation {
@@ -159,7 +184,7 @@ pub const FEATURES: &[Mutation] = &[
     Mutation {
         name: "a job that was started expires",
         file: "pgq/src/postgres/sql/end_jobs.sql",
-        find: "else (taken.marks & ~8::smallint) | 16::smallint",
+        find: "else (taken.marks & ~264::smallint) | 16::smallint",
         replace: "else taken.marks",
         tests: &[
             "conformance::expire::postgres::an_attempt_that_has_begun_ends_the_time_to_expire",

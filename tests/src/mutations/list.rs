@@ -234,11 +234,11 @@ pub const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         name: "a permit outlives the key of its job",
-        file: "pgq/src/postgres/sql/free_keys.sql",
-        find: "                and permit.key in (detail.order_key, detail.concurrency_key)\n",
+        file: "pgq/src/postgres/sql/stale_keys.sql",
+        find: "                and looked.key in (detail.order_key, detail.concurrency_key)\n",
         replace: "",
         tests: &[
-            "conformance::keys::postgres::a_replaced_job_gives_up_the_key_that_it_was_called_for",
+            "conformance::keys::postgres::a_replaced_job_gives_up_the_key_that_it_was_claimed_for",
         ],
     },
     // Durability.

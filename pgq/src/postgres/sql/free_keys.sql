@@ -1,157 +1,74 @@
--- Frees the keys of jobs that hold them no more, and makes the jobs ready that waited for those: as many
--- as there are permits, which they hold from now on. The task's keys are locked by this transaction.
+-- Tells which keys have permits that are worth nothing, and which jobs wait for those, in their order. The
+-- task's keys are locked by this transaction, so that no more come to wait.
 --
--- $1 task     text, its name
--- $2 jobs     bigint[], which may hold keys no more; null for all
--- $3 running  int, how many jobs of a concurrency key may run
--- $4 channel  text
+-- $1 tasks         text[], the names of the task
+-- $2 keys          bigint[], which are looked at in any case
+-- $3 after         bigint: of the others, only greater ones
+-- $4 limit         bigint, how many others
+-- $5 running       int, how many jobs of a concurrency key may run; null for no limit
+-- $6 room          bigint, how many jobs the worker has room for
+-- $7 queue         text, what it claims; so are the next three
+-- $8 names         text[]
+-- $9 fingerprints  bigint[], or null for any
+-- $10 horizon      bigint, or null: only jobs that were enqueued up to this number
 --
--- Rows are looked up one by one, whatever the planner thinks of the tables.
+-- Nothing is locked here, so that nobody is waited for. A row without a job says that none waits, one
+-- without `is_ours` that the job waits no more: it was cancelled, say.
 --
--- A job that is ready again has another `seq` than its id, so an index finds it; one that is ready for
--- the first time holds nothing.
--- A permit is of no worth if its job has other keys now: it was replaced. Nor is one of a job that was
--- put off before it ever started; while a job waits for another key, it keeps its order.
---
--- Who waits is not waited for while somebody changes him. If others are too few then, the permits stay,
--- so that a later call finds them again.
-with stale as materialized (
-    select permit.ctid as at, permit.key, permit.kind
-    from pgq_jobs.key_permit as permit
-    where permit.task = $1
-      and permit.job = any (
-          coalesce(
-              $2::bigint[],
-              array(select held.job from pgq_jobs.key_permit as held where held.task = $1)
-          )
-      )
-      and not coalesce(
-          (
-              select true
-              from pgq_jobs.running as running
-              where running.worker = permit.worker and running.id = permit.job
-              limit 1
-          ),
-          (
-              select true
-              from pgq_jobs.detail as detail
-              where detail.job = permit.job
-                and permit.key in (detail.order_key, detail.concurrency_key)
-              limit 1
-          ) and coalesce(
-              (
-                  select permit.kind = 1 or permit.worker is null
-                  from pgq_jobs.ready as ready
-                  where ready.id = permit.job and ready.id <> ready.seq
-                  limit 1
-              ),
-              (
-                  select permit.kind = 1
-                         and (
-                             scheduled.marks & 16 <> 0
-                             or scheduled.run_at = '9999-01-01 00:00:00+00'
-                         )
-                  from pgq_jobs.scheduled as scheduled
-                  where scheduled.id = permit.job
-                  limit 1
-              )
-          ),
-          false
-      )
-), freed as materialized (
-    select key, kind,
-           greatest(
-               case kind when 1 then 1 else coalesce($3, 2147483647) end
-               - (
-                   select count(*)
-                   from pgq_jobs.key_permit as permit
-                   where permit.key = counted.key
-               )
-               + permits,
-               0
-           ) as free
-    from (
-        select key, kind, count(*) as permits
-        from stale
-        group by key, kind
-    ) as counted
-), next as materialized (
-    select freed.key, freed.kind, waiting.job, waiting.place, waiting.at
-    from freed
+-- `is not distinct from` keeps the planner from the index over times: all that wait have one time.
+with batch as materialized (
+    select of_task.key
+    from unnest($1::text[]) as name (task)
     cross join lateral (
-        select set_aside.job, set_aside.place, aside.at
-        from pgq_jobs.set_aside as set_aside
-        cross join lateral (
-            select scheduled.ctid as at, scheduled.run_at
-            from pgq_jobs.scheduled as scheduled
-            where scheduled.id = set_aside.job
-            limit 1
-            for update skip locked
-        ) as aside
-        where set_aside.key = freed.key and aside.run_at = '9999-01-01 00:00:00+00'
-        order by set_aside.place
-        limit freed.free
-    ) as waiting
-), held_up (key) as materialized (
-    select freed.key
-    from freed
-    where freed.free > (select count(*) from next where next.key = freed.key)
-      and (
-          select true
-          from pgq_jobs.set_aside as set_aside
-          cross join lateral (
-              select scheduled.run_at
-              from pgq_jobs.scheduled as scheduled
-              where scheduled.id = set_aside.job
-              limit 1
-          ) as aside
-          where set_aside.key = freed.key
-            and aside.run_at = '9999-01-01 00:00:00+00'
-            and set_aside.job not in (select job from next)
-          limit 1
-      )
-), given_up as (
-    delete from pgq_jobs.key_permit
-    where ctid = any (array(select at from stale where key not in (select key from held_up)))
-), called as (
-    delete from pgq_jobs.scheduled
-    where ctid = any (array(select at from next))
-    returning id, fingerprint, created_at, deliveries, priority, attempt, max_attempts, deaths, marks,
-              queue, task, input
-), passed as (
-    -- With those before them, which are not there any more.
-    delete from pgq_jobs.set_aside
-    where ctid = any (array(
-        select before.at
-        from (select key, max(place) as place from next group by key) as last
-        cross join lateral (
-            select set_aside.ctid as at
-            from pgq_jobs.set_aside as set_aside
-            where set_aside.key = last.key and set_aside.place <= last.place
-            order by set_aside.place
-            limit 10000
-            for update skip locked
-        ) as before
-    ))
-), held as (
-    insert into pgq_jobs.key_permit (key, job, worker, kind, task)
-    select next.key, next.job, null, next.kind, $1
-    from next
-    join called on called.id = next.job
-    on conflict (key, job) do update set worker = null
-), moved as (
-    insert into pgq_jobs.ready
-        (id, seq, fingerprint, created_at, deliveries, priority, attempt, max_attempts, deaths,
-         marks, queue, task, input)
-    select id, nextval('pgq_jobs.job_number'), fingerprint, created_at, deliveries, priority,
-           attempt, max_attempts, deaths, marks, queue, task, input
-    from (
-        select id, fingerprint, created_at, deliveries, priority, attempt, max_attempts, deaths,
-               marks, queue, task, input
-        from called
-        order by id
-    ) as ordered
-    returning queue
+        select permit.key
+        from pgq_jobs.key_permit as permit
+        where permit.task = name.task and permit.worker is null and permit.key > $3
+        order by permit.key
+        limit $4
+    ) as of_task
+    order by of_task.key
+    limit $4
+), looked as materialized (
+    select key
+    from batch
+    union
+    select key
+    from unnest($2::bigint[]) as freed (key)
+), freed as materialized (
+    select looked.key, of_key.kind, of_key.held, of_key.worthless,
+           greatest(
+               case of_key.kind when 1 then 1 else coalesce($5::int, 2147483647) end - of_key.held, 0
+           ) as free
+    from looked
+    cross join lateral (
+        select min(permit.kind) as kind,
+               count(permit.worker) as held,
+               array_agg(permit.job) filter (where permit.worker is null) as worthless
+        from pgq_jobs.key_permit as permit
+        where permit.key = looked.key
+    ) as of_key
+    where of_key.worthless is not null
 )
-select pgq_jobs.wake($4, 'ready ' || queue) as woken
-from (select distinct queue from moved) as queues;
+select freed.key, freed.kind, freed.held, freed.worthless, waiting.job, waiting.place, waiting.queue,
+       waiting.is_ours,
+       (select max(key) from batch having count(*) >= $4) as after
+from freed
+left join lateral (
+    select set_aside.job, set_aside.place, aside.queue, aside.is_ours
+    from pgq_jobs.set_aside as set_aside
+    left join lateral (
+        select scheduled.queue,
+               scheduled.queue = $7
+               and scheduled.task = any ($8)
+               and ($9::bigint[] is null or scheduled.fingerprint is null
+                    or scheduled.fingerprint = any ($9))
+               and scheduled.id <= coalesce($10::bigint, 9223372036854775807) as is_ours
+        from pgq_jobs.scheduled as scheduled
+        where scheduled.id = set_aside.job and scheduled.run_at is not distinct from '9999-01-01 00:00:00+00'
+        limit 1
+    ) as aside on true
+    where set_aside.key = freed.key
+    order by set_aside.place
+    limit 4 + least(freed.free, case freed.kind when 1 then 1 else $6::bigint end)
+) as waiting on true
+order by freed.key, waiting.place;

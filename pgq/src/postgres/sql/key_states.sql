@@ -3,19 +3,21 @@
 --
 -- $1 keys  bigint[]
 -- $2 jobs  bigint[]
+--
+-- The order is for the planner: without it, it may walk all that waits for other keys of the task.
 select asked.key,
        (
            select count(*)
            from pgq_jobs.key_permit as permit
-           where permit.key = asked.key
+           where permit.key = asked.key and permit.worker is not null
        ) as holders,
        array(
            select permit.job
            from pgq_jobs.key_permit as permit
-           where permit.key = asked.key and permit.job = any ($2)
+           where permit.key = asked.key and permit.job = any ($2) and permit.worker is not null
        ) as own,
-       exists (
-           select
+       coalesce((
+           select true
            from pgq_jobs.set_aside as set_aside
            cross join lateral (
                select scheduled.run_at
@@ -24,5 +26,7 @@ select asked.key,
                limit 1
            ) as aside
            where set_aside.key = asked.key and aside.run_at = '9999-01-01 00:00:00+00'
-       ) as waited_for
+           order by set_aside.place
+           limit 1
+       ), false) as waited_for
 from unnest($1::bigint[]) as asked (key);

@@ -5,12 +5,15 @@
 -- $2 jobs    bigint[]
 -- $3 keys    bigint[], the key that each waits for; null for those that go back
 -- $4 places  bigint[], the order among those of a key; of those that go back, their `seq`
+-- $5 kinds   smallint[], what the keys are, as in `key_permit`
+-- $6 task    text, the name that the keys go by
 --
 -- One that goes back was there, with that number, for everybody who has looked meanwhile: no cursor is
 -- above it.
 with aside as materialized (
-    select job, key, place
-    from unnest($2::bigint[], $3::bigint[], $4::bigint[]) as aside (job, key, place)
+    select job, key, place, kind
+    from unnest($2::bigint[], $3::bigint[], $4::bigint[], $5::smallint[])
+        as aside (job, key, place, kind)
 ), taken as (
     delete from pgq_jobs.running
     where ctid = any (array(
@@ -44,8 +47,9 @@ with aside as materialized (
     from taken
     join aside on aside.job = taken.id and aside.key is null
 )
-insert into pgq_jobs.set_aside (job, key, place)
-select job, key, place
+insert into pgq_jobs.set_aside (job, key, place, kind, task)
+select job, key, place, kind, $6
 from aside
 where key is not null
-on conflict (job) do update set key = excluded.key, place = excluded.place;
+on conflict (job) do update
+set key = excluded.key, place = excluded.place, kind = excluded.kind, task = excluded.task;

@@ -216,6 +216,14 @@ impl Board {
         kept
     }
 
+    /// Nothing is claimed from a queue any more.
+    pub(super) fn want_nothing(&mut self, queue: &str) {
+        let is = |gate: &&mut Gate| matches!(&gate.limit, Limited::Queue(name) if name == queue);
+        if let Some(gate) = self.gates.iter_mut().find(is) {
+            gate.wants = None;
+        }
+    }
+
     /// The storage may not have taken in what is kept.
     pub(crate) fn settle_failed(&mut self, kept: &[Keep]) {
         for keep in kept {

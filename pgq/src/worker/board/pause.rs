@@ -8,8 +8,9 @@ use super::gate::Gate;
 use super::source::Keys;
 use super::{Board, Source, Stage};
 use crate::driver::{ClaimedJob, Directives, Pausable};
-use crate::limit::{KeyLimit, Limited};
+use crate::limit::{FleetLimit, KeyLimit, Limited};
 use crate::task::{Registry, TaskDescriptor};
+use crate::worker::limits::key_limit;
 
 /// What of a worker's queues and tasks may be claimed, and what of it is under limits.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -32,7 +33,8 @@ struct LimitedTask {
     running: bool,
     /// Whether it takes tokens.
     rate: bool,
-    keys: Option<KeyLimit>,
+    /// The name that its keys go by, and what is limited for each.
+    keys: Option<(Arc<str>, KeyLimit)>,
 }
 
 impl Claimable {
@@ -56,24 +58,30 @@ impl Claimable {
                 |name: &&str| registry.task(name).map(TaskDescriptor::name) == Some(task.name());
             registry.names().filter(of).map(str::to_owned).collect()
         };
-        for limit in &directives.limits {
-            match &limit.what {
-                Limited::Queue(name) => {
-                    claimable.limited_queues.insert(name.clone());
-                }
-                Limited::Task(name) => {
-                    let known = registry.task(name).filter(|task| task.name() == name);
-                    claimable.limited.extend(known.map(|task| LimitedTask {
-                        name: Arc::from(task.name()),
-                        names: names(task),
-                        is_paused: paused.contains(task.name()),
-                        running: limit.running.is_some(),
-                        rate: limit.rate.is_some(),
-                        keys: limit.by_key,
-                    }));
-                }
-            }
-        }
+        let queues = directives.limits.iter().map(|limit| &limit.what);
+        claimable
+            .limited_queues
+            .extend(queues.filter_map(|what| match what {
+                Limited::Queue(name) => Some(name.clone()),
+                Limited::Task(_) => None,
+            }));
+        let limit_of = |task: &TaskDescriptor| {
+            let mut limits = directives.limits.iter();
+            limits.find(|limit| matches!(&limit.what, Limited::Task(name) if name == task.name()))
+        };
+        let limited = registry.tasks().filter_map(|task| {
+            let limit = limit_of(task);
+            let keys = keys(task, limit);
+            (limit.is_some() || keys.is_some()).then(|| LimitedTask {
+                name: Arc::from(task.name()),
+                names: names(task),
+                is_paused: paused.contains(task.name()),
+                running: limit.is_some_and(|limit| limit.running.is_some()),
+                rate: limit.is_some_and(|limit| limit.rate.is_some()),
+                keys: keys.map(|keys| (Arc::from(task.key_name()), keys)),
+            })
+        });
+        claimable.limited.extend(limited);
         claimable.has_paused_tasks = !paused.is_empty();
         if claimable.has_paused_tasks || !claimable.limited.is_empty() {
             let is_apart = |name: &str| claimable.limited.iter().any(|task| *task.name == *name);
@@ -103,6 +111,20 @@ impl Claimable {
         let mut limited = self.limited.iter().filter(|task| !task.is_paused);
         self.tasks.as_ref().is_none_or(named) || limited.any(|task| named(&task.names))
     }
+}
+
+/// What is limited for each key: what this build declares, which nobody can take from it, with the number
+/// that is in force; or what another build declares, whose jobs have keys.
+fn keys(task: &TaskDescriptor, limit: Option<&FleetLimit>) -> Option<KeyLimit> {
+    let stored = limit.and_then(|limit| limit.by_key);
+    let Some(own) = key_limit(task.options) else {
+        return stored;
+    };
+    let running = stored.and_then(|stored| stored.running);
+    Some(KeyLimit {
+        running: running.or(own.running),
+        ordered: own.ordered || stored.is_some_and(|stored| stored.ordered),
+    })
 }
 
 impl Board {
@@ -144,7 +166,8 @@ impl Board {
                     .chain(gates(&line.name, false))
                     .collect();
                 source.rate = task.rate;
-                source.keys = task.keys.map(Keys::new);
+                let keys = task.keys.clone();
+                source.keys = keys.map(|(name, limit)| Keys::new(name, limit));
                 line.sources.push(source);
             }
             waiting.into_iter().for_each(|waiting| line.put(waiting));

@@ -38,6 +38,10 @@ impl Board {
         };
         line.removed = true;
         let taken = line.take_those(|_| true);
+        // It wants no permits any more, so that others need not leave it some.
+        let sources = line.sources.iter_mut();
+        sources.for_each(|source| source.again = None);
+        self.want_nothing(queue);
         for job in &taken {
             self.set_stage(job.id, job.claim, Stage::Ending);
         }

@@ -39,6 +39,8 @@ pub(in crate::worker) struct Source {
 /// The keys of a task's jobs, as far as the worker knows of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Keys {
+    /// The name that they go by.
+    pub(crate) name: Arc<str>,
     /// How many jobs of a concurrency key run at once.
     pub(crate) running: Option<u32>,
     /// Jobs that may hold their keys no more.
@@ -48,8 +50,9 @@ pub(crate) struct Keys {
 }
 
 impl Keys {
-    pub(super) const fn new(limit: KeyLimit) -> Self {
+    pub(super) const fn new(name: Arc<str>, limit: KeyLimit) -> Self {
         Self {
+            name,
             running: limit.running,
             ended: Vec::new(),
             all: true,
@@ -59,6 +62,7 @@ impl Keys {
     /// Takes what may be free, which is to be asked for.
     pub(super) fn take(&mut self) -> Self {
         Self {
+            name: Arc::clone(&self.name),
             running: self.running,
             ended: std::mem::take(&mut self.ended),
             all: std::mem::take(&mut self.all),
@@ -335,7 +339,8 @@ impl Board {
     }
 
     fn short_sources(&self) -> impl Iterator<Item = Instant> {
-        let lines = self.lines.iter().filter(|line| !line.paused);
+        let served = |line: &&Line| !line.paused && !line.removed;
+        let lines = self.lines.iter().filter(served);
         let sources = lines.flat_map(|line| &line.sources);
         sources.filter_map(|source| source.again)
     }

@@ -258,9 +258,10 @@ fn one_suspect_runs_at_a_time_beside_all_others() {
     assert_eq!(taken(&mut board), Vec::<i64>::new());
     assert!(board.forget([(JobId::from_i64(1), 1)]));
     assert_eq!(taken(&mut board), [2]);
-    assert!(board.drop_lost(JobId::from_i64(2)));
-    board.put("default", vec![suspect(4)], now);
-    assert_eq!(taken(&mut board), [4]);
+    board.put("default", vec![suspect(4), suspect(5)], now);
+    assert!(board.drop_lost(JobId::from_i64(4)));
+    assert!(board.forget([(JobId::from_i64(2), 1)]));
+    assert_eq!(taken(&mut board), [5]);
 }
 
 #[test]

@@ -3,7 +3,7 @@ use std::time::{Duration, Instant};
 
 use crate::driver::{Allotment, ClaimedJob, Directives};
 use crate::limit::{FleetLimit, Limited};
-use crate::task::{Context, Registry, Task, TaskError};
+use crate::task::{Context, Registry, Task, TaskError, TaskOptions};
 use crate::worker::board::tests::{board, small, taken, unequal_board};
 use crate::worker::board::{Board, Claimable, Demand};
 
@@ -171,4 +171,60 @@ fn what_a_queue_without_permits_cannot_use_is_for_the_others() {
     board.mark_all_hungry();
     let demand = board.demand(0, again).unwrap();
     assert_eq!((&*demand.queue, demand.limit), ("light", 1));
+}
+
+#[test]
+fn a_queue_that_is_served_no_more_wants_no_permits() {
+    let (mut board, now) = (board(), Instant::now());
+    let of_queue = Limited::Queue("default".to_owned());
+    let directives = Directives {
+        limits: vec![FleetLimit::new(of_queue.clone()).running(Some(1))],
+        ..Directives::default()
+    };
+    let registry = Registry::new().with::<Tested>();
+    board.restrict(Claimable::of(&registry, &directives), now);
+    let demand = board.demand(0, now).unwrap();
+    board.asked(&demand, &[0], Some(now));
+    assert!(board.is_short());
+
+    board.unserve("default");
+
+    assert!(!board.is_short());
+    let allotment = Allotment {
+        limit: of_queue,
+        max: Some(1),
+        others: vec![(1, 1)],
+    };
+    assert_eq!(board.settle(&[allotment])[0].wants, 0);
+}
+
+#[test]
+fn a_task_has_the_keys_that_its_own_code_says() {
+    let registry = Registry::new().with::<Ordered>();
+    let mut board = board();
+
+    // As another build has declared it, which knows no order.
+    board.restrict(
+        Claimable::of(&registry, &Directives::default()),
+        Instant::now(),
+    );
+
+    let demands = std::iter::from_fn(|| board.demand(0, Instant::now()));
+    let keys: Vec<_> = demands.filter_map(|demand| demand.keys).collect();
+    assert_eq!(keys.len(), 1);
+    assert_eq!(&*keys[0].name, "first");
+}
+
+struct Ordered;
+
+impl Task for Ordered {
+    const NAME: &'static str = "ordered";
+    const ALIASES: &'static [&'static str] = &["second", "first"];
+    const OPTIONS: TaskOptions = TaskOptions::new().ordered_by(&["account"]);
+    type Input = ();
+    type Output = ();
+
+    async fn run(_: &Context, (): ()) -> Result<(), TaskError> {
+        Ok(())
+    }
 }

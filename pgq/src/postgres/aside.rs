@@ -1,0 +1,346 @@
+//! Jobs that were set aside to wait for keys: they are claimed when those are free.
+//!
+//! All of it happens in the transaction of an ask that has locked the task's keys. Nobody waits for a row
+//! that another transaction has locked: it may be open for as long as its user likes.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::PoisonError;
+
+use sqlx::Row;
+use sqlx::postgres::PgRow;
+
+use super::PostgresDriver;
+use super::error::driver_error;
+use super::row::ClaimedJobs;
+use super::session::Lent;
+use crate::driver::{Ask, ClaimedJob, DriverError, KeyAsk};
+use crate::job::JobId;
+use crate::limit::{Admission, FreeKey, KeyKind, Waiter, serve};
+
+/// How many permits of order keys one sweep looks at.
+const SWEEP: i64 = 2000;
+
+/// How many keys that jobs wait for it looks at, and how many free keys an ask does.
+const KEYS: i64 = 256;
+
+/// How many jobs that could start an ask tries to claim.
+const NEXT: usize = 1000;
+
+/// How many jobs one statement puts back.
+const PUT_BACK: i64 = 1000;
+
+/// How far the keys of a task have been looked at. Each is begun anew when it has come to the end.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct KeyCursors {
+    /// The job of the permit of an order key.
+    order: i64,
+    /// The key that jobs wait for.
+    waited: i64,
+    /// The key that is free.
+    free: i64,
+}
+
+/// By the name of the task.
+pub(super) type Sweeps = HashMap<String, KeyCursors>;
+
+impl Default for KeyCursors {
+    fn default() -> Self {
+        Self {
+            order: i64::MIN,
+            waited: i64::MIN,
+            free: i64::MIN,
+        }
+    }
+}
+
+/// What came of jobs that were set aside.
+pub(super) enum Served {
+    Jobs {
+        jobs: Vec<(i64, ClaimedJob)>,
+        /// There may be more that could start.
+        more: bool,
+        /// So there may be after a while: somebody has locked some, or not all keys were looked at.
+        later: bool,
+    },
+    LeaseLost,
+}
+
+/// What `free_keys` has found.
+struct Free {
+    keys: Vec<FreeKey>,
+    /// The keys that jobs were in front of which wait no more.
+    passed: Vec<i64>,
+    /// The queues of the jobs.
+    queues: HashMap<i64, String>,
+    /// Whether not all that is free was looked at.
+    more: bool,
+}
+
+impl PostgresDriver {
+    /// Claims up to `room` of the jobs that wait for keys which are free, and gives them those.
+    pub(super) async fn claim_free(
+        &self,
+        session: &mut Lent<'_>,
+        ask: &Ask,
+        keys: &KeyAsk,
+        room: usize,
+    ) -> Result<Served, DriverError> {
+        let mut at = self.sweep_of(&keys.task);
+        let newly = self.stale_keys(session, keys, &mut at).await?;
+        let free = self
+            .free_keys(session, ask, keys, &newly, &mut at, room)
+            .await?;
+        self.sweeps().insert(keys.task.clone(), at);
+        let running = running(keys);
+        // More than there is room for: some may be locked.
+        let next = serve(&free.keys, running, NEXT);
+        let jobs = match next.is_empty() || room == 0 {
+            true => Vec::new(),
+            false => match self.claim_aside(session, ask, &next, room).await? {
+                Some(jobs) => jobs,
+                None => return Ok(Served::LeaseLost),
+            },
+        };
+        let started: HashSet<i64> = jobs.iter().map(|(_, job)| job.id.as_i64()).collect();
+        self.drop_keys(session, keys, &free, &newly, &started)
+            .await?;
+        let held: Vec<Admission> = next
+            .iter()
+            .filter(|(_, job)| started.contains(job))
+            .map(|(key, job)| Admission {
+                job: *job,
+                keys: vec![(key.key, key.kind)],
+                waits: None,
+            })
+            .collect();
+        if !held.is_empty() {
+            let worker = ask.claim.worker;
+            self.take_keys(session, worker, keys, &held).await?;
+        }
+        let left = jobs.len() < next.len();
+        Ok(Served::Jobs {
+            more: !free.passed.is_empty() || left && jobs.len() == room,
+            later: free.more || left,
+            jobs,
+        })
+    }
+
+    /// Takes the worth from permits; returns the keys. What it has looked at is remembered by the
+    /// storage, whatever is claimed then.
+    async fn stale_keys(
+        &self,
+        session: &mut Lent<'_>,
+        keys: &KeyAsk,
+        at: &mut KeyCursors,
+    ) -> Result<Vec<i64>, DriverError> {
+        if keys.ended.is_empty() && !keys.all {
+            return Ok(Vec::new());
+        }
+        let error = |error| driver_error("failed to free keys", error);
+        let ended: Vec<i64> = keys.ended.iter().copied().map(JobId::as_i64).collect();
+        let row = sqlx::query(self.statements.stale_keys.clone())
+            .bind(&keys.names)
+            .bind(ended)
+            .bind(keys.all.then_some(at.order))
+            .bind(SWEEP)
+            .fetch_one(session.connection())
+            .await
+            .map_err(error)?;
+        if keys.all {
+            let after: Option<i64> = row.try_get("after").map_err(error)?;
+            at.order = after.unwrap_or(i64::MIN);
+            let after: Option<i64> = sqlx::query_scalar(self.statements.stray_keys.clone())
+                .bind(&keys.names)
+                .bind(at.waited)
+                .bind(KEYS)
+                .bind(running_column(keys))
+                .fetch_one(session.connection())
+                .await
+                .map_err(error)?;
+            at.waited = after.unwrap_or(i64::MIN);
+        }
+        row.try_get("keys").map_err(error)
+    }
+
+    async fn free_keys(
+        &self,
+        session: &mut Lent<'_>,
+        ask: &Ask,
+        keys: &KeyAsk,
+        newly: &[i64],
+        at: &mut KeyCursors,
+        room: usize,
+    ) -> Result<Free, DriverError> {
+        let claim = &ask.claim;
+        let rows = sqlx::query(self.statements.free_keys.clone())
+            .bind(&keys.names)
+            .bind(newly)
+            .bind(at.free)
+            .bind(KEYS)
+            .bind(running_column(keys))
+            .bind(i64::try_from(room).unwrap_or(i64::MAX).min(KEYS))
+            .bind(&*claim.queue)
+            .bind(&*claim.tasks)
+            .bind(claim.fingerprints.as_deref())
+            .bind(claim.horizon)
+            .fetch_all(session.connection())
+            .await;
+        let free = rows.and_then(|rows| {
+            let after = match rows.first() {
+                Some(row) => row.try_get("after")?,
+                None => None,
+            };
+            at.free = after.unwrap_or(i64::MIN);
+            read_free(&rows, after.is_some())
+        });
+        free.map_err(|error| driver_error("failed to read free keys", error))
+    }
+
+    /// `None` if the lease is lost.
+    async fn claim_aside(
+        &self,
+        session: &mut Lent<'_>,
+        ask: &Ask,
+        next: &[(&FreeKey, i64)],
+        room: usize,
+    ) -> Result<Option<Vec<(i64, ClaimedJob)>>, DriverError> {
+        let jobs: Vec<i64> = next.iter().map(|(_, job)| *job).collect();
+        let rows = sqlx::query(self.statements.claim_aside.clone())
+            .bind(ask.claim.worker.as_i64())
+            .bind(ask.claim.number)
+            .bind(&jobs)
+            .bind(i64::try_from(room).unwrap_or(i64::MAX))
+            .fetch_all(session.connection())
+            .await;
+        let claimed = rows.and_then(|rows| {
+            let Some((head, rows)) = rows.split_first() else {
+                return Err(sqlx::Error::RowNotFound);
+            };
+            if !head.try_get::<bool, _>("alive")? {
+                return Ok(None);
+            }
+            let mut reader = ClaimedJobs::of(&ask.claim);
+            let mut claimed = rows
+                .iter()
+                .map(|row| reader.read(row))
+                .collect::<sqlx::Result<Vec<_>>>()?;
+            let place = |job: &ClaimedJob| jobs.iter().position(|next| *next == job.id.as_i64());
+            claimed.sort_by_cached_key(|(_, job)| place(job));
+            Ok(Some(claimed))
+        });
+        claimed.map_err(|error| driver_error("failed to claim jobs that wait for keys", error))
+    }
+
+    async fn drop_keys(
+        &self,
+        session: &mut Lent<'_>,
+        keys: &KeyAsk,
+        free: &Free,
+        newly: &[i64],
+        started: &HashSet<i64>,
+    ) -> Result<(), DriverError> {
+        let running = running(keys);
+        let (mut dropped, mut jobs, mut told) = (Vec::new(), Vec::new(), HashSet::new());
+        for key in &free.keys {
+            for job in key.drops(started, running) {
+                dropped.push(key.key);
+                jobs.push(job);
+            }
+            // Once: of those who wait still, nobody may be able to take them for a while.
+            let left = key.waiters.iter().find(|left| !started.contains(&left.job));
+            let queue = left.and_then(|left| free.queues.get(&left.job));
+            told.extend(queue.filter(|_| newly.contains(&key.key)));
+        }
+        if dropped.is_empty() && free.passed.is_empty() && told.is_empty() {
+            return Ok(());
+        }
+        sqlx::query(self.statements.drop_keys.clone())
+            .bind(dropped)
+            .bind(jobs)
+            .bind(&free.passed)
+            .bind(told.into_iter().cloned().collect::<Vec<_>>())
+            .bind(self.schema().as_str())
+            .execute(session.connection())
+            .await
+            .map(|_| ())
+            .map_err(|error| driver_error("failed to drop keys", error))
+    }
+
+    /// Lets jobs go on that wait for keys of tasks which have none any more. Returns how many wait still.
+    pub(super) async fn put_back_all(&self, tasks: &[String]) -> Result<usize, DriverError> {
+        let error = |error| driver_error("failed to put jobs back", error);
+        loop {
+            let row = sqlx::query(self.statements.put_back.clone())
+                .bind(tasks)
+                .bind(PUT_BACK)
+                .bind(self.schema().as_str())
+                .fetch_one(&self.pool)
+                .await
+                .map_err(error)?;
+            let found: i64 = row.try_get("found").map_err(error)?;
+            let locked: i64 = row.try_get("locked").map_err(error)?;
+            if found < PUT_BACK || locked > 0 {
+                return Ok(usize::try_from(locked).unwrap_or(0));
+            }
+        }
+    }
+
+    fn sweep_of(&self, task: &str) -> KeyCursors {
+        self.sweeps().get(task).copied().unwrap_or_default()
+    }
+
+    fn sweeps(&self) -> std::sync::MutexGuard<'_, Sweeps> {
+        self.sweeps.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn read_free(rows: &[PgRow], more: bool) -> sqlx::Result<Free> {
+    let (mut keys, mut passed) = (Vec::<FreeKey>::new(), Vec::new());
+    let mut queues = HashMap::new();
+    for row in rows {
+        let key = row.try_get("key")?;
+        if keys.last().is_none_or(|last| last.key != key) {
+            let held: i64 = row.try_get("held")?;
+            keys.push(FreeKey {
+                key,
+                kind: KeyKind::from_i16(row.try_get("kind")?),
+                held: usize::try_from(held).unwrap_or(0),
+                worthless: row.try_get("worthless")?,
+                waiters: Vec::new(),
+                more: false,
+            });
+        }
+        let (Some(job), Some(last)) = (row.try_get("job")?, keys.last_mut()) else {
+            continue;
+        };
+        match row.try_get("is_ours")? {
+            Some(ours) => {
+                let place = row.try_get("place")?;
+                last.waiters.push(Waiter { job, place, ours });
+                queues.insert(job, row.try_get("queue")?);
+            }
+            None if last.more => {}
+            None => {
+                last.more = true;
+                passed.push(key);
+            }
+        }
+    }
+    Ok(Free {
+        keys,
+        passed,
+        queues,
+        more,
+    })
+}
+
+/// How many jobs of a concurrency key may run.
+pub(super) fn running(keys: &KeyAsk) -> usize {
+    let running = keys.running.and_then(|max| usize::try_from(max).ok());
+    running.unwrap_or(usize::MAX)
+}
+
+fn running_column(keys: &KeyAsk) -> Option<i32> {
+    let running = keys.running;
+    running.map(|max| i32::try_from(max).unwrap_or(i32::MAX))
+}

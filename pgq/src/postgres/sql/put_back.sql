@@ -1,0 +1,62 @@
+-- Lets jobs go on that wait for keys of tasks whose jobs have none any more: they are due at once.
+--
+-- $1 tasks    text[], the names of the tasks
+-- $2 limit    bigint, how many jobs
+-- $3 channel  text
+--
+-- Returns how many there were, and how many of them somebody has locked: those wait still.
+with waiting as materialized (
+    select of_task.job
+    from unnest($1::text[]) as name (task)
+    cross join lateral (
+        select set_aside.job
+        from pgq_jobs.set_aside as set_aside
+        where set_aside.task = name.task
+        order by set_aside.key
+        limit $2
+    ) as of_task
+), aside as materialized (
+    select waiting.job, held.at
+    from waiting
+    cross join lateral (
+        select scheduled.ctid as at
+        from pgq_jobs.scheduled as scheduled
+        where scheduled.id = waiting.job and scheduled.run_at is not distinct from '9999-01-01 00:00:00+00'
+        limit 1
+    ) as held
+), due as (
+    update pgq_jobs.scheduled
+    set run_at = now()
+    where ctid = any (array(
+        select free.ctid
+        from aside
+        cross join lateral (
+            select scheduled.ctid
+            from pgq_jobs.scheduled as scheduled
+            where scheduled.id = aside.job and scheduled.run_at is not distinct from '9999-01-01 00:00:00+00'
+            limit 1
+            for update skip locked
+        ) as free
+    ))
+    returning id
+), waits_no_more as (
+    delete from pgq_jobs.set_aside
+    where ctid = any (array(
+        select gone.ctid
+        from waiting
+        cross join lateral (
+            select set_aside.ctid
+            from pgq_jobs.set_aside as set_aside
+            where set_aside.job = waiting.job
+            limit 1
+            for update skip locked
+        ) as gone
+        where waiting.job in (select id from due) or waiting.job not in (select job from aside)
+    ))
+), woken as (
+    select pgq_jobs.wake($3, 'scheduled')
+    from (select from due limit 1) as any_due
+)
+select (select count(*) from waiting) as found,
+       (select count(*) from aside) - (select count(*) from due) as locked,
+       (select count(*) from woken) as woken;
