@@ -11,7 +11,10 @@ use sqlx::PgPool;
 #[pgq::task]
 async fn transfer(tx: &JobTransaction, from: i32, to: i32, cents: i64) -> anyhow::Result<()> {
     let mut db = tx.connection().await?;
-    for (account, change) in [(from, -cents), (to, cents)] {
+    // In the order of the accounts, so that two transfers cannot wait for each other.
+    let mut changes = [(from, -cents), (to, cents)];
+    changes.sort_unstable();
+    for (account, change) in changes {
         sqlx::query("update account set cents = cents + $2 where id = $1")
             .bind(account)
             .bind(change)
