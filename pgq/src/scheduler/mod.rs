@@ -3,6 +3,7 @@
 //! Every worker runs one; there is no leader. Whoever moves a schedule's last tick enqueues its
 //! job, in one statement, so a tick has exactly one job however many try.
 
+mod absence;
 mod due;
 
 use std::borrow::Cow;
@@ -13,6 +14,7 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, Utc};
 use tokio_util::sync::CancellationToken;
 
+use self::absence::Absence;
 use self::due::{due_ticks, start};
 use crate::driver::{Driver, DriverError, Enqueue, NewJob, Schedule, Start, StoredSchedule, Tick};
 use crate::metrics;
@@ -38,9 +40,8 @@ pub(crate) struct Scheduler {
     hooks: HookList,
     /// How long a schedule is left to another build of which no worker lives.
     patience: Duration,
-    /// When the schedules that are declared otherwise were last known to have somebody who ticks, by
-    /// the storage's clock.
-    kept: HashMap<&'static str, DateTime<Utc>>,
+    /// The schedules that are declared otherwise.
+    absences: HashMap<&'static str, Absence>,
 }
 
 impl Scheduler {
@@ -59,13 +60,17 @@ impl Scheduler {
             names,
             hooks,
             patience,
-            kept: HashMap::new(),
+            absences: HashMap::new(),
         }
     }
 
     /// Adds the schedules to the storage. One that is new has its first tick after this moment.
     pub(crate) async fn declare(&self) -> Result<(), DriverError> {
-        let known = self.names.iter();
+        self.declare_those(&self.names).await
+    }
+
+    async fn declare_those(&self, names: &[String]) -> Result<(), DriverError> {
+        let known = names.iter();
         let known = known.filter_map(|name| self.registry.known_schedule(name));
         let schedules: Vec<Schedule> = known.map(KnownSchedule::declared).collect();
         if schedules.is_empty() {
@@ -95,6 +100,7 @@ impl Scheduler {
                 }
                 Err(error) => {
                     tracing::warn!(error = %report(&error), "failed to fire the schedules");
+                    self.absences.values_mut().for_each(Absence::forget);
                     failures += 1;
                     retry_pause(failures)
                 }
@@ -134,7 +140,10 @@ impl Scheduler {
         }
         if state.schedules.len() < self.names.len() {
             // Somebody has deleted the rows.
-            self.declare().await?;
+            let is_there =
+                |name: &String| state.schedules.iter().any(|stored| stored.name == *name);
+            let missing = self.names.iter().filter(|name| !is_there(name)).cloned();
+            self.declare_those(&missing.collect::<Vec<_>>()).await?;
         }
         if let Some(problem) = problem {
             return Err(problem);
@@ -149,7 +158,7 @@ impl Scheduler {
     fn is_own(&mut self, schedule: &KnownSchedule, stored: &StoredSchedule) -> bool {
         let is_own = schedule.declared().digest() == stored.digest;
         if is_own {
-            self.kept.remove(schedule.descriptor.name);
+            self.absences.remove(schedule.descriptor.name);
         }
         is_own
     }
@@ -158,22 +167,19 @@ impl Scheduler {
     /// last process to start may have been one of an old build, and nobody would tick any more.
     /// Returns whether it was.
     ///
-    /// Between its declaration and its registration a worker that starts is not seen, so this waits.
     async fn take_over(
         &mut self,
         schedule: &KnownSchedule,
         stored: &StoredSchedule,
         now: DateTime<Utc>,
     ) -> Result<bool, DriverError> {
-        let kept_at = self.kept.entry(schedule.descriptor.name).or_insert(now);
-        if stored.is_kept {
-            *kept_at = now;
-        }
-        let kept_at = *kept_at;
-        let gone = (now - kept_at).to_std().unwrap_or_default();
-        if stored.is_kept || gone < self.patience {
+        let name = schedule.descriptor.name;
+        let absence = self.absences.entry(name);
+        let absence = absence.or_insert_with(|| Absence::new(stored.digest, now));
+        let missing = absence.look(stored.digest, stored.is_kept, now, self.patience);
+        let Some(kept_at) = missing else {
             return Ok(false);
-        }
+        };
         let declared = schedule.declared();
         let take = self.driver.take_schedule(&declared, stored.digest, kept_at);
         let taken = limited(take).await?;

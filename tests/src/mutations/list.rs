@@ -225,9 +225,9 @@ pub const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         name: "a schedule is left to a build that is gone",
-        file: "pgq/src/scheduler/mod.rs",
-        find: "if stored.is_kept || gone < self.patience {",
-        replace: "if true {",
+        file: "pgq/src/scheduler/absence.rs",
+        find: "(missing >= patience).then_some(self.kept_at)",
+        replace: "(missing == Duration::MAX).then_some(self.kept_at)",
         tests: &[
             "run::schedules::a_schedule_ticks_again_when_the_build_is_gone_that_declared_it_last",
         ],
