@@ -15,8 +15,12 @@ const BATCH: usize = 500;
 /// How many jobs are cancelled at once, of a batch.
 const CANCELS_MAX: usize = 4;
 
-/// How often a job is looked at again that changed its state between the look and the change.
+/// How often a job is looked at again that changed its state between the look and the change, or that
+/// somebody has locked: for five seconds.
 const TRIES: usize = 10;
+
+/// The first pause between two looks; each is twice as long as the one before.
+const PAUSE_MIN: Duration = Duration::from_millis(5);
 
 /// What a call did that changes many jobs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -302,7 +306,7 @@ async fn change_one(driver: &dyn Driver, job: JobId, change: Change) -> Result<(
     if let Some(max) = change.delay_exceeded() {
         return Err(JobError::Delay { job, max });
     }
-    let mut tries = 0;
+    let (mut tries, mut pause) = (0, PAUSE_MIN);
     loop {
         let seen = super::handle::find(driver, job).await?;
         let state = seen.state;
@@ -329,5 +333,8 @@ async fn change_one(driver: &dyn Driver, job: JobId, change: Change) -> Result<(
             return Ok(());
         }
         tries += 1;
+        // Somebody has it, for a moment as a rule.
+        tokio::time::sleep(pause).await;
+        pause *= 2;
     }
 }

@@ -12,7 +12,8 @@ use crate::task::{Context, RunResult, TaskDescriptor, TaskError};
 ///
 /// A clone runs the task of the same attempt once more. What a run that did not complete has written
 /// through its [`JobTransaction`](crate::JobTransaction), and its
-/// [children](Context::then), are dropped.
+/// [children](Context::then), are dropped. Let one run end before the next begins: the runs of an attempt
+/// have one transaction, and one list of children.
 #[derive(Clone)]
 pub struct Execution {
     context: Context,

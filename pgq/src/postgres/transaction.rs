@@ -103,6 +103,9 @@ impl JobTransaction {
         if !self.is_void.swap(false, Ordering::SeqCst) {
             return;
         }
+        if !matches!(stage, Stage::Open(_)) {
+            return;
+        }
         if let Stage::Open(transaction) = std::mem::replace(stage, Stage::Unused) {
             // A connection that is lost has done it.
             let _ = transaction.rollback().await;

@@ -131,7 +131,7 @@ with walk as materialized (
     where job = any (array(select id from ended where marks & 1 <> 0))
 ), again as (
     insert into pgq_jobs.expiry (job, expires_at, lane)
-    select late.job, now(), late.lane
+    select late.job, now() + interval '1 second', late.lane
     from late
     where late.job in (select job from scheduled_late union all select job from ready_late)
       and late.job not in (select id from ended)

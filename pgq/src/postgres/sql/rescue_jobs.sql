@@ -18,7 +18,11 @@
 -- renews. A job that went meanwhile counts as left as well.
 with held as materialized (
     select running.worker, count(*) as jobs,
-           (select trial from pgq_jobs.worker where worker.id = running.worker) as trial
+           (select trial from pgq_jobs.worker where worker.id = running.worker) as trial,
+           -- What an earlier rescue has left, or a goodbye, was not alone.
+           (
+               select lease_until > 'epoch' from pgq_jobs.worker where worker.id = running.worker
+           ) as is_first
     from pgq_jobs.running as running
     where running.worker = any ($1)
     group by running.worker
@@ -59,7 +63,7 @@ with held as materialized (
     select lost.*,
            least(
                (lost.marks >> 6) % 4
-               + (held.jobs = 1 or (lost.marks & 256 <> 0 and lost.id is not distinct from held.trial))::int,
+               + (held.jobs = 1 and held.is_first or (lost.marks & 256 <> 0 and lost.id is not distinct from held.trial))::int,
                3
            ) as blame
     from lost

@@ -197,6 +197,50 @@ async fn the_transaction_of_a_job_that_is_cancelled_does_not_commit() -> anyhow:
     Ok(running.await??)
 }
 
+/// What a thread was told that asked for its transaction too late.
+type Answer = Arc<tokio::sync::OnceCell<bool>>;
+
+/// Asks for its transaction again when its time is over.
+#[pgq::task(
+    name = "transaction/given_too_late",
+    blocking,
+    timeout = "100ms",
+    max_attempts = 1
+)]
+fn given_too_late(ctx: &Context, tx: &JobTransaction, stops: &Stops, answer: &Answer) {
+    let runtime = tokio::runtime::Handle::current();
+    let begun = runtime.block_on(async {
+        let _ = write(&mut *tx.connection().await?, ctx.job_id()).await;
+        stops.stop().await;
+        tx.connection().await.map(drop)
+    });
+    let _ = answer.set(begun.is_ok());
+}
+
+#[tokio::test]
+async fn a_transaction_that_has_ended_is_not_begun_again() -> anyhow::Result<()> {
+    let database = TestDatabase::migrated().await?;
+    ledger(database.pool()).await?;
+    let (stops, stop, answer) = (Stops::new(), CancellationToken::new(), Answer::default());
+    let job = given_too_late::enqueue(database.pool()).await?;
+    let run = worker::<given_too_late>(&database)
+        .state(stops.clone())
+        .state(Arc::clone(&answer))
+        .stop_on(stop.clone());
+    let running = tokio::spawn(run.into_future());
+    stops.reached().await?;
+    let ended = job.wait_for(database.pool(), DEADLINE).await;
+    assert!(matches!(ended, Err(JobError::Failed { .. })), "{ended:?}");
+
+    stops.pass();
+    pgq_tests::eventually("the thread was told", async || Ok(answer.get().is_some())).await?;
+
+    assert_eq!(answer.get(), Some(&false));
+    assert_eq!(entries(database.pool()).await?, 0);
+    stop.cancel();
+    Ok(running.await??)
+}
+
 #[pgq::test]
 async fn a_test_runs_tasks_that_take_a_transaction(
     database: pgq::testing::Database,

@@ -3,15 +3,18 @@
 use std::time::Duration;
 
 use anyhow::Context as _;
+use pgq::driver::Driver as _;
 use pgq::embedded::{Cluster, EmbeddedError, Shutdown};
-use pgq::{CancellationToken, Context, Pgq, Registry, Run};
+use pgq::postgres::PostgresDriver;
+use pgq::{CancellationToken, Context, JobState, Pgq, Registry, Run};
 use pgq_tests::database::TestDatabase;
+use pgq_tests::eventually;
 use pgq_tests::gate::Gate;
 use sqlx::PgPool;
 use tokio::time::timeout;
 
 use super::super::{DEADLINE, worker};
-use super::{Stops, cut_off, entries, ledger, slow, write};
+use super::{Stops, cut_off, entries, ledger, rescue, slow, stubborn, write};
 
 #[tokio::test]
 async fn a_connection_that_is_lost_before_the_commit_has_done_nothing() -> anyhow::Result<()> {
@@ -163,4 +166,41 @@ async fn crash(ctx: &Context, pool: &PgPool, stops: &Stops, commits: bool) -> an
         stops.stop().await;
     }
     Ok(())
+}
+
+#[tokio::test]
+async fn a_job_that_a_rescue_had_to_leave_is_not_to_blame_for_being_left() -> anyhow::Result<()> {
+    let database = TestDatabase::migrated().await?;
+    let pool = database.pool();
+    ledger(pool).await?;
+    let (stops, stop) = (Stops::new(), CancellationToken::new());
+    let run = worker::<slow>(&database)
+        .task::<stubborn>()
+        .state(stops.clone())
+        .lease(Duration::from_secs(3600))
+        .stop_on(stop.clone());
+    let left = slow::enqueue(pool).await?;
+    let other = stubborn::enqueue(pool).await?;
+    let running = tokio::spawn(run.into_future());
+    stops.reached().await?;
+    stops.reached().await?;
+    assert_eq!(rescue(pool).await?.ready, 1);
+    assert_eq!(other.status(pool).await?, JobState::Ready);
+
+    sqlx::query(
+        "select pg_terminate_backend(pid) from pg_stat_activity
+         where state = 'idle in transaction' and datname = current_database()",
+    )
+    .execute(pool)
+    .await?;
+    let driver = PostgresDriver::new(pool.clone());
+    eventually("the job is left by its transaction", async || {
+        Ok(driver.rescue(1).await?.ready == 1)
+    })
+    .await?;
+
+    assert_eq!(left.status(pool).await?, JobState::Ready);
+    stops.passed.add_permits(10);
+    stop.cancel();
+    Ok(running.await??)
 }
