@@ -83,9 +83,9 @@ pub trait Driver: AttemptDriver + ScheduleDriver + fmt::Debug + Send + Sync + 's
     ///
     /// There is room ahead for what is kept as `retains` say, and for everything of the kind that
     /// the history holds already. Nothing is dropped that ended more recently than its
-    /// [`Retention`]; what is older by a quarter of it, and by an hour, is
-    /// dropped unless somebody uses it. No other operation waits for this one. Of several calls at
-    /// once, one does the work.
+    /// [`Retention`](crate::Retention); what is older by a quarter of it, and by an hour, is dropped
+    /// unless somebody uses it. No other operation waits for this one. Of several calls at once, one
+    /// does the work.
     ///
     /// # Errors
     ///

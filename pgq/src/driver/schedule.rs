@@ -75,6 +75,7 @@ pub struct Tick {
     pub at: DateTime<Utc>,
     /// What becomes of it while the job of the last tick that had one is not finished.
     pub overlap: Overlap,
-    /// The job of the tick: a single one, and a start of [`Start::Now`] or [`Start::At`].
+    /// The job of the tick: a single one, and a start of [`Start::Now`](super::Start::Now) or
+    /// [`Start::At`](super::Start::At).
     pub enqueue: Enqueue,
 }

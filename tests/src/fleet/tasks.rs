@@ -97,7 +97,7 @@ pub async fn overrun(context: &Context, ledger: &Ledger, gate: String) -> Result
     Ok(ran)
 }
 
-/// As [`overrun`], on a thread of its own.
+/// As [`overrun()`], on a thread of its own.
 #[pgq::task(blocking, timeout = "200ms", max_attempts = 1)]
 pub fn overrun_blocking(
     context: &Context,
