@@ -7,6 +7,8 @@
 -- $3 passed   bigint[], keys that jobs were in front of which wait no more
 -- $4 queues   text[], whose workers are told
 -- $5 channel  text
+--
+-- A limit that the planner does not know keeps it from an index that would have to be sorted.
 with dropped as (
     delete from pgq_jobs.key_permit
     where ctid = any (array(
@@ -38,7 +40,7 @@ with dropped as (
                   limit 1
               ) is distinct from '9999-01-01 00:00:00+00'
             order by set_aside.place
-            limit 1000
+            limit (select 1000)
             for update skip locked
         ) as gone
     ))
