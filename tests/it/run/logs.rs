@@ -7,6 +7,7 @@ use std::time::Duration;
 use pgq::logs::Capture;
 use pgq::{Context, TaskError};
 use pgq_tests::database::TestDatabase;
+use pgq_tests::subscriber::subscribe;
 use tokio::sync::Barrier;
 use tracing::subscriber::DefaultGuard;
 use tracing::{Instrument as _, Level};
@@ -75,7 +76,7 @@ on_both_drivers!(
 
 /// Captures on this thread, which is the only one of these tests' runtimes.
 fn capture(capture: Capture) -> DefaultGuard {
-    tracing::subscriber::set_default(Registry::default().with(capture))
+    subscribe(Registry::default().with(capture))
 }
 
 /// A line without the time that it begins with.
@@ -177,7 +178,7 @@ async fn a_log_is_bounded_and_loses_its_oldest_lines(place: &Place) -> anyhow::R
 }
 
 async fn nothing_is_kept_without_the_layer(place: &Place) -> anyhow::Result<()> {
-    let _subscribed = tracing::subscriber::set_default(Registry::default());
+    let _subscribed = subscribe(Registry::default());
     let job = talk::enqueue(&place.driver, "return".to_owned()).await?;
 
     drain(place.worker::<talk>()).await?;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use pgq::trace::{AlreadySet, Propagator};
 use pgq::{Context, TaskError};
 use pgq_tests::database::TestDatabase;
+use pgq_tests::subscriber::subscribe;
 use tracing::Span;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
@@ -175,7 +176,7 @@ async fn a_propagator_that_panics_keeps_nothing_from_being_enqueued(
 async fn spans_say_what_the_conventions_ask_for(place: &Place) -> anyhow::Result<()> {
     set_propagator();
     let spans = Spans::default();
-    let _subscribed = tracing::subscriber::set_default(Registry::default().with(spans.clone()));
+    let _subscribed = subscribe(Registry::default().with(spans.clone()));
     let job = traced::job(2).queue("apart").enqueue(&place.driver).await?;
     traced::enqueue_many(&place.driver, [1, 1, 1]).await?;
 
