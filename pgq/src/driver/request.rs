@@ -356,9 +356,9 @@ impl Ending {
         Self::without_error(job, claim, End::Release(delay))
     }
 
-    /// Gives a job back that was not started, ready at once.
-    pub(crate) const fn unstarted(job: JobId, claim: i64) -> Self {
-        Self::without_error(job, claim, End::Unstarted(Duration::ZERO))
+    /// Gives a job back that was not started, ready after `delay`.
+    pub(crate) const fn unstarted(job: JobId, claim: i64, delay: Duration) -> Self {
+        Self::without_error(job, claim, End::Unstarted(delay))
     }
 
     /// Ends a job that was not started in time.

@@ -22,7 +22,7 @@ impl Marks {
     pub const BEGUN: Self = Self(16);
 
     /// Two workers or more died with it, and no attempt of it has ended since: of such jobs a worker
-    /// runs one at a time. The two bits below count the workers that died when it was the only one to
+    /// holds one at a time. The two bits below count the workers that died when it was the only one to
     /// blame.
     pub const SUSPECT: Self = Self(256);
 

@@ -22,6 +22,8 @@ pub(super) use self::source::Source;
 use self::source::{Keys, Need, Room};
 pub(crate) use self::stuck::GivenUp;
 use self::stuck::Stuck;
+pub(crate) use self::suspect::Surplus;
+use self::suspect::Trial;
 use super::config::WorkerConfig;
 use super::line::{Line, Waiting};
 use super::memory::Memory;
@@ -50,8 +52,8 @@ pub(crate) struct Board {
     /// any more.
     in_use: FxHashMap<Arc<str>, u32>,
     stuck: Stuck,
-    /// The suspect that runs: of those, one at a time.
-    trial: Option<(JobId, i64)>,
+    /// The suspect that is held: of those, one at a time.
+    trial: Option<Trial>,
     /// Why all attempts were told to end.
     ended_by: Option<CancelReason>,
     /// The worker is being dropped: nothing starts any more.
@@ -269,22 +271,35 @@ impl Board {
             .collect()
     }
 
-    /// Takes claimed jobs in.
-    pub(crate) fn put(&mut self, queue: &str, jobs: Vec<ClaimedJob>, now: Instant) {
-        self.take_in(queue, jobs, now, false);
+    /// Takes claimed jobs in. Returns those that are to go back.
+    pub(crate) fn put(&mut self, queue: &str, jobs: Vec<ClaimedJob>, now: Instant) -> Surplus {
+        self.take_in(queue, jobs, now, false)
     }
 
     /// Takes claimed jobs in that start before all others of their queue.
-    pub(crate) fn put_first(&mut self, queue: &str, jobs: Vec<ClaimedJob>, now: Instant) {
-        self.take_in(queue, jobs, now, true);
+    pub(crate) fn put_first(
+        &mut self,
+        queue: &str,
+        jobs: Vec<ClaimedJob>,
+        now: Instant,
+    ) -> Surplus {
+        self.take_in(queue, jobs, now, true)
     }
 
-    fn take_in(&mut self, queue: &str, jobs: Vec<ClaimedJob>, since: Instant, aged: bool) {
+    fn take_in(
+        &mut self,
+        queue: &str,
+        mut jobs: Vec<ClaimedJob>,
+        since: Instant,
+        aged: bool,
+    ) -> Surplus {
         self.hold_claimed(&jobs);
+        let surplus = self.keep_one_suspect(&mut jobs, since);
         if let Some(line) = self.line(queue) {
             let waiting = |job| Waiting { job, since, aged };
             jobs.into_iter().for_each(|job| line.put(waiting(job)));
         }
+        surplus
     }
 
     fn hold_claimed(&mut self, jobs: &[ClaimedJob]) {
@@ -297,6 +312,7 @@ impl Board {
             };
             if let Some(lost) = self.held.insert(job.id, held) {
                 // The storage has lost an earlier claim of the job in a crash.
+                self.end_trial(job.id, lost.claim);
                 self.end_lost(job.id, &lost.stage);
             }
         }
@@ -371,22 +387,21 @@ impl Board {
         }
     }
 
-    /// The storage has taken the end of these jobs. Returns whether others may start that could not:
-    /// keys may be free, or a suspect has ended.
+    /// The storage has taken the end of these jobs. Returns whether keys may be free.
     pub(crate) fn forget(&mut self, jobs: impl IntoIterator<Item = (JobId, i64)>) -> bool {
-        let mut frees = false;
+        let mut had_keys = false;
         for (job, claim) in jobs {
-            frees |= self.end_trial(job, claim);
+            self.end_trial(job, claim);
             if let Entry::Occupied(held) = self.held.entry(job)
                 && held.get().claim == claim
                 && let Some(of) = held.remove().keyed
                 && let Some(line) = self.line(&of.0)
             {
                 line.forget(job, &of.1);
-                frees = true;
+                had_keys = true;
             }
         }
-        frees
+        had_keys
     }
 
     /// Takes the jobs out that have waited since before `then`. They count as ending.

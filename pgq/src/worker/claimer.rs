@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
-use super::board::Demand;
+use super::board::{Demand, Surplus};
 use super::config::Mode;
-use super::controller::give_back;
+use super::controller::{give_back, send_away};
 use super::hub::{Hub, limited, retry_pause};
 use super::pace::Pace;
 use super::parking::Found;
@@ -145,8 +145,9 @@ impl Claimer {
                     if jobs.is_empty() && self.may_have_unknown(&demand) {
                         self.unknown.look(&self.hub, &demand.queue).await;
                     }
-                    let paused = self.take_in(&demand, jobs, prefetch);
+                    let (paused, surplus) = self.take_in(&demand, jobs, prefetch);
                     give_back(&self.hub, paused).await;
+                    send_away(&self.hub, surplus).await;
                 }
                 Ok(Claimed::Contended) => {
                     self.failures = 0;
@@ -165,13 +166,13 @@ impl Claimer {
     /// Only an empty claim says that its queue has no more: one that found a few may have missed
     /// a row that became visible late.
     ///
-    /// Returns what was paused while the claim was on its way.
+    /// Returns what was paused while the claim was on its way, and suspects beyond the one it holds.
     fn take_in(
         &mut self,
         demand: &Demand,
         jobs: Vec<ClaimedJob>,
         prefetch: usize,
-    ) -> Vec<ClaimedJob> {
+    ) -> (Vec<ClaimedJob>, Surplus) {
         let queue = &demand.queue;
         let found = match jobs.is_empty() {
             true => Found::Nothing,
@@ -183,10 +184,10 @@ impl Claimer {
             board.mark_source_hungry(demand);
         }
         let now = Instant::now();
-        match demand.priority_max {
+        let surplus = match demand.priority_max {
             None => board.put(queue, jobs, now),
             Some(_) => board.put_first(queue, jobs, now),
-        }
+        };
         let paused = board.take_paused();
         let all = board.searched(queue, found == Found::Jobs, prefetch, now);
         drop(board);
@@ -194,7 +195,7 @@ impl Claimer {
         if all {
             self.looked(queue, found);
         }
-        paused
+        (paused, surplus)
     }
 
     /// Whether a queue that had nothing to claim is to be searched for unknown jobs. Those that are

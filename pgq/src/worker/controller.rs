@@ -4,9 +4,9 @@
 //! interval.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use super::board::Claimable;
+use super::board::{Claimable, Surplus};
 use super::claimer::report;
 use super::decide::Decision;
 use super::hub::{Hub, limited, retry_pause};
@@ -124,7 +124,16 @@ async fn cancel(hub: &Hub, directives: &Directives) {
 /// Gives jobs back that have not started, at no cost to them.
 pub(super) async fn give_back(hub: &Hub, jobs: Vec<ClaimedJob>) {
     for job in jobs {
-        let ending = Ending::unstarted(job.id, job.claim);
+        let ending = Ending::unstarted(job.id, job.claim, Duration::ZERO);
+        hub.tell(Decision::End(ending)).await;
+    }
+}
+
+/// Gives suspects back for a while, each for another time, so that workers find them one by one.
+pub(super) async fn send_away(hub: &Hub, surplus: Surplus) {
+    for job in surplus.jobs {
+        let away = surplus.away.mul_f64(0.5 + fastrand::f64());
+        let ending = Ending::unstarted(job.id, job.claim, away);
         hub.tell(Decision::End(ending)).await;
     }
 }

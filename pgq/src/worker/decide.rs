@@ -143,7 +143,9 @@ pub(crate) fn decide(
             task,
             random,
         ),
-        AttemptEnd::NotStarted => Decision::End(Ending::unstarted(job.id, job.claim)),
+        AttemptEnd::NotStarted => {
+            Decision::End(Ending::unstarted(job.id, job.claim, Duration::ZERO))
+        }
         AttemptEnd::Expired => Decision::End(Ending::expired(job, task.options.retain)),
         AttemptEnd::Failed { report, verdict } => match verdict {
             Verdict::Retry(None) => failed(report, job, task, random),

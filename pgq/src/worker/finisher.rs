@@ -10,7 +10,6 @@ use super::claimer::report;
 use super::decide::Decision;
 use super::hub::{Hub, Tally, Told};
 use super::persist::persist;
-use super::runner::start_jobs;
 use crate::driver::{Completion, DriverError, End, Ending, NewLog};
 use crate::job::JobId;
 
@@ -69,7 +68,7 @@ pub(crate) async fn run(
     let _ = in_flight.acquire_many(all).await;
 }
 
-async fn finish(hub: &Arc<Hub>, batch: Vec<Told>) {
+async fn finish(hub: &Hub, batch: Vec<Told>) {
     let (mut completions, mut endings) = (Vec::new(), Vec::new());
     // Their room is free again when all of them are told.
     let (mut rooms, mut logs) = (Vec::new(), Vec::new());
@@ -114,7 +113,7 @@ pub(super) async fn keep_logs(hub: &Hub, logs: Vec<NewLog>) {
 
 /// Completes a batch. Returns the endings of completions that the storage refuses: of a batch that
 /// is refused each half is tried alone, until the bad one is.
-async fn complete(hub: &Arc<Hub>, completions: Vec<Completion>) -> Vec<Ending> {
+async fn complete(hub: &Hub, completions: Vec<Completion>) -> Vec<Ending> {
     let mut refused = Vec::new();
     let mut batches = parts(completions, size);
     while let Some(mut batch) = batches.pop() {
@@ -151,7 +150,7 @@ async fn complete(hub: &Arc<Hub>, completions: Vec<Completion>) -> Vec<Ending> {
 }
 
 /// Ends a batch in any other way, with the same care.
-async fn end(hub: &Arc<Hub>, endings: Vec<Ending>) {
+async fn end(hub: &Hub, endings: Vec<Ending>) {
     let mut batches = vec![endings];
     while let Some(mut batch) = batches.pop() {
         let call = || hub.setup.driver.end(hub.worker, &batch);
@@ -241,11 +240,10 @@ fn give_up_on(hub: &Hub, ending: Option<Ending>, error: &DriverError) {
 
 /// The storage has answered: these jobs are not held any more, whether they were ours to end or
 /// not.
-fn settle(hub: &Arc<Hub>, jobs: impl ExactSizeIterator<Item = (JobId, i64)>, ended: usize) {
+fn settle(hub: &Hub, jobs: impl ExactSizeIterator<Item = (JobId, i64)>, ended: usize) {
     let fenced = jobs.len().saturating_sub(ended);
-    let frees = hub.board().forget(jobs);
-    if frees {
-        start_jobs(hub);
+    let had_keys = hub.board().forget(jobs);
+    if had_keys {
         hub.claim.notify_one();
     }
     if fenced > 0 {

@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 use super::board::Source;
 use super::config::QueueConfig;
 use crate::driver::ClaimedJob;
-use crate::job::Marks;
 
 /// One queue.
 #[derive(Debug)]
@@ -19,8 +18,6 @@ pub(super) struct Line {
     pub(super) in_use: u32,
     /// First what is claimed together, then the tasks that are claimed by themselves.
     pub(super) sources: Vec<Source>,
-    /// What waits to be the one suspect that runs. It takes no room from the others.
-    pub(super) suspects: VecDeque<Waiting>,
     /// The source to claim from first, so that none is always the last.
     pub(super) turn: usize,
     /// Whether it was said that there are jobs, and since then not that there are none.
@@ -108,7 +105,6 @@ impl Line {
             running: 0,
             in_use: 0,
             sources: vec![Source::new(None, None, Instant::now())],
-            suspects: VecDeque::new(),
             turn: 0,
             searching: false,
             full: false,
@@ -138,22 +134,16 @@ impl Line {
 
     /// Whether it is not served any more, and nothing of it is here.
     pub(super) fn is_gone(&self) -> bool {
-        let waits = self.waiting() > 0 || !self.suspects.is_empty();
-        self.removed && self.running == 0 && self.in_use == 0 && !waits
+        self.removed && self.running == 0 && self.in_use == 0 && self.waiting() == 0
     }
 
     pub(super) fn put(&mut self, waiting: Waiting) {
-        if waiting.job.marks.has(Marks::SUSPECT) {
-            self.suspects.push_back(waiting);
-            return;
-        }
         match &mut self.sources[..] {
             [only] => only.put(waiting),
             _ => self.source(&waiting.job.task).put(waiting),
         }
     }
 
-    /// How many jobs wait that take room.
     pub(super) fn waiting(&self) -> usize {
         self.sources.iter().map(|source| source.waiting.len()).sum()
     }
@@ -163,7 +153,6 @@ impl Line {
         let sources = self.sources.iter_mut();
         sources
             .flat_map(|source| source.waiting.drain(..))
-            .chain(self.suspects.drain(..))
             .collect()
     }
 
@@ -182,11 +171,10 @@ impl Line {
     /// Takes those of the waiting jobs out.
     pub(super) fn take_those(&mut self, goes: impl Fn(&Waiting) -> bool) -> Vec<ClaimedJob> {
         let mut gone = Vec::new();
-        let sources = self.sources.iter_mut().map(|source| &mut source.waiting);
-        for line in sources.chain([&mut self.suspects]) {
-            let all = std::mem::take(line);
+        for source in &mut self.sources {
+            let all = std::mem::take(&mut source.waiting);
             let (going, staying): (VecDeque<_>, _) = all.into_iter().partition(&goes);
-            *line = staying;
+            source.waiting = staying;
             gone.extend(going.into_iter().map(|waiting| waiting.job));
         }
         gone

@@ -1,6 +1,7 @@
 //! Compares what the worker believes it holds with what it holds.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use super::decide::Decision;
 use super::hub::{Hub, limited};
@@ -51,7 +52,7 @@ pub(crate) async fn reconcile(hub: &Hub) -> Result<(), DriverError> {
     }
     for (job, claim) in unknown {
         hub.board().hold(job, claim);
-        let ending = Ending::unstarted(job, claim);
+        let ending = Ending::unstarted(job, claim, Duration::ZERO);
         hub.tell(Decision::End(ending)).await;
     }
     Ok(())

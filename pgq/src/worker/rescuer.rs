@@ -13,7 +13,7 @@ pub(crate) async fn run(hub: Arc<Hub>) {
     let interval = hub.setup.config.lease / HEARTBEATS_PER_LEASE;
     loop {
         match limited(hub.setup.driver.rescue(BLAME_MAX)).await {
-            Ok(rescued) if rescued.workers > 0 => {
+            Ok(rescued) if rescued != Rescued::default() => {
                 tracing::warn!(
                     workers = rescued.workers,
                     ready = rescued.ready,

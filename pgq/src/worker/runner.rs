@@ -328,9 +328,13 @@ enum Unstarted {
 /// must not run it.
 async fn is_tried(hub: &Hub, job: JobId) -> bool {
     let call = || hub.setup.driver.try_suspect(hub.worker, job);
-    persist("note which suspect runs", 0, call)
-        .await
-        .unwrap_or(false)
+    match persist("note which suspect runs", 0, call).await {
+        Ok(is_alive) => is_alive,
+        Err(error) => {
+            tracing::error!(error = %report(&error), "failed to note which suspect runs");
+            false
+        }
+    }
 }
 
 /// Takes the input out of a job; waits for one that is kept apart.

@@ -117,7 +117,7 @@ async fn give_permits_back(hub: &Hub) -> std::convert::Infallible {
 async fn give_back_waiting(hub: &Hub) {
     let waiting = hub.board().take_waiting(Instant::now());
     for job in waiting {
-        let ending = Ending::unstarted(job.id, job.claim);
+        let ending = Ending::unstarted(job.id, job.claim, Duration::ZERO);
         let tell = hub.tell(Decision::End(ending));
         if timeout(LAST_WORDS, tell).await.is_err() {
             return;

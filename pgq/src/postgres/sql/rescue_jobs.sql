@@ -9,7 +9,7 @@
 -- A job is cancelled if somebody has asked for that.
 --
 -- A job that kills its workers takes all with it that are held beside it. Whatever a second worker died
--- with is a suspect, of which a worker runs one at a time, and its row says which. To blame for a death is
+-- with is a suspect, of which a worker holds one at a time, and its row says which. To blame for a death is
 -- the suspect that ran, or the only job that the worker held; `marks` has for how many a job is. None of
 -- the jobs expires or is replaced any more: its attempt may have begun.
 --

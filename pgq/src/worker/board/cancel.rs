@@ -78,13 +78,13 @@ impl Board {
             return false;
         }
         let lost = held.remove();
+        self.end_trial(job, lost.claim);
         self.end_lost(job, &lost.stage);
         true
     }
 
     /// Sees to it that a job does not start, or does not run on.
     pub(super) fn end_lost(&mut self, job: JobId, stage: &Stage) {
-        self.trial.take_if(|trial| trial.0 == job);
         match stage {
             Stage::Waiting => {
                 for line in &mut self.lines {

@@ -241,7 +241,6 @@ impl Board {
             .filter(|source| source.gates.contains(&gate))
             .map(|source| source.waiting.len())
             .sum::<usize>();
-        let waiting = waiting + self.suspects_at(gate);
         u32::try_from(waiting).unwrap_or(u32::MAX)
     }
 }

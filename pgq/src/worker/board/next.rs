@@ -3,32 +3,15 @@
 use super::{Board, Stage};
 use crate::driver::ClaimedJob;
 
-/// Where the next job is that may start.
-#[derive(Clone, Copy, Debug)]
-enum Place {
-    /// The first suspect of the queue.
-    Suspect,
-    /// A source, and the place in it.
-    Source(usize, usize),
-}
-
 impl Board {
     /// The next job that may start, which then counts as running.
     pub(crate) fn take(&mut self) -> Option<ClaimedJob> {
         if self.running >= self.concurrency || self.abandoned {
             return None;
         }
-        let (at, place) = self.next()?;
+        let (at, source, place) = self.next()?;
         let line = &mut self.lines[at];
-        let waiting = match place {
-            Place::Suspect => line.suspects.pop_front(),
-            Place::Source(source, place) => line.sources[source].waiting.remove(place),
-        };
-        let job = waiting?.job;
-        if let Place::Suspect = place {
-            self.trial = Some((job.id, job.claim));
-        }
-        let line = &mut self.lines[at];
+        let job = line.sources[source].waiting.remove(place)?.job;
         self.memory.take(job.input.missing());
         line.running += 1;
         if self.weighted {
@@ -41,18 +24,15 @@ impl Board {
         Some(job)
     }
 
-    /// The line and the place of the next job that may start. Jobs whose input is here
+    /// The line, the source and the place of the next job that may start. Jobs whose input is here
     /// start past large ones that wait for memory; no large one starts past another.
-    fn next(&mut self) -> Option<(usize, Place)> {
+    fn next(&mut self) -> Option<(usize, usize, usize)> {
         let first = self.memory.next.take();
         let mut room = self.memory.room();
         for at in first.into_iter().chain(self.turns()) {
             let line = &self.lines[at];
             if line.running >= line.limit {
                 continue;
-            }
-            if self.may_try(line, room) {
-                return Some((at, Place::Suspect));
             }
             for source in line.by_head() {
                 if self.permitted(&self.lines[at].sources[source]) == 0 {
@@ -61,7 +41,7 @@ impl Board {
                 let line = &mut self.lines[at];
                 for (place, waiting) in line.sources[source].waiting.iter().enumerate() {
                     if waiting.job.input.missing() <= room {
-                        return Some((at, Place::Source(source, place)));
+                        return Some((at, source, place));
                     }
                     line.stuck = true;
                     self.memory.next.get_or_insert(at);

@@ -140,14 +140,8 @@ impl Source {
 impl Line {
     /// The source of jobs of a task.
     pub(in crate::worker) fn source(&mut self, task: &str) -> &mut Source {
-        let at = self.source_at(task);
-        &mut self.sources[at]
-    }
-
-    /// Its place.
-    pub(super) fn source_at(&self, task: &str) -> usize {
         let own = self.sources[1..].iter().position(|source| source.has(task));
-        own.map_or(0, |at| at + 1)
+        &mut self.sources[own.map_or(0, |at| at + 1)]
     }
 
     /// The sources, the one with the job that should start first before the others.

@@ -247,37 +247,70 @@ fn suspect(id: i64) -> ClaimedJob {
     }
 }
 
-#[test]
-fn one_suspect_runs_at_a_time_beside_all_others() {
-    let (mut board, now) = (board(), Instant::now());
-    board.put("default", vec![suspect(1), suspect(2), small(3)], now);
-
-    assert_eq!(taken(&mut board), [1, 3]);
-    board.free("default", 0);
-    // Its end is not yet known to the storage, which would blame it.
-    assert_eq!(taken(&mut board), Vec::<i64>::new());
-    assert!(board.forget([(JobId::from_i64(1), 1)]));
-    assert_eq!(taken(&mut board), [2]);
-    board.put("default", vec![suspect(4), suspect(5)], now);
-    assert!(board.drop_lost(JobId::from_i64(4)));
-    assert!(board.forget([(JobId::from_i64(2), 1)]));
-    assert_eq!(taken(&mut board), [5]);
+/// The jobs that go back, and for how long.
+fn sent_away(surplus: Surplus) -> (Vec<i64>, Duration) {
+    let jobs = surplus.jobs.into_iter().map(|job| job.id.as_i64());
+    (jobs.collect(), surplus.away)
 }
 
 #[test]
-fn suspects_that_wait_take_no_room_and_go_back_like_others() {
+fn one_suspect_is_held_at_a_time_beside_all_others() {
+    let (mut board, now) = (board(), Instant::now());
+    let jobs = vec![suspect(1), suspect(2), small(3), suspect(4)];
+    let surplus = board.put("default", jobs, now);
+
+    assert_eq!(sent_away(surplus), ([2, 4].into(), Duration::from_secs(1)));
+    assert_eq!(taken(&mut board), [1, 3]);
+    // Its end is not yet known to the storage, which would blame it.
+    board.free("default", 0);
+    let later = now + Duration::from_secs(5);
+    let surplus = board.put_first("default", vec![suspect(5)], later);
+    assert_eq!(sent_away(surplus), ([5].into(), Duration::from_secs(5)));
+    let much_later = now + Duration::from_secs(500);
+    let surplus = board.put("default", vec![suspect(5)], much_later);
+    assert_eq!(sent_away(surplus), ([5].into(), Duration::from_secs(60)));
+
+    board.forget([(JobId::from_i64(1), 1)]);
+    let surplus = board.put("default", vec![suspect(6)], now);
+    assert!(sent_away(surplus).0.is_empty());
+    assert_eq!(taken(&mut board), [6]);
+}
+
+#[test]
+fn a_suspect_that_is_lost_or_taken_out_makes_room_for_another() {
+    let (mut board, now) = (board(), Instant::now());
+    assert!(board.put("default", vec![suspect(1)], now).jobs.is_empty());
+    assert!(board.drop_lost(JobId::from_i64(1)));
+
+    assert!(board.put("default", vec![suspect(2)], now).jobs.is_empty());
+    assert_eq!(board.take_waiting(now).len(), 1);
+    // It goes back, and is held until the storage knows.
+    assert_eq!(board.put("default", vec![suspect(3)], now).jobs.len(), 1);
+    board.forget([(JobId::from_i64(2), 1)]);
+
+    assert!(board.put("default", vec![suspect(4)], now).jobs.is_empty());
+    // The storage has lost that claim, and the job is claimed again.
+    let again = ClaimedJob {
+        claim: 2,
+        ..suspect(4)
+    };
+    assert!(board.put("default", vec![again], now).jobs.is_empty());
+    board.forget([(JobId::from_i64(4), 1)]);
+    assert_eq!(board.put("default", vec![suspect(5)], now).jobs.len(), 1);
+}
+
+#[test]
+fn suspects_that_go_back_take_no_room() {
     let (mut board, now) = (board(), Instant::now());
     let before = board.demand(0, now).map(|demand| demand.limit);
-
-    board.put("default", vec![suspect(1), suspect(2)], now);
+    let surplus = board.put("default", (1..1000).map(suspect).collect(), now);
     board.mark_hungry("default");
 
-    assert_eq!(board.demand(0, now).map(|demand| demand.limit), before);
-    let waiting = board
-        .take_waiting(now)
-        .into_iter()
-        .map(|job| job.id.as_i64());
-    assert_eq!(waiting.collect::<Vec<_>>(), [1, 2]);
+    let after = board.demand(0, now).map(|demand| demand.limit + 1);
+    assert_eq!(after, before);
+    let gone = surplus.jobs.iter().map(|job| (job.id, job.claim));
+    board.forget(gone);
+    assert_eq!(taken(&mut board), [1]);
 }
 
 /// A board of a queue with a weight of 9 and that limit, and one with a weight of 1.
