@@ -528,10 +528,13 @@ create table pgq_jobs.set_aside (
     place bigint   not null,
     -- As in `key_permit`; so is the task.
     kind  smallint not null,
-    task  text     collate "C" not null
+    task  text     collate "C" not null,
+    -- The line that it stands in: of a key of concurrency each queue has its own, so that one whose jobs
+    -- nobody takes holds up no other; of an order there is one, without a name.
+    line  text     collate "C" not null
 );
 -- free_keys, key_states
-create index set_aside_key on pgq_jobs.set_aside (key, place);
+create index set_aside_key on pgq_jobs.set_aside (key, line, place);
 -- stray_keys, put_back
 create index set_aside_task on pgq_jobs.set_aside (task, key);
 

@@ -25,8 +25,6 @@ pub(crate) struct FreeKey {
     pub(crate) worthless: Vec<i64>,
     /// Those that wait, in their order; not all of them if there are more than could start.
     pub(crate) waiters: Vec<Waiter>,
-    /// Whether more may wait although none is there.
-    pub(crate) more: bool,
 }
 
 impl FreeKey {
@@ -50,26 +48,19 @@ impl FreeKey {
         ours.filter(|waiter| waiter.ours).take(self.free(running))
     }
 
-    /// The jobs of the permits that go, now that these jobs have started: one for each of them, and all
-    /// if nobody waits any more. While somebody waits that could start, one stays at least: by that the
-    /// key is found.
-    pub(crate) fn drops(&self, started: &HashSet<i64>, running: usize) -> Vec<i64> {
+    /// How many jobs may start still, now that these have started.
+    pub(crate) fn left(&self, started: &HashSet<i64>, running: usize) -> usize {
         let waiters = self.waiters.iter();
-        let left = waiters.filter(|waiter| !started.contains(&waiter.job));
-        let kept = match left.count() {
-            0 if !self.more => 0,
-            _ => self.free(running).saturating_sub(self.started(started)),
-        };
-        // That of a job that has started is worth something again.
-        let others = self.worthless.iter().filter(|job| !started.contains(job));
-        others.skip(kept).copied().collect()
+        let started = waiters.filter(|waiter| started.contains(&waiter.job));
+        self.free(running).saturating_sub(started.count())
     }
 
-    fn started(&self, started: &HashSet<i64>) -> usize {
-        let waiters = self.waiters.iter();
-        waiters
-            .filter(|waiter| started.contains(&waiter.job))
-            .count()
+    /// The jobs of the permits that nobody needs, now that these jobs have started. While somebody waits
+    /// that could start, one stays at least: by that the key is found.
+    pub(crate) fn drops(&self, started: &HashSet<i64>, running: usize) -> Vec<i64> {
+        // That of a job that has started is worth something again.
+        let others = self.worthless.iter().filter(|job| !started.contains(job));
+        others.skip(self.left(started, running)).copied().collect()
     }
 }
 
@@ -103,7 +94,6 @@ mod tests {
             held,
             worthless: worthless.to_vec(),
             waiters: waiters.iter().map(waiter).collect(),
-            more: false,
         }
     }
 
@@ -152,17 +142,6 @@ mod tests {
         assert_eq!(free.drops(&HashSet::from([3, 4]), 2), [1, 2]);
         // The limit was lowered.
         assert_eq!(free.drops(&HashSet::new(), 0), [1, 2]);
-    }
-
-    #[test]
-    fn nothing_stays_where_nobody_waits() {
-        let free = key(KeyKind::Concurrency, 0, &[1, 2], &[(3, true)]);
-
-        assert_eq!(free.drops(&HashSet::from([3]), 2), [1, 2]);
-        let mut free = key(KeyKind::Order, 0, &[1], &[]);
-        assert_eq!(free.drops(&HashSet::new(), 1), [1]);
-        free.more = true;
-        assert_eq!(free.drops(&HashSet::new(), 1), Vec::<i64>::new());
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::PoisonError;
+use std::time::Duration;
 
 use sqlx::Row;
 use sqlx::postgres::PgRow;
@@ -20,18 +21,24 @@ use crate::limit::{Admission, FreeKey, KeyKind, Waiter, serve};
 /// How many permits of order keys one sweep looks at.
 const SWEEP: i64 = 2000;
 
-/// How many keys that jobs wait for it looks at, and how many free keys an ask does.
+/// How many keys that jobs wait for it looks at, and of how many free keys an ask reads who waits.
 const KEYS: i64 = 256;
+
+/// How many permits an ask looks at to find those keys, of which other workers may have to take the jobs.
+const LOOKED: i64 = 2000;
 
 /// How many jobs that could start an ask tries to claim.
 const NEXT: usize = 1000;
+
+/// How soon to ask again for jobs whose keys are free, and that somebody has locked.
+const KEYS_AGAIN: Duration = Duration::from_millis(50);
 
 /// How many jobs one statement puts back.
 const PUT_BACK: i64 = 1000;
 
 /// How far the keys of a task have been looked at. Each is begun anew when it has come to the end.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct KeyCursors {
+pub(super) struct Sweep {
     /// The job of the permit of an order key.
     order: i64,
     /// The key that jobs wait for.
@@ -41,9 +48,9 @@ pub(super) struct KeyCursors {
 }
 
 /// By the name of the task.
-pub(super) type Sweeps = HashMap<String, KeyCursors>;
+pub(super) type Sweeps = HashMap<String, Sweep>;
 
-impl Default for KeyCursors {
+impl Default for Sweep {
     fn default() -> Self {
         Self {
             order: i64::MIN,
@@ -57,10 +64,11 @@ impl Default for KeyCursors {
 pub(super) enum Served {
     Jobs {
         jobs: Vec<(i64, ClaimedJob)>,
-        /// There may be more that could start.
-        more: bool,
-        /// So there may be after a while: somebody has locked some, or not all keys were looked at.
-        later: bool,
+        /// When there may be more that could start. After a while, if somebody has locked some, or not
+        /// all keys were looked at.
+        again: Option<Duration>,
+        /// How far it has looked, if this is committed.
+        sweep: Sweep,
     },
     LeaseLost,
 }
@@ -68,10 +76,8 @@ pub(super) enum Served {
 /// What `free_keys` has found.
 struct Free {
     keys: Vec<FreeKey>,
-    /// The keys that jobs were in front of which wait no more.
-    passed: Vec<i64>,
-    /// The queues of the jobs.
-    queues: HashMap<i64, String>,
+    /// The keys that jobs were in front of which wait no more, and the lines in which they were.
+    passed: Vec<(i64, String)>,
     /// Whether not all that is free was looked at.
     more: bool,
 }
@@ -85,12 +91,11 @@ impl PostgresDriver {
         keys: &KeyAsk,
         room: usize,
     ) -> Result<Served, DriverError> {
-        let mut at = self.sweep_of(&keys.task);
-        let newly = self.stale_keys(session, keys, &mut at).await?;
+        let mut sweep = self.sweep_of(&keys.task);
+        let newly = self.stale_keys(session, keys, &mut sweep).await?;
         let free = self
-            .free_keys(session, ask, keys, &newly, &mut at, room)
+            .free_keys(session, ask, keys, &newly, &mut sweep, room)
             .await?;
-        self.sweeps().insert(keys.task.clone(), at);
         let running = running(keys);
         // More than there is room for: some may be locked.
         let next = serve(&free.keys, running, NEXT);
@@ -118,20 +123,20 @@ impl PostgresDriver {
             self.take_keys(session, worker, keys, &held).await?;
         }
         let left = jobs.len() < next.len();
-        Ok(Served::Jobs {
-            more: !free.passed.is_empty() || left && jobs.len() == room,
-            later: free.more || left,
-            jobs,
-        })
+        let again = match () {
+            () if !free.passed.is_empty() || left && jobs.len() == room => Some(Duration::ZERO),
+            () if free.more || left => Some(KEYS_AGAIN),
+            () => None,
+        };
+        Ok(Served::Jobs { jobs, again, sweep })
     }
 
-    /// Takes the worth from permits; returns the keys. What it has looked at is remembered by the
-    /// storage, whatever is claimed then.
+    /// Takes the worth from permits; returns the keys.
     async fn stale_keys(
         &self,
         session: &mut Lent<'_>,
         keys: &KeyAsk,
-        at: &mut KeyCursors,
+        sweep: &mut Sweep,
     ) -> Result<Vec<i64>, DriverError> {
         if keys.ended.is_empty() && !keys.all {
             return Ok(Vec::new());
@@ -141,23 +146,23 @@ impl PostgresDriver {
         let row = sqlx::query(self.statements.stale_keys.clone())
             .bind(&keys.names)
             .bind(ended)
-            .bind(keys.all.then_some(at.order))
+            .bind(keys.all.then_some(sweep.order))
             .bind(SWEEP)
             .fetch_one(session.connection())
             .await
             .map_err(error)?;
         if keys.all {
             let after: Option<i64> = row.try_get("after").map_err(error)?;
-            at.order = after.unwrap_or(i64::MIN);
+            sweep.order = after.unwrap_or(i64::MIN);
             let after: Option<i64> = sqlx::query_scalar(self.statements.stray_keys.clone())
                 .bind(&keys.names)
-                .bind(at.waited)
+                .bind(sweep.waited)
                 .bind(KEYS)
                 .bind(running_column(keys))
                 .fetch_one(session.connection())
                 .await
                 .map_err(error)?;
-            at.waited = after.unwrap_or(i64::MIN);
+            sweep.waited = after.unwrap_or(i64::MIN);
         }
         row.try_get("keys").map_err(error)
     }
@@ -168,14 +173,14 @@ impl PostgresDriver {
         ask: &Ask,
         keys: &KeyAsk,
         newly: &[i64],
-        at: &mut KeyCursors,
+        sweep: &mut Sweep,
         room: usize,
     ) -> Result<Free, DriverError> {
         let claim = &ask.claim;
         let rows = sqlx::query(self.statements.free_keys.clone())
             .bind(&keys.names)
             .bind(newly)
-            .bind(at.free)
+            .bind(sweep.free)
             .bind(KEYS)
             .bind(running_column(keys))
             .bind(i64::try_from(room).unwrap_or(i64::MAX).min(KEYS))
@@ -183,6 +188,7 @@ impl PostgresDriver {
             .bind(&*claim.tasks)
             .bind(claim.fingerprints.as_deref())
             .bind(claim.horizon)
+            .bind(LOOKED)
             .fetch_all(session.connection())
             .await;
         let free = rows.and_then(|rows| {
@@ -190,7 +196,7 @@ impl PostgresDriver {
                 Some(row) => row.try_get("after")?,
                 None => None,
             };
-            at.free = after.unwrap_or(i64::MIN);
+            sweep.free = after.unwrap_or(i64::MIN);
             read_free(&rows, after.is_some())
         });
         free.map_err(|error| driver_error("failed to read free keys", error))
@@ -240,25 +246,32 @@ impl PostgresDriver {
         started: &HashSet<i64>,
     ) -> Result<(), DriverError> {
         let running = running(keys);
-        let (mut dropped, mut jobs, mut told) = (Vec::new(), Vec::new(), HashSet::new());
+        if free.keys.is_empty() {
+            return Ok(());
+        }
+        let (mut dropped, mut jobs, mut told) = (Vec::new(), Vec::new(), Vec::new());
         for key in &free.keys {
             for job in key.drops(started, running) {
                 dropped.push(key.key);
                 jobs.push(job);
             }
             // Once: of those who wait still, nobody may be able to take them for a while.
-            let left = key.waiters.iter().find(|left| !started.contains(&left.job));
-            let queue = left.and_then(|left| free.queues.get(&left.job));
-            told.extend(queue.filter(|_| newly.contains(&key.key)));
+            if newly.contains(&key.key) && key.left(started, running) > 0 {
+                told.push(key.key);
+            }
         }
-        if dropped.is_empty() && free.passed.is_empty() && told.is_empty() {
-            return Ok(());
-        }
+        let (passed, lines): (Vec<i64>, Vec<&str>) = free
+            .passed
+            .iter()
+            .map(|(key, line)| (*key, line.as_str()))
+            .unzip();
         sqlx::query(self.statements.drop_keys.clone())
             .bind(dropped)
             .bind(jobs)
-            .bind(&free.passed)
-            .bind(told.into_iter().cloned().collect::<Vec<_>>())
+            .bind(free.keys.iter().map(|free| free.key).collect::<Vec<_>>())
+            .bind(passed)
+            .bind(lines)
+            .bind(told)
             .bind(self.schema().as_str())
             .execute(session.connection())
             .await
@@ -285,8 +298,13 @@ impl PostgresDriver {
         }
     }
 
-    fn sweep_of(&self, task: &str) -> KeyCursors {
+    fn sweep_of(&self, task: &str) -> Sweep {
         self.sweeps().get(task).copied().unwrap_or_default()
+    }
+
+    /// What an ask has looked at is committed: the next one goes on behind it.
+    pub(super) fn keep_sweep(&self, task: &str, sweep: Sweep) {
+        self.sweeps().insert(task.to_owned(), sweep);
     }
 
     fn sweeps(&self) -> std::sync::MutexGuard<'_, Sweeps> {
@@ -295,8 +313,7 @@ impl PostgresDriver {
 }
 
 fn read_free(rows: &[PgRow], more: bool) -> sqlx::Result<Free> {
-    let (mut keys, mut passed) = (Vec::<FreeKey>::new(), Vec::new());
-    let mut queues = HashMap::new();
+    let (mut keys, mut passed) = (Vec::<FreeKey>::new(), Vec::<(i64, String)>::new());
     for row in rows {
         let key = row.try_get("key")?;
         if keys.last().is_none_or(|last| last.key != key) {
@@ -307,7 +324,6 @@ fn read_free(rows: &[PgRow], more: bool) -> sqlx::Result<Free> {
                 held: usize::try_from(held).unwrap_or(0),
                 worthless: row.try_get("worthless")?,
                 waiters: Vec::new(),
-                more: false,
             });
         }
         let (Some(job), Some(last)) = (row.try_get("job")?, keys.last_mut()) else {
@@ -317,21 +333,12 @@ fn read_free(rows: &[PgRow], more: bool) -> sqlx::Result<Free> {
             Some(ours) => {
                 let place = row.try_get("place")?;
                 last.waiters.push(Waiter { job, place, ours });
-                queues.insert(job, row.try_get("queue")?);
             }
-            None if last.more => {}
-            None => {
-                last.more = true;
-                passed.push(key);
-            }
+            None if passed.last().is_some_and(|last| last.0 == key) => {}
+            None => passed.push((key, row.try_get("line")?)),
         }
     }
-    Ok(Free {
-        keys,
-        passed,
-        queues,
-        more,
-    })
+    Ok(Free { keys, passed, more })
 }
 
 /// How many jobs of a concurrency key may run.

@@ -5,12 +5,13 @@
 //! key is free (`aside.rs`). So each is looked at twice, however many wait.
 
 use std::collections::{HashMap, HashSet};
+use std::time::Duration;
 
 use sqlx::Row;
 use sqlx::postgres::PgRow;
 
 use super::PostgresDriver;
-use super::aside::{Served, running};
+use super::aside::{Served, Sweep, running};
 use super::claim::Taken;
 use super::error::driver_error;
 use super::session::Lent;
@@ -23,11 +24,13 @@ const ROUNDS: usize = 6;
 /// How many jobs a batch has at most, if there is room for fewer.
 const BATCH_MAX: usize = 256;
 
-/// What was claimed, and whether there may be more that could start, at once or after a while.
+/// What was claimed.
 pub(super) struct Admitted {
     pub(super) claimed: Claimed,
-    pub(super) more: bool,
-    pub(super) later: bool,
+    /// When there may be more that could start.
+    pub(super) again: Option<Duration>,
+    /// How far the keys were looked at, if this is committed.
+    pub(super) sweep: Option<Sweep>,
 }
 
 impl Admitted {
@@ -35,8 +38,8 @@ impl Admitted {
     pub(super) const fn of(claimed: Claimed) -> Self {
         Self {
             claimed,
-            more: false,
-            later: false,
+            again: None,
+            sweep: None,
         }
     }
 }
@@ -50,47 +53,62 @@ struct Aside {
 }
 
 impl PostgresDriver {
-    /// Claims up to `limit` jobs whose keys are free: those first that waited for them.
-    ///
-    /// Of the others only those are looked at that were enqueued before the claim's tick: of two that
-    /// were committed one after the other none is seen without the one before it.
+    /// Claims up to `limit` jobs whose keys are free: those first that waited for them, unless there
+    /// were none a moment ago.
     pub(super) async fn claim_by_keys(
         &self,
         session: &mut Lent<'_>,
         ask: &Ask,
         keys: &KeyAsk,
         limit: usize,
+        none_waits: bool,
     ) -> Result<Admitted, DriverError> {
-        let worker = ask.claim.worker;
-        let (mut jobs, more, later) = match self.claim_free(session, ask, keys, limit).await? {
-            Served::LeaseLost => return Ok(Admitted::of(Claimed::LeaseLost)),
-            Served::Jobs { jobs, more, later } => {
-                let room = jobs.len();
-                let jobs = match room {
-                    0 => Vec::new(),
-                    _ => self.admit_jobs(session, worker, keys, jobs, room).await?,
-                };
-                (jobs, more, later)
-            }
+        if none_waits && limit > 0 {
+            return self.claim_new(session, ask, keys, limit, Vec::new()).await;
+        }
+        let Served::Jobs { jobs, again, sweep } =
+            self.claim_free(session, ask, keys, limit).await?
+        else {
+            return Ok(Admitted::of(Claimed::LeaseLost));
         };
-        let waiting = Admitted {
-            claimed: Claimed::Contended,
-            more,
-            later,
+        let room = jobs.len();
+        let jobs = match room {
+            0 => Vec::new(),
+            _ => self.admit_jobs(session, ask, keys, jobs, room).await?,
         };
-        if jobs.len() == limit {
-            if jobs.is_empty() && !more {
+        let admitted = match () {
+            () if jobs.len() < limit => self.claim_new(session, ask, keys, limit, jobs).await?,
+            () if limit > 0 => Admitted::of(Claimed::Jobs(jobs)),
+            () if again == Some(Duration::ZERO) => Admitted::of(Claimed::Contended),
+            () => {
                 // Whether there are any that are ready.
                 let claim = ask.claim.clone();
-                let claimed = self.claim_above(session, &Claim { limit, ..claim }).await?;
-                return Ok(Admitted { claimed, ..waiting });
+                let claim = Claim { limit, ..claim };
+                Admitted::of(self.claim_above(session, &claim).await?)
             }
-            let claimed = match limit {
-                0 => Claimed::Contended,
-                _ => Claimed::Jobs(jobs),
-            };
-            return Ok(Admitted { claimed, ..waiting });
+        };
+        if let Claimed::LeaseLost = admitted.claimed {
+            return Ok(admitted);
         }
+        Ok(Admitted {
+            again: admitted.again.into_iter().chain(again).min(),
+            sweep: Some(sweep),
+            ..admitted
+        })
+    }
+
+    /// Claims jobs whose keys are free, until there are `limit` with those that are there already.
+    ///
+    /// Only those are looked at that were enqueued before the claim's tick: of two that were committed
+    /// one after the other none is seen without the one before it.
+    async fn claim_new(
+        &self,
+        session: &mut Lent<'_>,
+        ask: &Ask,
+        keys: &KeyAsk,
+        limit: usize,
+        mut jobs: Vec<ClaimedJob>,
+    ) -> Result<Admitted, DriverError> {
         let reading = self.tick_cursors(session).await?;
         let horizon = ask.claim.horizon.map_or(reading, |own| own.min(reading));
         let mut batch = limit;
@@ -103,25 +121,25 @@ impl PostgresDriver {
             };
             let taken = match self.take_jobs(session, &claim).await? {
                 Taken::Jobs(taken) => taken,
-                Taken::Contended if jobs.is_empty() => return Ok(waiting),
+                Taken::Contended if jobs.is_empty() => {
+                    return Ok(Admitted::of(Claimed::Contended));
+                }
                 Taken::Contended => break,
                 Taken::LeaseLost => return Ok(Admitted::of(Claimed::LeaseLost)),
             };
             let all = taken.len() < claim.limit;
-            jobs.extend(self.admit_jobs(session, worker, keys, taken, room).await?);
+            jobs.extend(self.admit_jobs(session, ask, keys, taken, room).await?);
             if all || jobs.len() == limit {
                 return Ok(Admitted {
-                    claimed: Claimed::Jobs(jobs),
-                    more: more || !all,
-                    later,
+                    again: (!all).then_some(Duration::ZERO),
+                    ..Admitted::of(Claimed::Jobs(jobs))
                 });
             }
             batch = claim.limit * 4;
         }
         Ok(Admitted {
-            claimed: Claimed::Jobs(jobs),
-            more: true,
-            later,
+            again: Some(Duration::ZERO),
+            ..Admitted::of(Claimed::Jobs(jobs))
         })
     }
 
@@ -143,13 +161,16 @@ impl PostgresDriver {
     async fn admit_jobs(
         &self,
         session: &mut Lent<'_>,
-        worker: WorkerId,
+        ask: &Ask,
         keys: &KeyAsk,
         taken: Vec<(i64, ClaimedJob)>,
         room: usize,
     ) -> Result<Vec<ClaimedJob>, DriverError> {
+        let worker = ask.claim.worker;
         let candidates: Vec<Candidate> = taken.iter().map(|(_, job)| candidate(job)).collect();
-        let mut states = self.key_states(session, &candidates).await?;
+        let mut states = self
+            .key_states(session, &candidates, &ask.claim.queue)
+            .await?;
         let admissions = admit(&candidates, &mut states, running(keys));
         let (mut jobs, mut aside, mut held) = (Vec::new(), Vec::new(), Vec::new());
         for ((seq, job), admission) in taken.into_iter().zip(admissions) {
@@ -180,12 +201,17 @@ impl PostgresDriver {
         &self,
         session: &mut Lent<'_>,
         candidates: &[Candidate],
+        queue: &str,
     ) -> Result<HashMap<i64, KeyState>, DriverError> {
-        let keys: HashSet<i64> = candidates
-            .iter()
-            .flat_map(|candidate| [candidate.order, candidate.concurrency])
-            .flatten()
-            .collect();
+        // Of an order there is one line, of concurrency one for each queue.
+        let lines = |candidate: &Candidate| {
+            let order = candidate.order.map(|key| (key, ""));
+            order
+                .into_iter()
+                .chain(candidate.concurrency.map(|key| (key, queue)))
+        };
+        let lines: HashSet<(i64, &str)> = candidates.iter().flat_map(lines).collect();
+        let (keys, lines): (Vec<i64>, Vec<&str>) = lines.into_iter().unzip();
         let state = |row: &PgRow| {
             let holders: i64 = row.try_get("holders")?;
             let own: Vec<i64> = row.try_get("own")?;
@@ -197,7 +223,8 @@ impl PostgresDriver {
             Ok((row.try_get("key")?, state))
         };
         sqlx::query(self.statements.key_states.clone())
-            .bind(keys.into_iter().collect::<Vec<_>>())
+            .bind(keys)
+            .bind(lines)
             .bind(candidates.iter().map(|job| job.job).collect::<Vec<_>>())
             .fetch_all(session.connection())
             .await

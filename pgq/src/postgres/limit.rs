@@ -22,9 +22,6 @@ use crate::limit::{Bucket, FleetRate, Grant, Limited, PERMITS_AGAIN, Share, allo
 /// How soon to ask again for a limit that somebody else had locked.
 const LOCKED_AGAIN: Duration = Duration::from_millis(5);
 
-/// How soon to ask again for jobs whose keys are free, and that somebody has locked.
-const KEYS_AGAIN: Duration = Duration::from_millis(50);
-
 /// What was read of the rate of a task.
 struct Rate {
     /// `None` if it has none any more.
@@ -37,7 +34,7 @@ impl PostgresDriver {
     /// Before it says that there is nothing to claim it makes a tick, as a claim does.
     pub(super) async fn ask_for(&self, ask: &Ask) -> Result<Asked, DriverError> {
         let mut session = self.lend_claims(ask.claim.worker).await?;
-        let mut asked = self.ask_once(&mut session, ask).await?;
+        let mut asked = self.ask_once(&mut session, ask, false).await?;
         let none = |asked: &Asked| match &asked.claimed {
             Claimed::Jobs(jobs) => jobs.is_empty() && asked.again.is_none(),
             Claimed::Contended => asked.again.is_none(),
@@ -45,7 +42,7 @@ impl PostgresDriver {
         };
         if none(&asked) {
             self.tick_cursors(&mut session).await?;
-            asked = self.ask_once(&mut session, ask).await?;
+            asked = self.ask_once(&mut session, ask, true).await?;
         }
         self.found(!none(&asked));
         session.keep();
@@ -56,7 +53,12 @@ impl PostgresDriver {
         clippy::too_many_lines,
         reason = "the statements of one transaction, in their order"
     )]
-    async fn ask_once(&self, session: &mut Lent<'_>, ask: &Ask) -> Result<Asked, DriverError> {
+    async fn ask_once(
+        &self,
+        session: &mut Lent<'_>,
+        ask: &Ask,
+        is_second: bool,
+    ) -> Result<Asked, DriverError> {
         control(session, "begin").await?;
         let Some(durable) = self.lock_limits(session, ask).await? else {
             control(session, "rollback").await?;
@@ -77,10 +79,13 @@ impl PostgresDriver {
         };
         let Admitted {
             claimed,
-            more,
-            later,
+            again: keys_again,
+            sweep,
         } = match &ask.keys {
-            Some(keys) => self.claim_by_keys(session, ask, keys, limit).await?,
+            Some(keys) => {
+                self.claim_by_keys(session, ask, keys, limit, is_second)
+                    .await?
+            }
             None => Admitted::of(self.claim_above(session, &claim).await?),
         };
         let (found, waiting) = match &claimed {
@@ -125,11 +130,10 @@ impl PostgresDriver {
             });
             token.unwrap_or(PERMITS_AGAIN)
         });
-        let again = match () {
-            () if more && found < limit => Some(Duration::ZERO),
-            () if later && found < limit => Some(KEYS_AGAIN),
-            () => again,
-        };
+        if let (Some(keys), Some(sweep)) = (&ask.keys, sweep) {
+            self.keep_sweep(&keys.task, sweep);
+        }
+        let again = keys_again.filter(|_| found < limit).or(again);
         Ok(Asked {
             claimed: match claimed {
                 Claimed::Contended if limit == 0 => Claimed::Jobs(Vec::new()),

@@ -15,7 +15,8 @@ conformance! {
     a_job_that_waits_for_a_limit_of_its_key_keeps_its_order,
     the_keys_of_a_task_go_on_under_its_new_name,
     a_job_of_another_queue_is_not_passed_in_its_order,
-    a_job_of_another_queue_holds_up_no_permits_of_a_key,
+    jobs_of_another_queue_hold_up_no_permits_of_a_key,
+    what_only_another_queue_can_take_is_not_asked_for_again_and_again,
     what_has_ended_is_kept_in_mind_where_there_are_no_tokens,
     what_has_ended_is_kept_in_mind_where_there_is_no_room,
     more_jobs_of_a_key_start_when_its_limit_is_raised,
@@ -216,25 +217,81 @@ async fn a_job_of_another_queue_is_not_passed_in_its_order(
     Ok(())
 }
 
-async fn a_job_of_another_queue_holds_up_no_permits_of_a_key(
+async fn jobs_of_another_queue_hold_up_no_permits_of_a_key(
     storage: &Storage,
 ) -> anyhow::Result<()> {
     let first = storage.enqueue(keyed(None, Some(7), 2)).await?;
-    storage.enqueue(elsewhere(keyed(None, Some(7), 1))).await?;
-    let last = storage.enqueue(keyed(None, Some(7), 1)).await?;
+    let others = storage.enqueue(elsewhere(keyed(None, Some(7), 20))).await?;
+    let next = storage.enqueue(keyed(None, Some(7), 1)).await?;
     let worker = storage.worker().await?;
     let running = worker.ask_keys(10, None).await?;
     assert_eq!(ids(&running), first);
+    let there = |ended| By {
+        queue: "elsewhere",
+        ended,
+        ..By::default()
+    };
+    assert!(worker.jobs_by(10, there(None)).await?.is_empty());
+    for job in &running {
+        worker.complete(job).await?;
+    }
+
+    let second = worker.ask_keys(10, Some(&first)).await?;
+    assert_eq!(ids(&second), next);
+    // One that comes later does not wait for the others either.
+    let late = storage.enqueue(keyed(None, Some(7), 2)).await?;
+    let third = worker.ask_keys(10, Some(&[])).await?;
+    assert_eq!(ids(&third), late[..1]);
+
+    worker.complete(&second[0]).await?;
+    let ended = ids(&second);
+    let over_there = worker.jobs_by(10, there(Some(&ended))).await?;
+    assert_eq!(ids(&over_there), others[..1]);
+    Ok(())
+}
+
+async fn what_only_another_queue_can_take_is_not_asked_for_again_and_again(
+    storage: &Storage,
+) -> anyhow::Result<()> {
+    let worker = storage.worker().await?;
+    for key in 0..300 {
+        let keys = [keyed(Some(key), None, 1), keyed(None, Some(1000 + key), 2)];
+        for of_key in keys {
+            storage.enqueue(of_key.clone()).await?;
+            storage.enqueue(elsewhere(of_key)).await?;
+        }
+    }
+    let running = worker.ask_keys(900, None).await?;
+    assert_eq!(running.len(), 900);
     let there = By {
         queue: "elsewhere",
         ..By::default()
     };
-    assert!(worker.jobs_by(10, there).await?.is_empty());
-    worker.complete(&running[0]).await?;
+    assert!(worker.jobs_by(900, there).await?.is_empty());
+    for job in &running {
+        worker.complete(job).await?;
+    }
 
-    let next = worker.ask_keys(10, Some(&first[..1])).await?;
+    // It looks at all of them, and then it is done.
+    let here = || By {
+        ended: None,
+        ..By::default()
+    };
+    let mut asks = 0;
+    while worker.ask_by(10, here()).await?.again.is_some() {
+        asks += 1;
+        assert!(asks < 20, "it asks again and again");
+    }
 
-    assert_eq!(ids(&next), last);
+    let there = || By {
+        queue: "elsewhere",
+        ..By::default()
+    };
+    let mut found = 0;
+    for _ in 0..8 {
+        found += worker.jobs_by(900, there()).await?.len();
+    }
+    assert_eq!(found, 900);
     Ok(())
 }
 

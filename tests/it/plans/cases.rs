@@ -119,8 +119,8 @@ pub(super) const CASES: &[Case] = &[
     Case {
         statement: "free_keys",
         arguments: &[
-            "'{send}', '{}', -1, 256, 2, 10, 'mail', '{send}', null, null",
-            "'{send,sent}', '{7,8}', -1, 256, null, 256, 'mail', '{send}', '{7}', 1000",
+            "'{send}', '{}', -1, 256, 2, 10, 'mail', '{send}', null, null, 2000",
+            "'{send,sent}', '{7,8}', -1, 256, null, 256, 'mail', '{send}', '{7}', 1000, 2000",
         ],
         indexes: &[SCHEDULED_ID, ASIDE_KEY],
         looked_up: &["id"],
@@ -139,7 +139,7 @@ pub(super) const CASES: &[Case] = &[
     },
     Case {
         statement: "drop_keys",
-        arguments: &["'{7,8}', '{1,2}', '{7}', '{mail}', 'pgq_jobs'"],
+        arguments: &["'{7,8}', '{1,2}', '{7,8,9}', '{7}', '{mail}', '{8}', 'pgq_jobs'"],
         indexes: &[SCHEDULED_ID, ASIDE_KEY],
         looked_up: &["id"],
     },
@@ -151,7 +151,7 @@ pub(super) const CASES: &[Case] = &[
     },
     Case {
         statement: "key_states",
-        arguments: &["'{7,8}', '{1,2}'"],
+        arguments: &["'{7,8}', '{mail,mail}', '{1,2}'"],
         indexes: &[SCHEDULED_ID, ASIDE_KEY],
         looked_up: &["id"],
     },

@@ -98,8 +98,9 @@ pub(super) fn fill(jobs: i64) -> Vec<String> {
              select n + 30000000, 1, 2, now(), 1, 'half' {numbers}"
         ),
         format!(
-            "insert into pgq_jobs.set_aside (job, key, place, kind, task)
-             select n + 10000000, n % 10, n, 1 + n % 2, 'send' {numbers}"
+            "insert into pgq_jobs.set_aside (job, key, place, kind, task, line)
+             select n + 10000000, n % 10, n, 1 + n % 2, 'send',
+                    case n % 2 when 0 then '' when 1 then 'mail' end {numbers}"
         ),
         format!(
             "insert into pgq_jobs.attempt_log (job, worker, claim, ended_at, attempt, text)

@@ -174,7 +174,7 @@ async fn aside(pool: &PgPool) -> anyhow::Result<JobId> {
     let job = in_order::enqueue(pool, 7).await?;
     sqlx::query(
         "with taken as (delete from pgq_jobs.ready where id = $1 returning *),
-              aside as (insert into pgq_jobs.set_aside values ($1, 7, 1, 1, 'send'))
+              aside as (insert into pgq_jobs.set_aside values ($1, 7, 1, 1, 'send', ''))
          insert into pgq_jobs.scheduled
              (id, fingerprint, created_at, run_at, deliveries, priority, attempt, max_attempts,
               deaths, marks, queue, task, input)

@@ -56,7 +56,8 @@ select (select count(*) from moved) as jobs,
            else (
                select (extract(epoch from run_at - clock_timestamp()) * 1000000)::bigint
                from pgq_jobs.scheduled
-               where run_at > now()
+               -- At the year 9999 are those that wait for keys.
+               where run_at > now() and run_at < '9999-01-01 00:00:00+00'
                order by run_at
                limit 1
            )

@@ -47,9 +47,11 @@ with aside as materialized (
     from taken
     join aside on aside.job = taken.id and aside.key is null
 )
-insert into pgq_jobs.set_aside (job, key, place, kind, task)
-select job, key, place, kind, $6
-from aside
-where key is not null
+insert into pgq_jobs.set_aside (job, key, place, kind, task, line)
+select aside.job, aside.key, aside.place, aside.kind, $6,
+       case aside.kind when 1 then '' else taken.queue end
+from taken
+join aside on aside.job = taken.id and aside.key is not null
 on conflict (job) do update
-set key = excluded.key, place = excluded.place, kind = excluded.kind, task = excluded.task;
+set key = excluded.key, place = excluded.place, kind = excluded.kind, task = excluded.task,
+    line = excluded.line;

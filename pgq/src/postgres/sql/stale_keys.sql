@@ -12,7 +12,7 @@
 -- Rows are looked up one by one, whatever the planner thinks of the tables. A job that is ready again has
 -- another `seq` than its id, so an index finds it; one that is ready for the first time holds nothing.
 -- One that was put off before it began lets others pass; the year 9999 says that it waits for another
--- key. One that was replaced may have other keys. A permit that somebody has locked goes with its job, as that transaction says.
+-- key. One that was replaced may have other keys.
 with batch as materialized (
     select of_task.key, of_task.job, of_task.worker
     from unnest($1::text[]) as name (task)

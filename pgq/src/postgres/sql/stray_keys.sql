@@ -1,6 +1,5 @@
 -- Adds a permit that is worth nothing to keys that jobs wait for and that have fewer than there may be,
--- so that they are found: the keys of permits that went with their jobs, and those of which more jobs
--- may run than before. The task's keys are locked by this transaction.
+-- so that they are found: a limit may have been raised. The task's keys are locked by this transaction.
 --
 -- $1 tasks    text[], the names of the task
 -- $2 after    bigint: only greater keys are looked at
@@ -37,7 +36,7 @@ with recursive waited (task, key, number) as (
         select set_aside.key, set_aside.job, set_aside.kind, set_aside.task
         from pgq_jobs.set_aside as set_aside
         where set_aside.key = waited.key
-        order by set_aside.place
+        order by set_aside.line, set_aside.place
         limit 1
     ) as head
     where case head.kind when 1 then 1 else coalesce($4::int, 2147483647) end > (
