@@ -22,6 +22,15 @@ const HOG_AFTER: Duration = Duration::from_secs(1);
 /// How long it is before the same task is named again.
 const NAME_AGAIN: Duration = Duration::from_secs(60);
 
+/// Wakes a thread of the runtime that sleeps.
+///
+/// One of the threads waits for sockets and timers on behalf of all. If it was that one which took up the
+/// task and is held now, while the others slept, nobody waits for them: not for what cancels the task
+/// either. A thread that wakes takes it over when it has nothing to do.
+fn rouse(hub: &Hub) {
+    drop(hub.runtime.spawn(std::future::ready(())));
+}
+
 /// Watches for as long as it is polled.
 pub(crate) async fn run(hub: Arc<Hub>) {
     let mut named: HashMap<Arc<str>, Instant> = HashMap::new();
@@ -30,9 +39,15 @@ pub(crate) async fn run(hub: Arc<Hub>) {
         let now = Instant::now();
         let (hogs, given_up) = {
             let mut board = hub.board();
-            (board.hogs(now, HOG_AFTER), board.give_up(now, PATIENCE))
+            (board.hogs(now, LOOK_EVERY), board.give_up(now, PATIENCE))
         };
+        if !hogs.is_empty() {
+            rouse(&hub);
+        }
         for hog in hogs {
+            if hog.since < HOG_AFTER {
+                continue;
+            }
             let recent = |then: &Instant| now.saturating_duration_since(*then) < NAME_AGAIN;
             if named.get(&hog.task).is_some_and(recent) {
                 continue;

@@ -97,6 +97,22 @@ async fn a_task_that_holds_its_thread_can_be_cancelled() -> anyhow::Result<()> {
 }
 
 #[tokio::test]
+async fn a_task_that_holds_the_thread_that_waits_for_all_holds_up_no_other() -> anyhow::Result<()> {
+    let (database, fleet) = fleet().await?;
+    let pool = database.pool();
+    let gate = fleet.gate("gate");
+    let stuck = tasks::hog_driver::enqueue(pool, gate.clone()).await?;
+    let worker = fleet.worker().concurrency(2).start()?;
+    until_started(&fleet, stuck.id(), worker.number()).await?;
+
+    let next = enqueue_notes(pool, 1).await?;
+    until(pool, next[0], JobState::Completed).await?;
+    assert_eq!(stuck.cancel(pool).await?, Cancellation::Requested);
+    until(pool, stuck.id(), JobState::Cancelled).await?;
+    fleet.open(&gate)
+}
+
+#[tokio::test]
 async fn a_thread_that_goes_on_after_its_time_limit_is_named() -> anyhow::Result<()> {
     let (database, fleet) = fleet().await?;
     let pool = database.pool();

@@ -16,6 +16,7 @@ async fn main() -> anyhow::Result<()> {
         .task::<tasks::pay>()
         .task::<tasks::crash>()
         .task::<tasks::hog>()
+        .task::<tasks::hog_driver>()
         .task::<tasks::overrun>()
         .task::<tasks::overrun_blocking>();
     if worker::knows_rare() {

@@ -89,6 +89,19 @@ pub async fn hog(context: &Context, ledger: &Ledger, gate: String) -> Result<Ran
     Ok(ran)
 }
 
+/// Holds the thread that waits for timers and sockets, which took it up, until its gate is open.
+#[pgq::task]
+pub async fn hog_driver(
+    context: &Context,
+    ledger: &Ledger,
+    gate: String,
+) -> Result<Ran, io::Error> {
+    tokio::time::sleep(LOOK_EVERY).await;
+    let ran = began(context, ledger)?;
+    hold_thread(&gate);
+    Ok(ran)
+}
+
 /// Holds its thread until its gate is open, although it has little time.
 #[pgq::task(timeout = "200ms", max_attempts = 1)]
 pub async fn overrun(context: &Context, ledger: &Ledger, gate: String) -> Result<Ran, io::Error> {
