@@ -32,8 +32,8 @@ impl Context {
     /// # Errors
     ///
     /// See [`EnqueueError`]: input that cannot be written and options out of range are found here. Also
-    /// fails once the attempt has been completed in a transaction, and in a context that is of no
-    /// single job.
+    /// fails once the attempt has been completed in a transaction, once the task has returned or nobody
+    /// waits for it any more, and in a context that is of no single job.
     pub fn then<T: Task>(&self, job: JobBuilder<T>) -> Result<(), EnqueueError> {
         let invalid = |problem: &str| EnqueueError::Invalid {
             task: T::NAME,

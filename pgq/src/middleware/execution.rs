@@ -6,14 +6,15 @@ use std::sync::Arc;
 use serde::de::DeserializeOwned;
 
 use crate::job::{DecodeError, decode_value};
-use crate::task::{Context, RunResult, TaskDescriptor, TaskError};
+use crate::task::{Context, HeldRun, RunResult, TaskDescriptor, TaskError};
 
 /// One attempt that is about to run its task: the request of a [`TaskService`](super::TaskService).
 ///
-/// A clone runs the task of the same attempt once more. What a run that did not complete has written
-/// through its [`JobTransaction`](crate::JobTransaction), and its
-/// [children](Context::then), are dropped. Let one run end before the next begins: the runs of an attempt
-/// have one transaction, and one list of children.
+/// A clone runs the task of the same attempt once more, also at the same time. Each run has its own
+/// [`JobTransaction`](crate::JobTransaction), and its own [children](Context::then): those count whose
+/// [`Completed`] the layers return. The transactions of the other runs are rolled back as soon as they
+/// fail, or nobody waits for them or has their [`Completed`] any more. What a run has left behind, such as
+/// a thread, is refused both once the run is over.
 #[derive(Clone)]
 pub struct Execution {
     context: Context,
@@ -21,10 +22,17 @@ pub struct Execution {
     input: Arc<Vec<u8>>,
 }
 
-/// How a task ended well: the response of a [`TaskService`](super::TaskService).
-#[derive(Clone, PartialEq, Eq)]
+/// How a run of a task ended well: the response of a [`TaskService`](super::TaskService). Two are equal if
+/// their results are.
+///
+/// It carries what the run has left: its [`JobTransaction`](crate::JobTransaction), which stays open for as
+/// long as this is there, and its [children](Context::then). So the attempt ends as the run whose
+/// `Completed` the layers return. One that a layer has kept of another attempt is a result, and nothing
+/// else.
+#[derive(Clone)]
 pub struct Completed {
     result: Option<Vec<u8>>,
+    run: Arc<HeldRun>,
 }
 
 impl Execution {
@@ -36,7 +44,9 @@ impl Execution {
         }
     }
 
-    /// What the attempt knows of itself.
+    /// What the attempt knows of itself. It is of no single run: what is enqueued by its
+    /// [`then`](Context::then) follows the attempt whichever run counts, and it has no
+    /// [`JobTransaction`](crate::JobTransaction).
     #[must_use]
     pub const fn context(&self) -> &Context {
         &self.context
@@ -63,44 +73,11 @@ impl Execution {
         } = self;
         // Copied only where a layer has kept a clone.
         let input = Arc::unwrap_or_clone(input);
-        let effects = Effects::of(&context);
-        match (task.run)(&context, input).await {
-            RunResult::Completed(result) => {
-                effects.keep();
-                Ok(Completed { result })
-            }
+        let (ended, run) = context.run_once(&task, input).await;
+        match ended {
+            RunResult::Completed(result) => Ok(Completed { result, run }),
             RunResult::Undecodable(error) => Err(TaskError::undecodable(error)),
             RunResult::Failed(error) => Err(error),
-        }
-    }
-}
-
-/// What a run of a task leaves to the end of its attempt: dropped with this, unless the run completes.
-struct Effects<'a> {
-    context: &'a Context,
-    /// How many children the attempt had before.
-    children: usize,
-    kept: bool,
-}
-
-impl<'a> Effects<'a> {
-    fn of(context: &'a Context) -> Self {
-        Self {
-            context,
-            children: context.child_count(),
-            kept: false,
-        }
-    }
-
-    fn keep(mut self) {
-        self.kept = true;
-    }
-}
-
-impl Drop for Effects<'_> {
-    fn drop(&mut self) {
-        if !self.kept {
-            self.context.forget_run(self.children);
         }
     }
 }
@@ -132,10 +109,18 @@ impl Completed {
         self.result.as_ref().map_or(0, Vec::len)
     }
 
-    pub(super) fn into_result(self) -> Option<Vec<u8>> {
-        self.result
+    pub(super) fn into_parts(self) -> (Option<Vec<u8>>, Arc<HeldRun>) {
+        (self.result, self.run)
     }
 }
+
+impl PartialEq for Completed {
+    fn eq(&self, other: &Self) -> bool {
+        self.result == other.result
+    }
+}
+
+impl Eq for Completed {}
 
 impl fmt::Debug for Completed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

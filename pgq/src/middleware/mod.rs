@@ -5,6 +5,9 @@
 //! [`tower_layer::Layer`] will do that makes a [`tower_service::Service`] of [`Execution`] out of a
 //! [`TaskService`], those of the crate `tower` included; see [`Run::layer`](crate::Run::layer).
 //!
+//! A layer may run the task more than once, also at the same time: [`Execution`] says what becomes of what
+//! each run has done.
+//!
 //! *Hooks* are told what happens and change nothing; see [`Hooks`].
 //!
 //! Neither costs anything where none is set.

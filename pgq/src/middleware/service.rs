@@ -54,7 +54,12 @@ impl TaskService {
         input: Vec<u8>,
     ) -> BoxFuture<'a, RunResult> {
         if self.stack.is_none() {
-            return (task.run)(context, input);
+            let task = *task;
+            return Box::pin(async move {
+                let (ended, run) = context.run_once(&task, input).await;
+                context.count(run);
+                ended
+            });
         }
         let mut service = self.clone();
         let execution = Execution::new(task, context, input);
@@ -64,7 +69,11 @@ impl TaskService {
                 Err(error) => Err(error),
             };
             match ended {
-                Ok(completed) => RunResult::Completed(completed.into_result()),
+                Ok(completed) => {
+                    let (result, run) = completed.into_parts();
+                    context.count(run);
+                    RunResult::Completed(result)
+                }
                 Err(error) => RunResult::Failed(error),
             }
         })

@@ -2,11 +2,12 @@
 
 use std::fmt;
 use std::ops::{Deref, DerefMut};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use futures_util::future::BoxFuture;
 use sqlx::pool::PoolConnection;
 use sqlx::{PgConnection, PgPool, Postgres, Transaction};
+use tokio::runtime::Handle;
 use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard};
 
 use super::children::complete_within;
@@ -22,7 +23,9 @@ use crate::task::{AttemptTransaction, Committed, CompleteIn, Context, MakeTransa
 /// first called, on the pool that tasks are given as `&PgPool`. When the task returns a result, the
 /// job is completed in it and it commits: everything that was written through it, and the end of the
 /// job, at once. When the task fails, panics, or runs out of time, it is rolled back. So what it
-/// writes happens exactly once, however often the task runs.
+/// writes happens exactly once, however often the task runs. Where a
+/// [layer](crate::middleware::Execution) runs the task more than once, each run has its own, and that one
+/// commits whose result the layer returns.
 ///
 /// A worker that was believed dead, and whose job runs elsewhere, cannot commit. If nobody knows
 /// whether the commit has arrived, because the connection was lost, the database is asked.
@@ -43,27 +46,56 @@ use crate::task::{AttemptTransaction, Committed, CompleteIn, Context, MakeTransa
 /// ```
 pub struct JobTransaction {
     pool: PgPool,
-    /// Whether the transaction that is open is to be rolled back.
-    is_void: AtomicBool,
+    /// Who may use it: one of the constants below, which only grows.
+    gate: AtomicU8,
     stage: Mutex<Stage>,
 }
 
+/// The task runs.
+const OPEN: u8 = 0;
+/// The run is over: nobody is given the connection any more.
+const CLOSED: u8 = 1;
+/// The run does not count: whoever uses it last rolls it back.
+const VOID: u8 = 2;
+
 enum Stage {
     Unused,
-    Open(Transaction<'static, Postgres>),
+    Open(Begun),
     Ended,
+}
+
+/// A transaction, which is rolled back when this is dropped, on whatever thread that is.
+struct Begun {
+    transaction: Option<Transaction<'static, Postgres>>,
+    runtime: Handle,
 }
 
 /// The connection of a [`JobTransaction`]: `&mut *connection` is a `&mut PgConnection` that is in the
 /// transaction. While one is there, no other can be had.
 #[derive(Debug)]
-pub struct JobConnection<'a>(MappedMutexGuard<'a, PgConnection>);
+pub struct JobConnection<'a> {
+    connection: MappedMutexGuard<'a, PgConnection>,
+    /// Dropped after the connection.
+    _leave: Leave<'a>,
+}
+
+/// Rolls the transaction back if that is due, and could not be done because it was in use.
+#[derive(Debug)]
+struct Leave<'a>(&'a JobTransaction);
+
+impl Drop for Leave<'_> {
+    fn drop(&mut self) {
+        if self.0.gate.load(Ordering::SeqCst) == VOID {
+            drop(self.0.take());
+        }
+    }
+}
 
 impl JobTransaction {
     fn new(pool: PgPool) -> Self {
         Self {
             pool,
-            is_void: AtomicBool::new(false),
+            gate: AtomicU8::new(OPEN),
             stage: Mutex::new(Stage::Unused),
         }
     }
@@ -73,43 +105,72 @@ impl JobTransaction {
     ///
     /// # Errors
     ///
-    /// Fails if the pool has no connection to give, and once the task has returned.
+    /// Fails if the pool has no connection to give, and once the task has returned or nobody waits for it
+    /// any more.
     ///
     /// # Cancel safety
     ///
     /// Cancel safe: a dropped call has at most begun the transaction.
     pub async fn connection(&self) -> Result<JobConnection<'_>, DriverError> {
+        let leave = Leave(self);
         let mut stage = self.stage.lock().await;
-        self.clear(&mut stage).await;
+        self.check()?;
         if let Stage::Unused = *stage {
             let begun = self.pool.begin().await;
             let error = |error| driver_error("failed to begin the transaction of the job", error);
-            *stage = Stage::Open(begun.map_err(error)?);
+            let begun = Begun {
+                transaction: Some(begun.map_err(error)?),
+                runtime: Handle::current(),
+            };
+            self.check()?;
+            *stage = Stage::Open(begun);
         }
         let open = MutexGuard::try_map(stage, |stage| match stage {
-            Stage::Open(transaction) => Some(&mut **transaction),
+            Stage::Open(begun) => begun.transaction.as_deref_mut(),
             Stage::Unused | Stage::Ended => None,
         });
-        open.map(JobConnection).map_err(|_| {
-            let problem = "the transaction of the job has ended, because its task has returned";
-            DriverError::new(DriverErrorKind::Other, problem)
+        Ok(JobConnection {
+            connection: open.map_err(|_| ended())?,
+            _leave: leave,
         })
+    }
+
+    fn check(&self) -> Result<(), DriverError> {
+        match self.gate.load(Ordering::SeqCst) {
+            OPEN => Ok(()),
+            _ => Err(ended()),
+        }
+    }
+
+    /// Ends the stage, if nobody uses it.
+    fn take(&self) -> Option<Begun> {
+        let mut stage = self.stage.try_lock().ok()?;
+        match std::mem::replace(&mut *stage, Stage::Ended) {
+            Stage::Open(begun) => Some(begun),
+            Stage::Unused | Stage::Ended => None,
+        }
     }
 }
 
-impl JobTransaction {
-    /// Rolls back what is void.
-    async fn clear(&self, stage: &mut Stage) {
-        if !self.is_void.swap(false, Ordering::SeqCst) {
-            return;
-        }
-        if !matches!(stage, Stage::Open(_)) {
-            return;
-        }
-        if let Stage::Open(transaction) = std::mem::replace(stage, Stage::Unused) {
+fn ended() -> DriverError {
+    let problem = "the transaction of the job has ended, because the run of its task has";
+    DriverError::new(DriverErrorKind::Other, problem)
+}
+
+impl Begun {
+    async fn roll_back(mut self) {
+        if let Some(transaction) = self.transaction.take() {
             // A connection that is lost has done it.
             let _ = transaction.rollback().await;
         }
+    }
+}
+
+impl Drop for Begun {
+    fn drop(&mut self) {
+        // The pool takes a connection back on a runtime.
+        let _runtime = self.runtime.enter();
+        drop(self.transaction.take());
     }
 }
 
@@ -129,8 +190,11 @@ impl AttemptTransaction for JobTransaction {
             let Ok(mut stage) = self.stage.try_lock() else {
                 return Committed::InUse;
             };
-            self.clear(&mut stage).await;
-            let Stage::Open(mut transaction) = std::mem::replace(&mut *stage, Stage::Ended) else {
+            let open = match std::mem::replace(&mut *stage, Stage::Ended) {
+                Stage::Open(mut begun) => begun.transaction.take(),
+                Stage::Unused | Stage::Ended => None,
+            };
+            let Some(mut transaction) = open else {
                 return Committed::Unused(result);
             };
             if let Err(error) = context.complete_encoded(&mut *transaction, result).await {
@@ -145,17 +209,16 @@ impl AttemptTransaction for JobTransaction {
         })
     }
 
-    fn forget(&self) {
-        self.is_void.store(true, Ordering::SeqCst);
+    fn close(&self) {
+        self.gate.fetch_max(CLOSED, Ordering::SeqCst);
     }
 
-    fn roll_back(&self) -> BoxFuture<'_, ()> {
+    fn roll_back(&self) -> BoxFuture<'static, ()> {
+        self.gate.fetch_max(VOID, Ordering::SeqCst);
+        let begun = self.take();
         Box::pin(async move {
-            if let Ok(mut stage) = self.stage.try_lock()
-                && let Stage::Open(transaction) = std::mem::replace(&mut *stage, Stage::Ended)
-            {
-                // A connection that is lost has done it.
-                let _ = transaction.rollback().await;
+            if let Some(begun) = begun {
+                begun.roll_back().await;
             }
         })
     }
@@ -171,13 +234,13 @@ impl Deref for JobConnection<'_> {
     type Target = PgConnection;
 
     fn deref(&self) -> &PgConnection {
-        &self.0
+        &self.connection
     }
 }
 
 impl DerefMut for JobConnection<'_> {
     fn deref_mut(&mut self) -> &mut PgConnection {
-        &mut self.0
+        &mut self.connection
     }
 }
 

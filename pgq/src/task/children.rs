@@ -1,7 +1,5 @@
 //! What an attempt knows of the jobs that it enqueues.
 
-use std::sync::{MutexGuard, PoisonError};
-
 use super::Context;
 use crate::driver::Enqueue;
 use crate::job::Detail;
@@ -11,6 +9,7 @@ const TRACE: [&str; 2] = ["traceparent", "tracestate"];
 
 const NO_JOB: &str = "this context is not of one job, so it has no children";
 const TOO_LATE: &str = "the attempt was completed in a transaction before";
+const OVER: &str = "the run of the task has ended, so it has no more children";
 
 impl Context {
     /// Makes jobs children of this one: they name it and the first of its line, and go on with its
@@ -33,7 +32,7 @@ impl Context {
         enqueue
     }
 
-    /// Keeps a child until the attempt completes.
+    /// Keeps a child until the attempt completes with this run.
     ///
     /// # Errors
     ///
@@ -46,35 +45,25 @@ impl Context {
         if attempt.completing.was_tried() {
             return Err(TOO_LATE);
         }
-        self.kept().push(child);
-        Ok(())
-    }
-
-    /// How many children it has kept.
-    pub(crate) fn child_count(&self) -> usize {
-        self.kept().len()
-    }
-
-    /// Drops what a run of the task has left to the end of the attempt, which had `children` before it.
-    pub(crate) fn forget_run(&self, children: usize) {
-        self.kept().truncate(children);
-        if let Some(transaction) = self.transaction() {
-            transaction.forget();
+        match self.own_run().add_child(child) {
+            true => Ok(()),
+            false => Err(OVER),
         }
     }
 
-    /// The children that are enqueued when the attempt completes.
+    /// The children that are enqueued when the attempt completes with this run, or with the one that
+    /// counts.
     pub(crate) fn children(&self) -> Vec<Enqueue> {
-        self.kept().clone()
+        let mut children = Vec::new();
+        self.each_child(|child| children.push(child.clone()));
+        children
     }
 
     /// Shows each of them.
-    pub(crate) fn each_child(&self, show: impl FnMut(&Enqueue)) {
-        self.kept().iter().for_each(show);
-    }
-
-    fn kept(&self) -> MutexGuard<'_, Vec<Enqueue>> {
-        let children = &self.own().children;
-        children.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(crate) fn each_child(&self, mut show: impl FnMut(&Enqueue)) {
+        self.own().around.each_child(&mut show);
+        if let Some(run) = self.run() {
+            run.each_child(show);
+        }
     }
 }

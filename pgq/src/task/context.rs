@@ -2,7 +2,7 @@
 
 use std::any::{Any, TypeId};
 use std::fmt;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 
 use chrono::{DateTime, Utc};
 use tokio_util::sync::CancellationToken;
@@ -11,10 +11,11 @@ use super::complete::Completing;
 use super::descriptor::TaskDescriptor;
 use super::host::Host;
 use super::progress::Reports;
-use super::transaction::{AttemptTransaction, MakeTransaction};
+use super::run::{HeldRun, Run};
+use super::transaction::MakeTransaction;
 use super::vital::Vital;
 use super::{Cancel, CancelReason, StateMap};
-use crate::driver::{ClaimedJob, Enqueue};
+use crate::driver::ClaimedJob;
 use crate::job::{Detail, JobId};
 
 /// What a running attempt knows of itself. A task takes it as `&pgq::Context`.
@@ -22,6 +23,8 @@ use crate::job::{Detail, JobId};
 pub struct Context {
     attempt: Arc<Attempt>,
     state: Arc<StateMap>,
+    /// The run of the task; `None` outside of it, in the layers.
+    run: Option<Arc<Run>>,
     /// What lives as long as anything of the attempt does.
     kept: Option<Kept>,
 }
@@ -54,9 +57,10 @@ pub(crate) struct Attempt {
     pub(crate) descriptor: Option<TaskDescriptor>,
     pub(crate) host: Option<Arc<dyn Host>>,
     pub(crate) completing: Completing,
-    transaction: OnceLock<Box<dyn AttemptTransaction>>,
-    /// What is enqueued when it completes.
-    pub(super) children: Mutex<Vec<Enqueue>>,
+    /// What the layers leave to its end.
+    pub(crate) around: Run,
+    /// The run whose result the layers have returned.
+    counted: OnceLock<Arc<HeldRun>>,
     pub(super) reports: Reports,
 }
 
@@ -81,8 +85,8 @@ impl Attempt {
             descriptor: Some(*task),
             host: Some(host),
             completing: Completing::default(),
-            transaction: OnceLock::new(),
-            children: Mutex::default(),
+            around: Run::default(),
+            counted: OnceLock::new(),
             reports: Reports::default(),
         }
     }
@@ -102,18 +106,33 @@ impl Attempt {
             descriptor: None,
             host: None,
             completing: Completing::default(),
-            transaction: OnceLock::new(),
-            children: Mutex::default(),
+            around: Run::default(),
+            counted: OnceLock::new(),
             reports: Reports::default(),
         }
     }
 }
 
-/// The shared value that a task asks for was not given to `run()`.
+/// The shared value that a task asks for was not given to `run()`, or is there only while a task runs.
 #[derive(Debug, thiserror::Error)]
-#[error("no state of type `{type_name}` was given; add `.state(…)` to `pgq::run()`")]
+#[error("{}", self.problem())]
 pub struct MissingState {
     type_name: &'static str,
+    /// Whether a context has it that is of a run of one task.
+    is_of_runs: bool,
+}
+
+impl MissingState {
+    fn problem(&self) -> String {
+        let name = self.type_name;
+        if self.is_of_runs {
+            return format!(
+                "a `{name}` belongs to one run of a task, and this context is of none: it is that of a \
+                 layer, a hook, a test or the option `batch`"
+            );
+        }
+        format!("no state of type `{name}` was given; add `.state(…)` to `pgq::run()`")
+    }
 }
 
 impl Context {
@@ -121,6 +140,7 @@ impl Context {
         Self {
             attempt: Arc::new(attempt),
             state,
+            run: None,
             kept: None,
         }
     }
@@ -174,9 +194,34 @@ impl Context {
         Arc::clone(&self.attempt)
     }
 
-    /// The transaction of the attempt, if its task has asked for it.
-    pub(crate) fn transaction(&self) -> Option<&dyn AttemptTransaction> {
-        self.attempt.transaction.get().map(|made| &**made)
+    pub(super) fn weak(&self) -> Weak<Attempt> {
+        Arc::downgrade(&self.attempt)
+    }
+
+    /// The context that a run of the task is given.
+    pub(super) fn of_run(&self, run: Arc<Run>) -> Self {
+        let mut own = self.clone();
+        own.run = Some(run);
+        own
+    }
+
+    /// Lets a run be the one whose children and transaction count.
+    pub(crate) fn count(&self, run: Arc<HeldRun>) {
+        if run.is_of(&self.attempt) {
+            // There is one result only.
+            let _ = self.attempt.counted.set(run);
+        }
+    }
+
+    /// The run that this context is of, or else the one that counts.
+    pub(crate) fn run(&self) -> Option<&Run> {
+        let counted = || self.attempt.counted.get().map(|held| &*held.run);
+        self.run.as_deref().or_else(counted)
+    }
+
+    /// The run that this context is of; that of the layers if it is of none.
+    pub(super) fn own_run(&self) -> &Run {
+        self.run.as_deref().unwrap_or(&self.attempt.around)
     }
 
     /// The number of the job.
@@ -288,13 +333,15 @@ impl Context {
             && make.type_id() == TypeId::of::<T>()
             && self.attempt.host.is_some()
         {
-            let made = self.attempt.transaction.get_or_init(|| make.make());
-            (&**made as &dyn Any).downcast_ref()
+            let run = self.run.as_ref();
+            let made = run.map(|run| run.make_transaction(make) as &dyn Any);
+            made.and_then(|made| made.downcast_ref())
         } else {
             self.state.get()
         };
-        own.ok_or(MissingState {
+        own.ok_or_else(|| MissingState {
             type_name: std::any::type_name::<T>(),
+            is_of_runs: self.state.of_one_job() == Some(TypeId::of::<T>()),
         })
     }
 }

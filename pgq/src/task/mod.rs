@@ -19,6 +19,7 @@ mod progress;
 mod pulse;
 mod registry;
 mod retain;
+mod run;
 mod state;
 mod thread;
 mod transaction;
@@ -54,10 +55,13 @@ pub(crate) use self::panic::panic_message;
 pub(crate) use self::pulse::Pulse;
 pub(crate) use self::registry::KnownSchedule;
 pub use self::registry::{Problem, Problems, Registry};
+pub(crate) use self::run::{HeldRun, Run};
 pub use self::state::StateMap;
 #[cfg(feature = "postgres")]
+pub(crate) use self::transaction::AttemptTransaction;
+pub(crate) use self::transaction::Committed;
+#[cfg(feature = "postgres")]
 pub(crate) use self::transaction::MakeTransaction;
-pub(crate) use self::transaction::{AttemptTransaction, Committed};
 pub use self::unique::Unique;
 pub(crate) use self::vital::Vital;
 pub(crate) use self::watched::watched;

@@ -30,8 +30,12 @@ impl StateMap {
 
     /// The types that a task may take: those of the values, and that of its transaction.
     pub(crate) fn type_ids(&self) -> impl Iterator<Item = TypeId> + '_ {
-        let made = self.get::<MakeTransaction>().map(MakeTransaction::type_id);
-        self.values.keys().copied().chain(made)
+        self.values.keys().copied().chain(self.of_one_job())
+    }
+
+    /// The type of the transaction, which is there for each run of a task.
+    pub(crate) fn of_one_job(&self) -> Option<TypeId> {
+        self.get::<MakeTransaction>().map(MakeTransaction::type_id)
     }
 
     #[cfg(feature = "postgres")]

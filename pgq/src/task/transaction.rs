@@ -8,7 +8,7 @@ use futures_util::future::BoxFuture;
 
 use super::{CompleteError, Context};
 
-/// The transaction of one attempt.
+/// The transaction of one run of a task.
 pub(crate) trait AttemptTransaction: Any + fmt::Debug + Send + Sync {
     /// Completes the attempt in the transaction, and commits it.
     fn commit<'a>(
@@ -17,15 +17,15 @@ pub(crate) trait AttemptTransaction: Any + fmt::Debug + Send + Sync {
         result: Option<Vec<u8>>,
     ) -> BoxFuture<'a, Committed>;
 
-    /// What was written is to have no effect; what is written from now on may.
-    fn forget(&self);
+    /// Lets nobody use it any more, but who is using it at this moment.
+    fn close(&self);
 
-    /// Ends the transaction without effect. What is using it at this moment can use it on, but never
-    /// commit it.
-    fn roll_back(&self) -> BoxFuture<'_, ()>;
+    /// Closes it and ends it without effect, whether what is returned is waited for or not; if it is in
+    /// use, as soon as it is not.
+    fn roll_back(&self) -> BoxFuture<'static, ()>;
 }
 
-/// What became of the transaction of an attempt.
+/// What became of the transaction of the run that counts.
 #[derive(Debug)]
 #[cfg_attr(
     not(feature = "postgres"),
@@ -43,7 +43,7 @@ pub(crate) enum Committed {
     InUse,
 }
 
-/// Makes the transactions of attempts. Kept with the state, where tasks look for what they take.
+/// Makes the transactions of runs. Kept with the state, where tasks look for what they take.
 #[derive(Clone)]
 pub(crate) struct MakeTransaction {
     type_id: TypeId,
@@ -51,7 +51,7 @@ pub(crate) struct MakeTransaction {
 }
 
 impl MakeTransaction {
-    /// Makes a `T` for each attempt whose task takes one.
+    /// Makes a `T` for each run of a task that takes one.
     #[cfg(feature = "postgres")]
     pub(crate) fn new<T: AttemptTransaction>(make: impl Fn() -> T + Send + Sync + 'static) -> Self {
         Self {

@@ -6,9 +6,7 @@ use super::config::CALL_TIMEOUT;
 use super::decide::AttemptEnd;
 use super::persist::persist;
 use crate::driver::{Completion, DriverError, Hold};
-use crate::task::{
-    Attempt, AttemptTransaction, CancelReason, Committed, CompleteError, Context, Host, TaskError,
-};
+use crate::task::{Attempt, CancelReason, Committed, CompleteError, Context, Host, Run, TaskError};
 
 /// The first pause between two looks at a transaction that has not ended.
 const PAUSE_MIN: Duration = Duration::from_millis(5);
@@ -36,11 +34,12 @@ pub(crate) enum Conclusion {
 /// A dropped call leaves the job to whoever rescues it.
 pub(crate) async fn conclude(context: &Context, end: AttemptEnd) -> Conclusion {
     context.flush_progress().await;
-    let end = match context.transaction() {
-        Some(transaction) => commit(transaction, context, end).await,
+    let attempt = context.own();
+    attempt.around.close();
+    let end = match context.run() {
+        Some(run) => commit(run, context, end).await,
         None => end,
     };
-    let attempt = context.own();
     let Some(host) = &attempt.host else {
         return Conclusion::Decide(end);
     };
@@ -110,19 +109,18 @@ async fn settled(host: &dyn Host, attempt: &Attempt) -> Result<bool, DriverError
     }
 }
 
-/// Ends the transaction that the task has taken as its task has ended.
-async fn commit(
-    transaction: &dyn AttemptTransaction,
-    context: &Context,
-    end: AttemptEnd,
-) -> AttemptEnd {
+/// Ends the transaction of the run that counts, if its task has taken one, as the attempt has ended. Those
+/// of the other runs are rolled back already.
+async fn commit(run: &Run, context: &Context, end: AttemptEnd) -> AttemptEnd {
+    let Some(transaction) = run.transaction() else {
+        return end;
+    };
     // Somebody was told that the job ends as cancelled, and so was the task.
     let is_cancelled = context.cancel_reason() == Some(CancelReason::Cancelled);
     let result = match end {
         AttemptEnd::Completed(result) if !is_cancelled => result,
         end => {
-            // One that is not done in time is done when its connection is closed.
-            let _ = tokio::time::timeout(CALL_TIMEOUT, transaction.roll_back()).await;
+            run.roll_back().await;
             return end;
         }
     };

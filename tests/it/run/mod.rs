@@ -25,6 +25,7 @@ mod pause;
 mod progress;
 mod reconcile;
 mod refused;
+mod runs;
 mod scheduled;
 mod schedules;
 mod start;
