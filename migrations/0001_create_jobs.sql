@@ -97,8 +97,8 @@ create table pgq_jobs.worker (
     queues       text[]      not null,
     pgq_version  text        not null default '',
     app_version  text,
-    -- What its build knows: tasks, the fingerprints of their inputs in the same order, schedules, and
-    -- the digests of their declarations in the same order.
+    -- What its build knows: tasks, the fingerprints of their inputs in the same order, and schedules;
+    -- and the digests of the declarations of those, while the worker ticks.
     tasks        text[]      not null default '{}',
     fingerprints bigint[]    not null default '{}',
     schedules    text[]      not null default '{}',

@@ -298,11 +298,15 @@ impl Run {
 
     /// Runs what is due when it starts, each job at most once, and returns. Jobs that become due
     /// later, retries included, are left.
+    ///
+    /// Ticks that are due when it starts are among it. A schedule that is new is added; one that another
+    /// build has declared otherwise is left as it is, with a warning: only workers that go on change it.
     pub fn once(self) -> Bounded {
         Bounded::new(self, Mode::Once)
     }
 
-    /// Runs until nothing is due any more, and returns. Jobs that are not yet due are left.
+    /// Runs until nothing is due any more, and returns. Jobs that are not yet due are left. Schedules are
+    /// as in [`once`](Self::once).
     pub fn until_idle(self) -> Bounded {
         Bounded::new(self, Mode::UntilIdle)
     }

@@ -61,7 +61,13 @@ async fn work(run: &Run, mode: Mode, stop: &StopSignal) -> Result<Report> {
         run.hooks.clone(),
         config.lease,
     );
-    let declared = stop.unless_told(scheduler.declare()).await;
+    let declared = async {
+        match mode {
+            Mode::Forever => scheduler.declare().await,
+            Mode::Once | Mode::UntilIdle => scheduler.add().await,
+        }
+    };
+    let declared = stop.unless_told(declared).await;
     let Some(()) = declared.transpose()? else {
         return Ok(Report::of(&tally, false));
     };
@@ -87,7 +93,7 @@ async fn work(run: &Run, mode: Mode, stop: &StopSignal) -> Result<Report> {
             never = scheduling => match never {},
         }
     } else {
-        match stop.unless_told(scheduler.fire()).await.transpose()? {
+        match stop.unless_told(scheduler.fire_once()).await.transpose()? {
             Some(_) => run_worker(setup, stop).await?,
             None => Ended::Stopped,
         }

@@ -13,9 +13,10 @@ pub struct Build {
     pub app_version: Option<String>,
     /// The tasks that it knows, by name.
     pub tasks: Vec<KnownTask>,
-    /// The names of the schedules that it fires.
+    /// The names of the schedules that it knows.
     pub schedules: Vec<String>,
-    /// The [`digest`](super::Schedule::digest) of each of them, in the same order.
+    /// The [`digest`](super::Schedule::digest) of each of them, in the same order; none while the worker
+    /// does not tick, so that others may.
     pub declarations: Vec<i64>,
 }
 

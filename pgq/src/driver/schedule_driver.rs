@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
-use super::{DriverError, Schedule, ScheduleState, Tick};
+use super::{DriverError, Schedule, ScheduleState, Tick, WorkerId};
 use crate::job::JobId;
 
 /// The part of a [`Driver`](super::Driver) that is for schedules: their declarations and their ticks.
@@ -17,9 +17,25 @@ pub trait ScheduleDriver {
     /// Returns the error of the storage.
     async fn declare_schedules(&self, schedules: &[Schedule]) -> Result<(), DriverError>;
 
+    /// Adds the schedules that are new, with the current time as their last tick, and leaves the others
+    /// as they are declared.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of the storage.
+    async fn add_schedules(&self, schedules: &[Schedule]) -> Result<(), DriverError>;
+
+    /// From now on a worker keeps no schedule: others may take those that it has declared. Does nothing
+    /// if it is not registered.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of the storage.
+    async fn stop_ticking(&self, worker: WorkerId) -> Result<(), DriverError>;
+
     /// Declares a schedule as this build does, if its stored declaration is still the one of the digest
-    /// `seen`, and no worker lives whose build declares it so: nobody would tick. Ticks are due from
-    /// its last one on, or from `since`, whichever is later. Returns whether it was declared.
+    /// `seen`, and no worker lives that ticks and declares it so: nobody would. Ticks are due from its
+    /// last one on, or from `since`, whichever is later. Returns whether it was declared.
     ///
     /// # Errors
     ///

@@ -8,7 +8,9 @@ use chrono::{DateTime, Utc};
 use super::MemoryDriver;
 use super::record::Record;
 use super::store::Store;
-use crate::driver::{DriverError, Schedule, ScheduleDriver, ScheduleState, StoredSchedule, Tick};
+use crate::driver::{
+    DriverError, Schedule, ScheduleDriver, ScheduleState, StoredSchedule, Tick, WorkerId,
+};
 use crate::job::JobId;
 use crate::schedule::Overlap;
 
@@ -40,6 +42,12 @@ impl Store {
         }
     }
 
+    pub(super) fn add_schedules(&mut self, schedules: &[Schedule], now: DateTime<Utc>) {
+        let is_new = |schedule: &&Schedule| !self.schedules.contains_key(&schedule.name);
+        let new: Vec<Schedule> = schedules.iter().filter(is_new).cloned().collect();
+        self.declare_schedules(&new, now);
+    }
+
     pub(super) fn take_schedule(
         &mut self,
         schedule: &Schedule,
@@ -58,7 +66,7 @@ impl Store {
         }
     }
 
-    /// Whether a worker lives whose build declares a schedule so.
+    /// Whether a worker lives that ticks and declares a schedule so.
     fn is_kept(&self, digest: i64, now: DateTime<Utc>) -> bool {
         self.workers().any(|(_, worker)| {
             worker.lease_end > now && worker.info.build.declarations.contains(&digest)
@@ -110,6 +118,16 @@ impl Store {
 impl ScheduleDriver for MemoryDriver {
     async fn declare_schedules(&self, schedules: &[Schedule]) -> Result<(), DriverError> {
         self.call(|store, now| store.declare_schedules(schedules, now));
+        Ok(())
+    }
+
+    async fn add_schedules(&self, schedules: &[Schedule]) -> Result<(), DriverError> {
+        self.call(|store, now| store.add_schedules(schedules, now));
+        Ok(())
+    }
+
+    async fn stop_ticking(&self, worker: WorkerId) -> Result<(), DriverError> {
+        self.call(|store, _| store.stop_ticking(worker));
         Ok(())
     }
 

@@ -290,6 +290,12 @@ impl Store {
         self.workers.iter()
     }
 
+    pub(super) fn stop_ticking(&mut self, worker: WorkerId) {
+        if let Some(row) = self.workers.get_mut(&worker) {
+            row.info.build.declarations.clear();
+        }
+    }
+
     pub(super) fn deregister_worker(&mut self, worker: WorkerId, now: DateTime<Utc>) {
         let Some(row) = self.workers.remove(&worker) else {
             return;

@@ -2,26 +2,26 @@
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use sqlx::Row;
+use sqlx::{Row, SqlStr};
 
 use super::PostgresDriver;
 use super::error::driver_error;
 use super::large_input::Parted;
 use super::unique;
 use crate::driver::{
-    DriverError, Schedule, ScheduleDriver, ScheduleState, Start, StoredSchedule, Tick,
+    DriverError, Schedule, ScheduleDriver, ScheduleState, Start, StoredSchedule, Tick, WorkerId,
 };
 use crate::job::{Conflict, JobId};
 use crate::schedule::Overlap;
 
-#[async_trait]
-impl ScheduleDriver for PostgresDriver {
-    async fn declare_schedules(&self, schedules: &[Schedule]) -> Result<(), DriverError> {
+impl PostgresDriver {
+    /// Declares schedules with one of the statements for that.
+    async fn declare(&self, statement: SqlStr, schedules: &[Schedule]) -> Result<(), DriverError> {
         let column = |of: fn(&Schedule) -> &str| schedules.iter().map(of).collect::<Vec<_>>();
         let time = |of: fn(&Schedule) -> Option<DateTime<Utc>>| {
             schedules.iter().map(of).collect::<Vec<_>>()
         };
-        sqlx::query(self.statements.declare_schedules.clone())
+        sqlx::query(statement)
             .bind(column(|schedule| &schedule.name))
             .bind(column(|schedule| &schedule.task))
             .bind(column(|schedule| &schedule.expression))
@@ -33,6 +33,28 @@ impl ScheduleDriver for PostgresDriver {
             .await
             .map(|_| ())
             .map_err(|error| driver_error("failed to declare the schedules", error))
+    }
+}
+
+#[async_trait]
+impl ScheduleDriver for PostgresDriver {
+    async fn declare_schedules(&self, schedules: &[Schedule]) -> Result<(), DriverError> {
+        let statement = self.statements.declare_schedules.clone();
+        self.declare(statement, schedules).await
+    }
+
+    async fn add_schedules(&self, schedules: &[Schedule]) -> Result<(), DriverError> {
+        let statement = self.statements.add_schedules.clone();
+        self.declare(statement, schedules).await
+    }
+
+    async fn stop_ticking(&self, worker: WorkerId) -> Result<(), DriverError> {
+        sqlx::query(self.statements.stop_ticking.clone())
+            .bind(worker.as_i64())
+            .execute(&self.pool)
+            .await
+            .map(|_| ())
+            .map_err(|error| driver_error("failed to leave the schedules to others", error))
     }
 
     async fn take_schedule(

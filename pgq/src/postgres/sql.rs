@@ -40,6 +40,7 @@ macro_rules! statements {
 }
 
 statements! {
+    add_schedules,
     applied_migrations,
     cancel_running,
     cancel_waiting,
@@ -122,6 +123,7 @@ statements! {
     set_progress,
     set_aside,
     stale_keys,
+    stop_ticking,
     stray_keys,
     take_keys,
     take_permits,

@@ -64,19 +64,46 @@ impl Scheduler {
         }
     }
 
-    /// Adds the schedules to the storage. One that is new has its first tick after this moment.
+    /// Declares the schedules as this build does. One that is new has its first tick after this moment.
     pub(crate) async fn declare(&self) -> Result<(), DriverError> {
-        self.declare_those(&self.names).await
-    }
-
-    async fn declare_those(&self, names: &[String]) -> Result<(), DriverError> {
-        let known = names.iter();
-        let known = known.filter_map(|name| self.registry.known_schedule(name));
-        let schedules: Vec<Schedule> = known.map(KnownSchedule::declared).collect();
+        let schedules = self.declared(&self.names);
         if schedules.is_empty() {
             return Ok(());
         }
         limited(self.driver.declare_schedules(&schedules)).await
+    }
+
+    /// Adds the schedules that are not there. For a process that is soon gone: the others are left to those
+    /// who go on ticking.
+    pub(crate) async fn add(&self) -> Result<(), DriverError> {
+        self.add_those(&self.names).await
+    }
+
+    async fn add_those(&self, names: &[String]) -> Result<(), DriverError> {
+        let schedules = self.declared(names);
+        if schedules.is_empty() {
+            return Ok(());
+        }
+        limited(self.driver.add_schedules(&schedules)).await
+    }
+
+    fn declared(&self, names: &[String]) -> Vec<Schedule> {
+        let known = names.iter();
+        let known = known.filter_map(|name| self.registry.known_schedule(name));
+        known.map(KnownSchedule::declared).collect()
+    }
+
+    /// Enqueues the jobs of all ticks that are due by now, for a process that does not go on ticking.
+    pub(crate) async fn fire_once(&mut self) -> Result<(), DriverError> {
+        self.fire().await?;
+        for name in self.absences.keys() {
+            tracing::warn!(
+                schedule = name,
+                "another build has declared the schedule otherwise; a run that ends by itself leaves it as \
+                 it is, and does not fire it"
+            );
+        }
+        Ok(())
     }
 
     /// Fires ticks until it is stopped.
@@ -111,7 +138,7 @@ impl Scheduler {
 
     /// Enqueues the jobs of all ticks that are due, and returns how long to sleep. A schedule that
     /// fails does not keep the others from theirs; the first error is returned in the end.
-    pub(crate) async fn fire(&mut self) -> Result<Duration, DriverError> {
+    async fn fire(&mut self) -> Result<Duration, DriverError> {
         let began = Instant::now();
         let state = limited(self.driver.schedules(&self.names)).await?;
         let mut next: Option<DateTime<Utc>> = None;
@@ -143,7 +170,7 @@ impl Scheduler {
             let is_there =
                 |name: &String| state.schedules.iter().any(|stored| stored.name == *name);
             let missing = self.names.iter().filter(|name| !is_there(name)).cloned();
-            self.declare_those(&missing.collect::<Vec<_>>()).await?;
+            self.add_those(&missing.collect::<Vec<_>>()).await?;
         }
         if let Some(problem) = problem {
             return Err(problem);
@@ -166,7 +193,6 @@ impl Scheduler {
     /// Declares a schedule again if the build whose declaration is stored has been gone for a while: the
     /// last process to start may have been one of an old build, and nobody would tick any more.
     /// Returns whether it was.
-    ///
     async fn take_over(
         &mut self,
         schedule: &KnownSchedule,

@@ -136,7 +136,11 @@ fn build(setup: &Setup) -> Build {
     let known = setup.registry.known_schedules();
     let mut known: Vec<_> = known.map(KnownSchedule::declared).collect();
     known.sort_unstable_by(|one, other| one.name.cmp(&other.name));
-    let declarations = known.iter().map(Schedule::digest).collect();
+    // Others leave the schedules that are declared so to this worker, so it must tick.
+    let declarations = match setup.config.mode {
+        Mode::Forever => known.iter().map(Schedule::digest).collect(),
+        Mode::Once | Mode::UntilIdle => Vec::new(),
+    };
     let schedules = known.into_iter().map(|schedule| schedule.name).collect();
     Build {
         app_version: setup.config.app_version.clone(),

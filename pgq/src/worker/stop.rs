@@ -8,6 +8,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::claimer::{Ended, report};
+use super::config::Mode;
 use super::decide::Decision;
 use super::hub::Hub;
 use super::settle::{SETTLE, settle};
@@ -67,6 +68,9 @@ pub(super) async fn wind_up(
         .checked_add(hub.setup.config.drain_deadline)
         .unwrap_or(now + FAR_AWAY);
     give_back_waiting(hub).await;
+    if ended == Some(&Ended::Stopped) {
+        leave_schedules(hub).await;
+    }
     hub.attempts.close();
     if ended == Some(&Ended::Stopped) {
         tokio::select! {
@@ -121,6 +125,24 @@ async fn give_back_waiting(hub: &Hub) {
         let tell = hub.tell(Decision::End(ending));
         if timeout(LAST_WORDS, tell).await.is_err() {
             return;
+        }
+    }
+}
+
+/// The scheduler has stopped: the schedules of this build are for others, however long the jobs that run
+/// may take.
+async fn leave_schedules(hub: &Hub) {
+    if hub.setup.config.mode != Mode::Forever || hub.setup.registry.schedules().next().is_none() {
+        return;
+    }
+    let leave = hub.setup.driver.stop_ticking(hub.worker);
+    match timeout(LAST_WORDS, leave).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => {
+            tracing::warn!(error = %report(&error), "failed to leave the schedules to others");
+        }
+        Err(_) => {
+            tracing::warn!("no time to leave the schedules to others until the worker is gone");
         }
     }
 }

@@ -16,6 +16,8 @@ conformance! {
     a_build_with_another_declaration_does_not_tick,
     a_schedule_is_taken_only_from_a_build_that_is_gone,
     ticks_are_due_from_when_a_taken_schedule_was_last_kept,
+    to_add_schedules_leaves_those_that_are_there,
+    a_worker_that_ticks_no_more_keeps_no_schedule,
 }
 
 async fn a_new_schedule_last_ticked_when_it_was_declared(storage: &Storage) -> anyhow::Result<()> {
@@ -227,5 +229,61 @@ async fn ticks_are_due_from_when_a_taken_schedule_was_last_kept(
     let late = declared + TimeDelta::milliseconds(5);
     storage.take_schedule(&old, new.digest(), late).await?;
     assert_eq!(last_tick(storage, "hourly").await?, late);
+    Ok(())
+}
+
+async fn to_add_schedules_leaves_those_that_are_there(storage: &Storage) -> anyhow::Result<()> {
+    let old = daily();
+    storage
+        .declare_schedules(std::slice::from_ref(&old))
+        .await?;
+    let declared = last_tick(storage, "hourly").await?;
+
+    storage
+        .add_schedules(&["hourly", "new"].map(schedule))
+        .await?;
+
+    let names = ["hourly", "new"].map(str::to_owned);
+    let mut state = storage.schedules(&names).await?;
+    state
+        .schedules
+        .sort_by(|one, other| one.name.cmp(&other.name));
+    let digests: Vec<i64> = state.schedules.iter().map(|found| found.digest).collect();
+    assert_eq!(digests, [old.digest(), schedule("new").digest()]);
+    assert_eq!(state.schedules[0].last_tick, declared);
+    assert!(state.schedules[1].last_tick >= declared);
+    Ok(())
+}
+
+async fn a_worker_that_ticks_no_more_keeps_no_schedule(storage: &Storage) -> anyhow::Result<()> {
+    let own = schedule("hourly");
+    storage
+        .declare_schedules(std::slice::from_ref(&own))
+        .await?;
+    let template = storage.worker().await?;
+    let worker = WorkerInfo {
+        id: pgq::driver::WorkerId::random(),
+        build: Build {
+            declarations: vec![own.digest()],
+            ..Build::default()
+        },
+        ..template.info()
+    };
+    storage.register_worker(worker.clone()).await?;
+    let is_kept = async || -> anyhow::Result<bool> {
+        let state = storage.schedules(&["hourly".to_owned()]).await?;
+        Ok(state.schedules[0].is_kept)
+    };
+    assert!(is_kept().await?);
+
+    storage
+        .stop_ticking(pgq::driver::WorkerId::random())
+        .await?;
+    assert!(is_kept().await?);
+    storage.stop_ticking(worker.id).await?;
+
+    assert!(!is_kept().await?);
+    assert!(storage.heartbeat(worker.id, LONG, 0).await?);
+    assert!(!is_kept().await?);
     Ok(())
 }

@@ -13,6 +13,7 @@ mod fleet;
 mod handle;
 mod history;
 mod input;
+mod keeping;
 mod large;
 mod logs;
 mod metrics;

@@ -136,12 +136,20 @@ async fn a_schedule_whose_expression_changed_does_not_fire_for_the_past() -> any
     sqlx::query("update pgq_jobs.schedule set last_tick = last_tick - interval '3 days'")
         .execute(pool)
         .await?;
+    let stop = CancellationToken::new();
+    let running = run("0 * * * *").stop_on(stop.clone());
+    let running = tokio::spawn(running.into_future());
+    eventually("it is declared anew", async || {
+        let stored: String = sqlx::query_scalar("select expression from pgq_jobs.schedule")
+            .fetch_one(pool)
+            .await?;
+        Ok(stored == "0 * * * *")
+    })
+    .await?;
+    stop.cancel();
+    running.await??;
     run("0 * * * *").once().deadline(super::DEADLINE).await?;
 
-    let stored: String = sqlx::query_scalar("select expression from pgq_jobs.schedule")
-        .fetch_one(pool)
-        .await?;
-    assert_eq!(stored, "0 * * * *");
     assert_eq!(count(pool, "finished").await?, 0);
     assert_eq!(each_second::NAME, "each_second");
     Ok(())

@@ -11,7 +11,7 @@
 -- $9 tasks         text[]
 -- $10 fingerprints  bigint[], of the inputs of the tasks
 -- $11 schedules     text[]
--- $12 declarations  bigint[], the digests of the schedules
+-- $12 declarations  bigint[], the digests of the schedules; none if it does not tick
 insert into pgq_jobs.worker
     (id, lease_until, pid, host, queues, concurrency, pgq_version, app_version, tasks, fingerprints,
      schedules, declarations)

@@ -1,4 +1,4 @@
--- Declares a schedule anew whose stored declaration is that of no build that lives.
+-- Declares a schedule anew whose stored declaration is that of no worker that lives and ticks.
 --
 -- $1 name        text
 -- $2 task        text
