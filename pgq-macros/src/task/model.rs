@@ -257,6 +257,11 @@ fn of_one_job<'a>(
     function: &Function,
     mut parameters: Vec<Parameter<'a>>,
 ) -> syn::Result<Vec<Parameter<'a>>> {
+    for parameter in &parameters {
+        if let Parameter::Injected { ty } = parameter {
+            types::shared_by_jobs(ty)?;
+        }
+    }
     let mut inputs = parameters
         .iter_mut()
         .filter_map(|parameter| match parameter {

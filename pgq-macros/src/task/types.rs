@@ -143,6 +143,23 @@ pub(crate) fn item_of_vec(ty: &Type) -> syn::Result<&Type> {
     ))
 }
 
+/// Checks a type that is injected into a call for many jobs. One that has another name is found when a
+/// worker starts.
+pub(crate) fn shared_by_jobs(ty: &Type) -> syn::Result<()> {
+    let last = match peel(ty) {
+        Type::Path(path) => path.path.segments.last(),
+        _ => None,
+    };
+    match last {
+        Some(last) if last.ident == "JobTransaction" => Err(syn::Error::new_spanned(
+            ty,
+            "with the option `batch` a call is of many jobs, and `JobTransaction` commits with one; \
+             take `&sqlx::PgPool`, or remove `batch`",
+        )),
+        _ => Ok(()),
+    }
+}
+
 /// Checks what a task returns for one job of many.
 pub(crate) fn outcome_of_one(ty: &Type) -> syn::Result<()> {
     if !is_plain(peel(ty)) {

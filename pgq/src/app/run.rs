@@ -326,8 +326,12 @@ impl Run {
         }
         given.extend(self.state.type_ids());
         #[cfg(feature = "postgres")]
+        let of_one_job = Some(std::any::TypeId::of::<crate::postgres::JobTransaction>());
+        #[cfg(not(feature = "postgres"))]
+        let of_one_job = None;
+        #[cfg(feature = "postgres")]
         if given.contains(&std::any::TypeId::of::<sqlx::PgPool>()) {
-            given.insert(std::any::TypeId::of::<crate::postgres::JobTransaction>());
+            given.extend(of_one_job);
         }
         let served = |queue: &str| self.config.is_served(queue);
         let mut problems = self.config.problems();
@@ -337,7 +341,7 @@ impl Run {
                 problem: error.to_string(),
             });
         }
-        self.registry.check(&given, served, problems)
+        self.registry.check(&given, of_one_job, served, problems)
     }
 
     /// The fingerprints of the input that is claimed; `None` if any is.

@@ -1,5 +1,6 @@
 //! What is wrong with a task that was not written with the macro.
 
+use std::any::TypeId;
 use std::time::Duration;
 
 use super::{BATCH_MAX, TaskDescriptor, TaskOptions};
@@ -20,6 +21,18 @@ pub(super) fn problems(task: &TaskDescriptor) -> Vec<String> {
     problems.extend(of_limits(task.options));
     problems.extend(of_keys(task.options));
     problems
+}
+
+/// What a task takes that a call for many jobs has not, as a sentence.
+pub(super) fn unshared(task: &TaskDescriptor, of_one_job: Option<TypeId>) -> Option<String> {
+    task.options.batch?;
+    let mut injected = (task.injected)().into_iter();
+    let found = injected.find(|injected| Some(injected.type_id) == of_one_job)?;
+    Some(format!(
+        "with the option `batch` a call is of many jobs, and a `{}` is of one; take a pool, or remove \
+         `batch`",
+        found.type_name
+    ))
 }
 
 fn of_enqueues(options: &TaskOptions) -> Vec<String> {

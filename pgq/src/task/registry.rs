@@ -369,8 +369,8 @@ impl Registry {
         }
     }
 
-    /// Checks everything that only start-up can see. `given` are the types of the shared values;
-    /// `served` says whether a queue is served here or is known to be served by another worker;
+    /// Checks everything that only start-up can see. `given` are the types of the shared values, and
+    /// `of_one_job` is the one of them that a call for many jobs has not; `served` says whether a queue is served here or is known to be served by another worker;
     /// `settings` is what is wrong besides.
     ///
     /// # Errors
@@ -379,6 +379,7 @@ impl Registry {
     pub(crate) fn check(
         &self,
         given: &BTreeSet<TypeId>,
+        of_one_job: Option<TypeId>,
         served: impl Fn(&str) -> bool,
         settings: Vec<Problem>,
     ) -> Result<(), Problems> {
@@ -404,6 +405,12 @@ impl Registry {
             problems.extend(missing.map(|injected| Problem::MissingState {
                 task: task.name,
                 type_name: injected.type_name,
+                source: task.source,
+            }));
+            let unshared = invalid::unshared(task, of_one_job);
+            problems.extend(unshared.map(|problem| Problem::InvalidTask {
+                task: task.name,
+                problem,
                 source: task.source,
             }));
             if !served(task.options.queue) {

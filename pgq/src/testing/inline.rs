@@ -182,7 +182,10 @@ impl Inline {
         let task = self.registry.task(name);
         let task = task.ok_or(Stop::Problem(Problem::NoTasks))?;
         let given = self.state.type_ids().collect();
-        let problems = self.registry.check(&given, |_| true, Vec::new());
+        let of_one_job = self.state.of_one_job();
+        let problems = self
+            .registry
+            .check(&given, of_one_job, |_| true, Vec::new());
         let own = problems.err().and_then(|problems| {
             let mut problems = problems.as_slice().iter();
             problems

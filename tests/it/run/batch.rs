@@ -455,3 +455,23 @@ async fn a_call_that_holds_its_thread_past_its_time_limit_frees_its_slots() -> a
     handle.drain();
     Ok(running.await??)
 }
+
+mod named {
+    pub(super) use pgq::JobTransaction as Transaction;
+}
+
+#[pgq::task(name = "batch/within", batch(max = 10))]
+async fn within(_tx: &named::Transaction, _numbers: Vec<i32>) {}
+
+#[tokio::test]
+async fn a_transaction_of_one_job_is_refused_at_the_start() -> anyhow::Result<()> {
+    let database = TestDatabase::migrated().await?;
+
+    let problems = worker::<within>(&database).check().err();
+
+    let problems = problems.context("it was accepted")?.to_string();
+    let expected = "with the option `batch` a call is of many jobs, and a \
+                    `pgq::postgres::transaction::JobTransaction` is of one";
+    assert!(problems.contains(expected), "{problems}");
+    Ok(())
+}
