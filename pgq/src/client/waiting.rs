@@ -45,6 +45,9 @@ const RETRY: Duration = Duration::from_secs(1);
 /// How long a call on the connection that listens may take.
 const ANSWER_MAX: Duration = Duration::from_secs(5);
 
+/// How long it may take to connect, and to ask for all the jobs that are waited for.
+const CALL_MAX: Duration = Duration::from_secs(30);
+
 /// Those who wait on one storage.
 #[derive(Debug)]
 struct Waiting {
@@ -194,7 +197,7 @@ impl Drop for Listening {
 
 /// Listens on one connection. Returns when nobody waits any more.
 async fn attend(waiting: &Waiting) -> Result<(), DriverError> {
-    let mut listener = waiting.driver.listen().await?;
+    let mut listener = within(CALL_MAX, waiting.driver.listen()).await?;
     let mut pace = Pace::new(Instant::now());
     let mut try_at = Instant::now();
     loop {
@@ -216,7 +219,7 @@ async fn attend(waiting: &Waiting) -> Result<(), DriverError> {
             CALM_POLL
         };
         // What ended before it was parked.
-        waiting.look().await?;
+        within(CALL_MAX, waiting.look()).await?;
         waiting.listens.store(true, Ordering::Relaxed);
         if waiting.is_empty() && linger(waiting, &mut *listener).await? {
             return Ok(());
@@ -325,14 +328,21 @@ impl Pace {
 
 /// Bounds the time of a call on the connection that listens.
 async fn answer<T>(call: impl Future<Output = Result<T, DriverError>>) -> Result<T, DriverError> {
+    within(ANSWER_MAX, call).await
+}
+
+/// Bounds the time of a call: a connection that is dead without a word would keep those who wait from
+/// looking by themselves as often as they should.
+async fn within<T>(
+    time: Duration,
+    call: impl Future<Output = Result<T, DriverError>>,
+) -> Result<T, DriverError> {
     use crate::driver::DriverErrorKind;
 
-    tokio::time::timeout(ANSWER_MAX, call)
-        .await
-        .unwrap_or_else(|_| {
-            let problem = format!("the database did not answer within {ANSWER_MAX:?}");
-            Err(DriverError::new(DriverErrorKind::Timeout, problem))
-        })
+    tokio::time::timeout(time, call).await.unwrap_or_else(|_| {
+        let problem = format!("the database did not answer within {time:?}");
+        Err(DriverError::new(DriverErrorKind::Timeout, problem))
+    })
 }
 
 #[cfg(test)]
