@@ -368,7 +368,7 @@ pub trait Driver: AttemptDriver + ScheduleDriver + fmt::Debug + Send + Sync + 's
     /// Looks at up to `limit` jobs whose time to expire has come, and ends those that wait and have
     /// not been started, to be kept as `kept` says; returns how many it has looked at. For those that
     /// nobody claims: a claim hands such a job out as `expired`. A job that somebody is about to change
-    /// is left for a later call.
+    /// is left for a later call, and does not count.
     ///
     /// # Errors
     ///

@@ -26,7 +26,8 @@ pub(crate) async fn run(hub: Arc<Hub>) {
     loop {
         let looked = hub.setup.driver.expire(batch, &kept);
         let pause = match limited(looked).await {
-            Ok(looked) if looked >= batch => {
+            // Those that somebody has locked do not count, and are not to hold up the others.
+            Ok(looked) if 2 * looked >= batch => {
                 failures = 0;
                 batch = (2 * batch).min(BATCH_MAX);
                 continue;

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use anyhow::Context as _;
 use pgq::driver::{Claimed, Detail, End, Enqueue, Expires, Kept, NewJob, Start};
 use pgq::{Conflict, JobState, Retention};
+use pgq_tests::eventually;
 
 use super::unique::{enqueue, job, key, of};
 use super::{LONG, SHORT, Storage, TASK, conformance, one};
@@ -17,12 +19,15 @@ conformance! {
     a_running_job_does_not_expire,
     a_job_expires_while_no_attempt_of_it_has_begun,
     a_job_that_was_given_back_unstarted_expires_where_it_waits,
+    a_job_that_was_given_back_in_time_expires_where_it_waits,
     an_attempt_that_has_begun_ends_the_time_to_expire,
     a_limited_number_of_jobs_is_looked_at,
     a_time_to_expire_counts_from_the_time_to_start,
     a_job_that_expired_is_kept_as_its_task_says,
     a_replaced_job_expires_by_its_own_time,
 }
+
+const HOUR: Duration = Duration::from_secs(3600);
 
 fn expiring(after: Duration) -> Enqueue {
     let job = NewJob::new(b"\x01".to_vec()).detail(Detail {
@@ -286,4 +291,62 @@ async fn a_replaced_job_expires_by_its_own_time(storage: &Storage) -> anyhow::Re
     expire(storage).await?;
     assert_eq!(storage.job(id).await?.state, JobState::Expired);
     Ok(())
+}
+
+async fn a_job_that_was_given_back_in_time_expires_where_it_waits(
+    storage: &Storage,
+) -> anyhow::Result<()> {
+    let id = storage.put(expiring(HOUR)).await?;
+    let worker = storage.worker().await?;
+    for _ in 0..3 {
+        let job = worker.claim_one().await?;
+        worker.end(&job, End::Unstarted(Duration::ZERO)).await?;
+    }
+
+    if let Some(pool) = storage.pool() {
+        // The note of its enqueue is there still, and is enough.
+        let past = "update pgq_jobs.expiry set expires_at = now() where expires_at > now()";
+        assert_eq!(sqlx::query(past).execute(pool).await?.rows_affected(), 1);
+        sqlx::query("update pgq_jobs.detail set expires_at = now()")
+            .execute(pool)
+            .await?;
+    } else {
+        storage.pass(HOUR).await?;
+    }
+    assert_eq!(expire(storage).await?, 1);
+
+    assert_eq!(storage.job(id).await?.state, JobState::Expired);
+    Ok(())
+}
+
+#[tokio::test]
+async fn jobs_that_somebody_has_locked_are_not_looked_at_over_and_over() -> anyhow::Result<()> {
+    let storage = Storage::postgres().await?;
+    let pool = storage.pool().context("a server")?;
+    for _ in 0..3 {
+        storage.put(expiring(SHORT)).await?;
+    }
+    storage.pass(SHORT).await?;
+    let mut transaction = pool.begin().await?;
+    sqlx::query("select from pgq_jobs.ready order by id limit 2 for update")
+        .execute(&mut *transaction)
+        .await?;
+
+    assert_eq!(expire(&storage).await?, 1);
+    assert_eq!(expire(&storage).await?, 0);
+    let due: i64 =
+        sqlx::query_scalar("select count(*) from pgq_jobs.expiry where expires_at > now()")
+            .fetch_one(pool)
+            .await?;
+    assert_eq!(due, 2);
+
+    transaction.commit().await?;
+    eventually("the others have expired", async || {
+        expire(&storage).await?;
+        let ended: i64 = sqlx::query_scalar("select count(*) from pgq_jobs.finished")
+            .fetch_one(pool)
+            .await?;
+        Ok(ended == 3)
+    })
+    .await
 }

@@ -78,6 +78,14 @@ impl Storage {
         &self.driver
     }
 
+    /// The connections of a server.
+    pub(crate) fn pool(&self) -> Option<&PgPool> {
+        match &self.time {
+            Time::Manual(_) => None,
+            Time::Real(pool) => Some(pool),
+        }
+    }
+
     /// Returns once `duration` has passed on the storage's clock.
     pub(crate) async fn pass(&self, duration: Duration) -> anyhow::Result<()> {
         if let Time::Manual(clock) = &self.time {

@@ -102,14 +102,15 @@ with ending as materialized (
     where kind in ('release', 'unstarted') and delay <= interval '0'
     returning queue
 ), expiring as (
-    -- It may have been looked at while the worker had it.
+    -- It may have been looked at while the worker had it. If its time comes later than this statement can
+    -- take, it was not: then the row of its enqueue is there still.
     insert into pgq_jobs.expiry (job, expires_at)
     select ended.id, detail.expires_at
     from (select id from ended where marks & 8 <> 0 and kind = 'unstarted') as ended
     cross join lateral (
         select own.expires_at
         from pgq_jobs.detail as own
-        where own.job = ended.id and own.expires_at is not null
+        where own.job = ended.id and own.expires_at <= now() + interval '2 minutes'
         limit 1
     ) as detail
 ), history as (

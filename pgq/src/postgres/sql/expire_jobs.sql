@@ -12,7 +12,8 @@
 -- lane, which was noted.
 --
 -- A job that somebody has locked is not waited for: a transaction that replaces jobs locks some in an
--- order of its own, and would be ended for the deadlock.
+-- order of its own, and would be ended for the deadlock. It is looked at again in a second, and until then
+-- counts as not looked at, so that nobody looks at the same jobs over and over.
 --
 -- The cursor is that of `promote_jobs`.
 with walk as materialized (
@@ -135,12 +136,13 @@ with walk as materialized (
     from late
     where late.job in (select job from scheduled_late union all select job from ready_late)
       and late.job not in (select id from ended)
+    returning job
 ), noticed as (
     select pgq_jobs.wake($6, 'finished')
     from (select from ended limit 1) as any_ended
 )
 select (select count(*) from ended) as jobs,
-       (select count(*) from due) as looked,
+       (select count(*) from due) - (select count(*) from again) as looked,
        (select count(*) from noticed) as noticed,
        -- Not up to now: a job that is looked at again expires at that time.
        least(walk.first, now() - interval '1 second') as cursor,
