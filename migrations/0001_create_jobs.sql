@@ -470,9 +470,9 @@ select kind, name,
 from pgq_jobs.fleet_limit
 group by kind, name;
 
--- How many jobs under a limit a worker may run. The row goes with the worker's. Who raises `permits` holds the lock of the limit, and has read
--- the rows of the others after it had it; `version` is the number of the worker's call, so that one
--- that arrives late changes nothing.
+-- How many jobs under a limit a worker may run. The row goes with the worker's. Who raises `permits` holds
+-- the lock of the limit, and has read the rows of the others after it had it; `version` is the number of
+-- the worker's call, so that one that arrives late changes nothing.
 create table pgq_jobs.allotment (
     kind    text   not null,
     name    text   collate "C" not null,

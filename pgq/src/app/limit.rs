@@ -11,8 +11,8 @@ use crate::task::Rate;
 ///
 /// A change of a limit that is in force is exact: permits are given by the new number from then on,
 /// and while more are in use than it allows, nobody gets any. A worker may use those that it has for up
-/// to a second more. Workers take note of it, and of a limit where there was none, within their [poll interval](crate::Run::poll_interval) or a second, at once
-/// as a rule; what runs goes on.
+/// to a second more. Workers take note of it, and of a limit where there was none, within their
+/// [poll interval](crate::Run::poll_interval) or a second, at once as a rule; what runs goes on.
 ///
 /// ```no_run
 /// # async fn example(pool: sqlx::PgPool) -> pgq::Result<()> {

@@ -45,11 +45,11 @@ with ending as materialized (
                taken.attempt - (ending.kind in ('expired', 'release', 'unstarted'))::int
            )::smallint as attempt,
            taken.max_attempts, taken.deaths,
-           -- Once an attempt has begun a job does not expire any more, and is not replaced; once one has
-           -- ended, it is no suspect.
+           -- Once an attempt has begun (16) a job does not expire any more (8), and is not replaced; once
+           -- one has ended, it is no suspect (256).
            case ending.kind
                when 'unstarted' then taken.marks
-               else (taken.marks & ~264::smallint) | 16::smallint
+               else (taken.marks & ~(8 | 256)::smallint) | 16::smallint
            end as marks,
            taken.queue, taken.task, taken.input, ending.delay, ending.error, ending.retention,
            ending.kind as told,

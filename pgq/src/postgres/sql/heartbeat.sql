@@ -1,6 +1,5 @@
 -- Renews the lease of a worker, and tells how much it has to do; finds no row if the worker has been
--- rescued, or is about
--- to be: then its lease is that of `rescue_jobs`.
+-- rescued, or is about to be: then its lease is that of `rescue_jobs`.
 --
 -- $1 worker   bigint
 -- $2 lease    bigint, in microseconds

@@ -12,8 +12,9 @@
 -- rows there are told apart by the id, which no two have; the plus keeps the server from looking for
 -- it in an index that does not begin with it.
 --
--- A job with keys finds the line of its keys by way of the scheduled ones. One that had expired may
--- start whenever it likes, and no worker has died of it. A unique key was freed when the job ended, and is not taken again.
+-- A job with keys finds the line of its keys by way of the scheduled ones. A unique key (2) was freed when
+-- the job ended, and is not taken again. One that had expired (8) may start whenever it likes, no worker has
+-- died of it (64, 128), and it is no suspect (256). An attempt of it may have begun (16).
 with gone as (
     delete from pgq_jobs.finished
     where state = $5
@@ -34,7 +35,7 @@ with gone as (
         ) as ended
     ))
     returning id, fingerprint, created_at, deliveries, priority, max_attempts,
-              (marks & ~458::smallint) | 16::smallint as marks, queue, task, input
+              (marks & ~(2 | 8 | 64 | 128 | 256)::smallint) | 16::smallint as marks, queue, task, input
 ), again as (
     insert into pgq_jobs.ready
         (id, seq, fingerprint, created_at, deliveries, priority, attempt, max_attempts, deaths,
