@@ -17,8 +17,8 @@ const LEASE: Duration = Duration::from_secs(3);
 /// How often something happens to a worker.
 const ROUNDS: usize = 4;
 
-/// What a worker says when its lease is over.
-const LOST: &str = "lost the lease";
+/// What a worker says when its lease is over, and all of its attempts have ended.
+const AGAIN: &str = "starting again as another worker";
 
 fn start(fleet: &Fleet) -> anyhow::Result<Worker> {
     fleet.worker().lease(LEASE).concurrency(6).start()
@@ -89,14 +89,19 @@ async fn limits_and_order_hold_while_workers_are_killed_and_stopped() -> anyhow:
             worker.signal(Signal::Stop)?;
             let from = audit::now(pool).await?;
             let ran_until = until_rescued(pool, id).await?.max(from);
+            let before = worker.times_said(AGAIN);
+            worker.signal(Signal::Continue)?;
+            // Until it knows, what it was about to start may start beside what others run.
+            eventually("it starts again", async || {
+                Ok(worker.times_said(AGAIN) > before)
+            })
+            .await?;
             gone.push(Away {
                 process: worker.process(),
                 from,
                 ran_until,
                 until: audit::now(pool).await?,
             });
-            worker.signal(Signal::Continue)?;
-            worker.says(LOST).await?;
         }
     }
     until_finished(pool, limited.len() + ordered.len()).await?;

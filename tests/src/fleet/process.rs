@@ -176,7 +176,14 @@ impl Worker {
     /// Whether the worker has said something that contains `text`.
     #[must_use]
     pub fn has_said(&self, text: &str) -> bool {
-        lock(&self.log).iter().any(|line| line.contains(text))
+        self.times_said(text) > 0
+    }
+
+    /// How often the worker has said something that contains `text`.
+    #[must_use]
+    pub fn times_said(&self, text: &str) -> usize {
+        let log = lock(&self.log);
+        log.iter().filter(|line| line.contains(text)).count()
     }
 
     /// Sends a signal.

@@ -184,7 +184,7 @@ pub const FEATURES: &[Mutation] = &[
     Mutation {
         name: "a job that was started expires",
         file: "pgq/src/postgres/sql/end_jobs.sql",
-        find: "else (taken.marks & ~264::smallint) | 16::smallint",
+        find: "else (taken.marks & ~(8 | 256)::smallint) | 16::smallint",
         replace: "else taken.marks",
         tests: &[
             "conformance::expire::postgres::an_attempt_that_has_begun_ends_the_time_to_expire",
