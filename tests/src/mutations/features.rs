@@ -135,8 +135,8 @@ pub const FEATURES: &[Mutation] = &[
     Mutation {
         name: "a permit of a key goes although jobs wait for it",
         file: "pgq/src/limit/serve.rs",
-        find: "            _ => self.free(running).saturating_sub(self.started(started)),\n",
-        replace: "            _ => 0,\n",
+        find: "        others.skip(self.left(started, running)).copied().collect()\n",
+        replace: "        others.copied().collect()\n",
         tests: &[
             "conformance::waiting_keys::postgres::what_has_ended_is_kept_in_mind_where_there_is_no_room",
         ],
