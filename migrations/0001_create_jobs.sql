@@ -102,7 +102,9 @@ create table pgq_jobs.worker (
     tasks        text[]      not null default '{}',
     fingerprints bigint[]    not null default '{}',
     schedules    text[]      not null default '{}',
-    declarations bigint[]    not null default '{}'
+    declarations bigint[]    not null default '{}',
+    -- The names of the tasks whose jobs it takes by keys: those that wait for keys are left to it.
+    keyed        text[]      not null default '{}'
 ) with (fillfactor = 50);
 
 -- Claimed by a worker. (worker, claim) is the claim token: a worker's id is random for each of its

@@ -18,6 +18,8 @@ pub struct Build {
     /// The [`digest`](super::Schedule::digest) of each of them, in the same order; none while the worker
     /// does not tick, so that others may.
     pub declarations: Vec<i64>,
+    /// The names of the tasks whose jobs it takes by keys, so that those that wait for keys are left to it.
+    pub keyed: Vec<String>,
 }
 
 /// A task that a worker knows.
@@ -38,6 +40,7 @@ impl Default for Build {
             tasks: Vec::new(),
             schedules: Vec::new(),
             declarations: Vec::new(),
+            keyed: Vec::new(),
         }
     }
 }

@@ -39,6 +39,7 @@ fn worker(row: &PgRow) -> sqlx::Result<WorkerState> {
             tasks: names.into_iter().zip(fingerprints).map(task).collect(),
             schedules: row.try_get("schedules")?,
             declarations: row.try_get("declarations")?,
+            keyed: row.try_get("keyed")?,
         },
     })
 }

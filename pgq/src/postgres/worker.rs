@@ -27,6 +27,7 @@ impl PostgresDriver {
             .bind(fingerprints)
             .bind(worker.build.schedules)
             .bind(worker.build.declarations)
+            .bind(worker.build.keyed)
             .execute(&self.pool)
             .await
             .map(|done| done.rows_affected() == 1)

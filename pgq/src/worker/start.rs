@@ -14,6 +14,7 @@ use super::fetcher::{self, WANTED_MAX};
 use super::finisher::{self, DECISIONS_MAX};
 use super::hub::{Hub, Setup, limited, retry_pause};
 use super::lease::LeaseKeeper;
+use super::limits::key_limit;
 use super::promoter::promote_due;
 use super::stop::{StopSignal, wind_up};
 use super::{controller, expirer, historian, limits, promoter, rescuer, wakeups};
@@ -142,11 +143,15 @@ fn build(setup: &Setup) -> Build {
         Mode::Once | Mode::UntilIdle => Vec::new(),
     };
     let schedules = known.into_iter().map(|schedule| schedule.name).collect();
+    let keyed = setup.registry.tasks();
+    let keyed = keyed.filter(|task| key_limit(task.options).is_some());
+    let keyed = keyed.flat_map(TaskDescriptor::names).map(str::to_owned);
     Build {
         app_version: setup.config.app_version.clone(),
         tasks,
         schedules,
         declarations,
+        keyed: keyed.collect(),
         ..Build::default()
     }
 }

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use pgq::driver::{Ask, Asked, Claimed, ClaimedJob, End, Enqueue, KeyAsk};
+use pgq::driver::{
+    Ask, Asked, Build, Claimed, ClaimedJob, End, Enqueue, KeyAsk, WorkerId, WorkerInfo,
+};
 use pgq::{FleetLimit, FleetRate, JobId, Limited};
 
 use super::keys::{jobs_of, keyed};
@@ -21,6 +23,7 @@ conformance! {
     what_has_ended_is_kept_in_mind_where_there_is_no_room,
     more_jobs_of_a_key_start_when_its_limit_is_raised,
     jobs_go_on_that_wait_for_keys_which_their_task_has_no_more,
+    jobs_that_wait_for_keys_are_left_to_a_worker_that_takes_them_so,
     many_keys_that_are_free_at_once_are_all_found,
 }
 
@@ -379,6 +382,31 @@ async fn jobs_go_on_that_wait_for_keys_which_their_task_has_no_more(
         anyhow::bail!("not claimed");
     };
     assert_eq!(rest.len(), 1199);
+    Ok(())
+}
+
+async fn jobs_that_wait_for_keys_are_left_to_a_worker_that_takes_them_so(
+    storage: &Storage,
+) -> anyhow::Result<()> {
+    let jobs = storage.enqueue(keyed(Some(7), None, 3)).await?;
+    let worker = storage.worker().await?;
+    let keeper = WorkerInfo {
+        id: WorkerId::random(),
+        build: Build {
+            keyed: vec![TASK.to_owned()],
+            ..Build::default()
+        },
+        ..worker.info()
+    };
+    storage.register_worker(keeper).await?;
+    let first = worker.ask_keys(10, None).await?;
+    assert_eq!(ids(&first), jobs[..1]);
+
+    storage.put_back(&[TASK.to_owned()]).await?;
+
+    assert_eq!(storage.promote(10).await?.jobs, 0);
+    worker.complete(&first[0]).await?;
+    assert_eq!(ids(&worker.ask_keys(10, None).await?), jobs[1..2]);
     Ok(())
 }
 

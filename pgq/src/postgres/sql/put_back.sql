@@ -1,4 +1,5 @@
--- Lets jobs go on that wait for keys of tasks whose jobs have none any more: they are due at once.
+-- Lets jobs go on that wait for keys of tasks whose jobs have none any more: they are due at once. While a
+-- worker lives that takes a task's jobs by keys, they wait for that: they would lose their order.
 --
 -- $1 tasks    text[], the names of the tasks
 -- $2 limit    bigint, how many jobs
@@ -15,6 +16,11 @@ with waiting as materialized (
         order by set_aside.key
         limit $2
     ) as of_task
+    where not exists (
+        select
+        from pgq_jobs.worker as worker
+        where worker.lease_until > now() and name.task = any (worker.keyed)
+    )
 ), aside as materialized (
     select waiting.job, held.at
     from waiting

@@ -12,8 +12,10 @@
 -- $10 fingerprints  bigint[], of the inputs of the tasks
 -- $11 schedules     text[]
 -- $12 declarations  bigint[], the digests of the schedules; none if it does not tick
+-- $13 keyed         text[], the names of the tasks whose jobs it takes by keys
 insert into pgq_jobs.worker
     (id, lease_until, pid, host, queues, concurrency, pgq_version, app_version, tasks, fingerprints,
-     schedules, declarations)
-values ($1, now() + $2::bigint * interval '1 microsecond', $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+     schedules, declarations, keyed)
+values
+    ($1, now() + $2::bigint * interval '1 microsecond', $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
 on conflict (id) do nothing;
