@@ -370,8 +370,8 @@ impl Registry {
     }
 
     /// Checks everything that only start-up can see. `given` are the types of the shared values, and
-    /// `of_one_job` is the one of them that a call for many jobs has not; `served` says whether a queue is served here or is known to be served by another worker;
-    /// `settings` is what is wrong besides.
+    /// `of_one_job` is the one of them that a call for many jobs has not; `served` says whether a queue is
+    /// served here or is known to be served by another worker; `settings` is what is wrong besides.
     ///
     /// # Errors
     ///
