@@ -7,6 +7,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use tokio::task::JoinHandle;
+
 use super::hub::Hub;
 use super::runner::end_given_up;
 
@@ -26,14 +28,18 @@ const NAME_AGAIN: Duration = Duration::from_secs(60);
 ///
 /// One of the threads waits for sockets and timers on behalf of all. If it was that one which took up the
 /// task and is held now, while the others slept, nobody waits for them: not for what cancels the task
-/// either. A thread that wakes takes it over when it has nothing to do.
-fn rouse(hub: &Hub) {
-    drop(hub.runtime.spawn(std::future::ready(())));
+/// either. A thread that wakes takes it over when it has nothing to do. While every thread is held, nothing
+/// more is left for them.
+fn rouse(hub: &Hub, last: &mut Option<JoinHandle<()>>) {
+    if last.as_ref().is_none_or(JoinHandle::is_finished) {
+        *last = Some(hub.runtime.spawn(std::future::ready(())));
+    }
 }
 
 /// Watches for as long as it is polled.
 pub(crate) async fn run(hub: Arc<Hub>) {
     let mut named: HashMap<Arc<str>, Instant> = HashMap::new();
+    let mut roused = None;
     loop {
         tokio::time::sleep(LOOK_EVERY).await;
         let now = Instant::now();
@@ -42,7 +48,7 @@ pub(crate) async fn run(hub: Arc<Hub>) {
             (board.hogs(now, LOOK_EVERY), board.give_up(now, PATIENCE))
         };
         if !hogs.is_empty() {
-            rouse(&hub);
+            rouse(&hub, &mut roused);
         }
         for hog in hogs {
             if hog.since < HOG_AFTER {
