@@ -104,6 +104,34 @@ async fn jobs_that_wait_for_keys_go_on_when_their_task_has_none_any_more() -> an
 }
 
 #[tokio::test]
+async fn a_worker_with_keys_holds_up_no_jobs_of_a_queue_that_it_does_not_serve()
+-> anyhow::Result<()> {
+    let database = database().await?;
+    let pool = database.pool();
+    enqueue(pool, 0..60).await?;
+    leave_some_aside(&database).await?;
+    let stop = CancellationToken::new();
+    let elsewhere = worker::<ordered::first>(&database)
+        .queue("elsewhere")
+        .served_elsewhere("default")
+        .state(pool.clone())
+        .stop_on(stop.clone());
+    let elsewhere = tokio::spawn(elsewhere.into_future());
+    eventually("the worker is there", async || {
+        Ok(super::count(pool, "worker").await? > 0)
+    })
+    .await?;
+
+    let run = worker::<ordered::Unordered>(&database).state(pool.clone());
+    drain([run]).await?;
+
+    assert_eq!(super::count(pool, "finished").await?, 180);
+    stop.cancel();
+    elsewhere.await??;
+    Ok(())
+}
+
+#[tokio::test]
 async fn an_old_build_that_starts_again_takes_no_order_from_new_ones() -> anyhow::Result<()> {
     let database = database().await?;
     let pool = database.pool();

@@ -1,26 +1,43 @@
 -- Lets jobs go on that wait for keys of tasks whose jobs have none any more: they are due at once. While a
--- worker lives that takes a task's jobs by keys, they wait for that: they would lose their order.
+-- worker lives that takes a task's jobs by keys, those of its queues wait for that: they would lose their
+-- order.
 --
 -- $1 tasks    text[], the names of the tasks
 -- $2 limit    bigint, how many jobs
 -- $3 channel  text
 --
 -- Returns how many there were, and how many of them somebody has locked: those wait still.
-with waiting as materialized (
+with kept as materialized (
+    select distinct name.task, served.queue
+    from unnest($1::text[]) as name (task)
+    cross join pgq_jobs.worker as worker
+    cross join lateral unnest(worker.queues) as served (queue)
+    where worker.lease_until > now() and name.task = any (worker.keyed)
+), waiting as materialized (
     select of_task.job
     from unnest($1::text[]) as name (task)
     cross join lateral (
         select set_aside.job
         from pgq_jobs.set_aside as set_aside
         where set_aside.task = name.task
+          and (
+              select true
+              from kept
+              where kept.task = name.task
+                and kept.queue = case set_aside.line
+                    when '' then (
+                        select scheduled.queue
+                        from pgq_jobs.scheduled as scheduled
+                        where scheduled.id = set_aside.job
+                        limit 1
+                    )
+                    else set_aside.line
+                end
+              limit 1
+          ) is null
         order by set_aside.key
         limit $2
     ) as of_task
-    where not exists (
-        select
-        from pgq_jobs.worker as worker
-        where worker.lease_until > now() and name.task = any (worker.keyed)
-    )
 ), aside as materialized (
     select waiting.job, held.at
     from waiting
