@@ -458,6 +458,10 @@ create table pgq_jobs.fleet_limit (
     key_running int     check (key_running > 0),
     -- Whether jobs have an order key. Null if there are no keys at all.
     key_ordered boolean,
+    -- Of each rate key so many in `key_rate_per` microseconds, and `key_rate_burst` at once.
+    key_rate_max   int    check (key_rate_max > 0),
+    key_rate_per   bigint check (key_rate_per > 0),
+    key_rate_burst int    check (key_rate_burst > 0),
     primary key (kind, name, overridden)
 );
 
@@ -468,13 +472,15 @@ select kind, name,
        coalesce(max(rate_max) filter (where overridden), max(rate_max)) as rate_max,
        coalesce(max(rate_per) filter (where overridden), max(rate_per)) as rate_per,
        coalesce(max(rate_burst) filter (where overridden), max(rate_burst)) as rate_burst,
-       max(key_running) as key_running, bool_or(key_ordered) as key_ordered
+       max(key_running) as key_running, bool_or(key_ordered) as key_ordered,
+       max(key_rate_max) as key_rate_max, max(key_rate_per) as key_rate_per,
+       max(key_rate_burst) as key_rate_burst
 from pgq_jobs.fleet_limit
 group by kind, name;
 
--- How many jobs under a limit a worker may run. The row goes with the worker's. Who raises `permits` holds
--- the lock of the limit, and has read the rows of the others after it had it; `version` is the number of
--- the worker's call, so that one that arrives late changes nothing.
+-- How many jobs under a limit a worker may run. The row goes with the worker's. Who raises `permits`
+-- holds the lock of the limit, and has read the rows of the others after it had it; `version` is the
+-- number of the worker's call, so that one that arrives late changes nothing.
 create table pgq_jobs.allotment (
     kind    text   not null,
     name    text   collate "C" not null,
@@ -528,17 +534,45 @@ create table pgq_jobs.set_aside (
     key   bigint   not null,
     -- The order among those of the key.
     place bigint   not null,
-    -- As in `key_permit`; so is the task.
+    -- As in `key_permit`, or 3: a rate. So is the task.
     kind  smallint not null,
     task  text     collate "C" not null,
-    -- The line that it stands in: of a key of concurrency each queue has its own, so that one whose jobs
-    -- nobody takes holds up no other; of an order there is one, without a name.
+    -- The line that it stands in: of a key of concurrency, or of a rate, each queue has its own, so that one
+    -- whose jobs nobody takes holds up no other; of an order there is one, without a name.
     line  text     collate "C" not null
 );
 -- free_keys, key_states
 create index set_aside_key on pgq_jobs.set_aside (key, line, place);
 -- stray_keys, put_back
 create index set_aside_task on pgq_jobs.set_aside (task, key);
+
+-- The token buckets of the keys of rates: what was missing from each at a time, as in `bucket`. One that
+-- is not here is full.
+create table pgq_jobs.key_bucket (
+    -- read_buckets, keep_turns
+    key     bigint not null primary key,
+    task    text   collate "C" not null,
+    debt    bigint not null,
+    at      bigint not null,
+    -- When it is full again, by the same clock.
+    full_at bigint not null
+) with (fillfactor = 50);
+-- keep_turns, put_back
+create index key_bucket_full on pgq_jobs.key_bucket (task, full_at);
+
+-- The lines in which jobs wait for tokens of a key, and when the next of them has one: a line is looked
+-- at then, and goes when nobody waits in it.
+create table pgq_jobs.key_turn (
+    key  bigint not null,
+    line text   collate "C" not null,
+    task text   collate "C" not null,
+    -- In microseconds since 1970, by the clock of this server.
+    due  bigint not null,
+    -- keep_turns, set_aside
+    primary key (key, line)
+);
+-- due_turns, keep_turns, put_back
+create index key_turn_due on pgq_jobs.key_turn (task, line, due);
 
 -- What is not to be claimed: the jobs of a queue, or of a task. Workers read it once per poll interval,
 -- and when they are told to.

@@ -264,6 +264,8 @@ fn statements_are_static_qualified_and_explained() -> anyhow::Result<()> {
         "bucket",
         "key_permit",
         "set_aside",
+        "key_bucket",
+        "key_turn",
     ];
 
     for path in sources(&["pgq/src/postgres/sql"], OsStr::new("sql"))? {

@@ -297,7 +297,8 @@ impl Run {
     }
 
     /// Runs what is due when it starts, each job at most once, and returns. Jobs that become due
-    /// later, retries included, are left.
+    /// later, retries included, are left. Those that wait for a permit or a token of their limits are due,
+    /// and waited for.
     ///
     /// Ticks that are due when it starts are among it. A schedule that is new is added; one that another
     /// build has declared otherwise is left as it is, with a warning: only workers that go on change it.
@@ -307,6 +308,9 @@ impl Run {
 
     /// Runs until nothing is due any more, and returns. Jobs that are not yet due are left. Schedules are
     /// as in [`once`](Self::once).
+    ///
+    /// A job that waits for a permit or a token of its limits is due: this runs until it has one, which with
+    /// a rate of `1/d` takes a day.
     pub fn until_idle(self) -> Bounded {
         Bounded::new(self, Mode::UntilIdle)
     }

@@ -143,16 +143,6 @@ fn announce(registry: &crate::task::Registry, config: &crate::worker::config::Wo
         concurrency = config.concurrency,
         "starting"
     );
-    for task in registry.tasks() {
-        let options = task.options().not_applied();
-        if !options.is_empty() {
-            tracing::warn!(
-                task = task.name(),
-                ?options,
-                "these options are recorded with the task, and are not applied yet",
-            );
-        }
-    }
 }
 
 /// Says that nothing runs any more, for somebody who sent a signal and waits.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Claim, Claimed};
 use crate::job::JobId;
-use crate::limit::Limited;
+use crate::limit::{FleetRate, Limited};
 
 /// A claim of jobs that are under limits.
 #[derive(Clone, Debug)]
@@ -30,6 +30,8 @@ pub struct KeyAsk {
     pub names: Vec<String>,
     /// How many jobs of one concurrency key run at once; `None`: no limit.
     pub running: Option<u32>,
+    /// How many jobs of one rate key start in a time; `None`: no limit.
+    pub rate: Option<FleetRate>,
     /// Jobs that may hold their keys no more. The storage keeps that in mind: they need not be named
     /// again once it has answered, unless with [`Claimed::Contended`].
     pub ended: Vec<JobId>,
@@ -62,6 +64,8 @@ pub struct Asked {
     pub permits: Vec<u32>,
     /// Jobs wait that could not be taken for want of permits or tokens: ask again after this time.
     pub again: Option<Duration>,
+    /// Jobs wait for tokens of their keys: ask then as well. What else is there can be asked for before.
+    pub turn: Option<Duration>,
 }
 
 /// What a worker has of a limit, and what the others have.

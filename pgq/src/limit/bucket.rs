@@ -26,14 +26,17 @@ impl Bucket {
     /// The bucket at `now`, in microseconds of the storage's clock. If that was set back, what was missing
     /// is missing still, and flows in from now on; by a little it is waited for.
     pub(crate) fn refill(self, rate: FleetRate, now: i64) -> Self {
+        // No more is missing than a full one has, which may have been more when it was taken.
+        let all = i64::from(rate.burst).saturating_mul(1_000_000_000);
         if self.at.saturating_sub(now) > BACK_MAX {
-            return Self { at: now, ..self };
+            let debt = self.debt.min(all);
+            return Self { debt, at: now };
         }
         let elapsed = i128::from(now.saturating_sub(self.at).max(0));
         let flown = elapsed * i128::from(rate.max) * PARTS / per(rate);
         let debt = (i128::from(self.debt) - flown).max(0);
         Self {
-            debt: i64::try_from(debt).unwrap_or(i64::MAX),
+            debt: i64::try_from(debt).unwrap_or(i64::MAX).min(all),
             at: now.max(self.at),
         }
     }
@@ -55,11 +58,28 @@ impl Bucket {
 
     /// How long until there is a token.
     pub(crate) fn next(self, rate: FleetRate) -> Duration {
-        let missing = i128::from(self.debt) - (i128::from(rate.burst) - 1) * PARTS;
-        let inflow = i128::from(rate.max) * PARTS;
-        let micros = (missing.max(0) * per(rate) + inflow - 1) / inflow;
-        Duration::from_micros(u64::try_from(micros).unwrap_or(u64::MAX))
+        inflow(
+            i128::from(self.debt) - (i128::from(rate.burst) - 1) * PARTS,
+            rate,
+        )
     }
+
+    /// How long until it is full.
+    pub(crate) fn full(self, rate: FleetRate) -> Duration {
+        inflow(i128::from(self.debt), rate)
+    }
+
+    /// How long it takes until an empty one is full.
+    pub(crate) fn fills(rate: FleetRate) -> Duration {
+        inflow(i128::from(rate.burst) * PARTS, rate)
+    }
+}
+
+/// How long it takes until that has flowed in.
+fn inflow(missing: i128, rate: FleetRate) -> Duration {
+    let inflow = i128::from(rate.max) * PARTS;
+    let micros = (missing.max(0) * per(rate) + inflow - 1) / inflow;
+    Duration::from_micros(u64::try_from(micros).unwrap_or(u64::MAX))
 }
 
 /// The time of a rate, in microseconds.
@@ -91,6 +111,7 @@ mod tests {
 
         assert_eq!(empty.tokens(RATE), 0);
         assert_eq!(empty.next(RATE), Duration::from_micros(333_334));
+        assert_eq!(empty.full(RATE), Duration::from_micros(1_666_667));
         assert_eq!(empty.refill(RATE, 1_333_333).tokens(RATE), 0);
         assert_eq!(empty.refill(RATE, 1_333_334).tokens(RATE), 1);
         assert_eq!(empty.refill(RATE, 2_000_000).tokens(RATE), 3);
@@ -116,6 +137,29 @@ mod tests {
 
         assert_eq!((back.tokens(RATE), back.at), (0, 10_000_000));
         assert_eq!(back.refill(RATE, 11_000_000).tokens(RATE), 3);
+    }
+
+    #[test]
+    fn what_a_higher_rate_has_taken_holds_up_a_lower_one_for_one_token_only() {
+        let fast = FleetRate {
+            max: 1000,
+            burst: 1000,
+            ..RATE
+        };
+        let taken = Bucket::default().refill(fast, 1_000_000).take(1000);
+        let slow = FleetRate {
+            max: 1,
+            burst: 1,
+            ..RATE
+        };
+
+        let bucket = taken.refill(slow, 1_000_000);
+
+        assert_eq!(bucket.next(slow), Duration::from_secs(1));
+        assert_eq!(
+            bucket.refill(slow, -9_000_000).next(slow),
+            Duration::from_secs(1)
+        );
     }
 
     #[test]

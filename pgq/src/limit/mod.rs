@@ -8,7 +8,7 @@ mod serve;
 
 use std::time::Duration;
 
-pub(crate) use self::admit::{Admission, Candidate, KeyKind, KeyState, admit};
+pub(crate) use self::admit::{Admission, Candidate, KeyKind, KeyMax, KeyState, Served, admit};
 pub(crate) use self::allot::{Share, allot};
 pub(crate) use self::bucket::Bucket;
 pub(crate) use self::decide::{Grant, PERMITS_AGAIN, take};
@@ -108,6 +108,8 @@ pub struct KeyLimit {
     pub running: Option<u32>,
     /// Whether jobs have an order key: of each one runs at a time, in order.
     pub ordered: bool,
+    /// How many jobs of one rate key start in a time; `None`: no limit.
+    pub rate: Option<FleetRate>,
 }
 
 /// A token bucket: each start takes a token.

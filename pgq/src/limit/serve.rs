@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::KeyKind;
+use super::{KeyKind, KeyMax};
 
 /// A job that waits for a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,62 +14,58 @@ pub(crate) struct Waiter {
     pub(crate) ours: bool,
 }
 
-/// A key with permits that are worth nothing.
+/// A key of which more jobs may start.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct FreeKey {
     pub(crate) key: i64,
     pub(crate) kind: KeyKind,
-    /// How many permits are worth something.
+    /// How many permits are worth something; of a rate, how many tokens are missing.
     pub(crate) held: usize,
-    /// The jobs of those that are not.
+    /// The jobs of permits that are worth nothing.
     pub(crate) worthless: Vec<i64>,
     /// Those that wait, in their order; not all of them if there are more than could start.
     pub(crate) waiters: Vec<Waiter>,
 }
 
 impl FreeKey {
-    /// How many of its jobs may start. `running` is how many of a [`KeyKind::Concurrency`] may run.
-    fn free(&self, running: usize) -> usize {
-        let max = match self.kind {
-            KeyKind::Order => 1,
-            KeyKind::Concurrency => running,
-        };
-        max.saturating_sub(self.held)
+    /// How many of its jobs may start.
+    fn free(&self, max: KeyMax) -> usize {
+        max.of(self.kind).saturating_sub(self.held)
     }
 
     /// Those that start here, if there is room. Of a key that keeps an order only the first may, and so
     /// nobody while that is for another worker.
-    fn next(&self, running: usize) -> impl Iterator<Item = Waiter> {
+    fn next(&self, max: KeyMax) -> impl Iterator<Item = Waiter> {
         let looked_at = match self.kind {
             KeyKind::Order => 1,
-            KeyKind::Concurrency => self.waiters.len(),
+            KeyKind::Concurrency | KeyKind::Rate => self.waiters.len(),
         };
         let ours = self.waiters.iter().take(looked_at).copied();
-        ours.filter(|waiter| waiter.ours).take(self.free(running))
+        ours.filter(|waiter| waiter.ours).take(self.free(max))
     }
 
     /// How many jobs may start still, now that these have started.
-    pub(crate) fn left(&self, started: &HashSet<i64>, running: usize) -> usize {
+    pub(crate) fn left(&self, started: &HashSet<i64>, max: KeyMax) -> usize {
         let waiters = self.waiters.iter();
         let started = waiters.filter(|waiter| started.contains(&waiter.job));
-        self.free(running).saturating_sub(started.count())
+        self.free(max).saturating_sub(started.count())
     }
 
     /// The jobs of the permits that nobody needs, now that these jobs have started. While somebody waits
     /// that could start, one stays at least: by that the key is found.
-    pub(crate) fn drops(&self, started: &HashSet<i64>, running: usize) -> Vec<i64> {
+    pub(crate) fn drops(&self, started: &HashSet<i64>, max: KeyMax) -> Vec<i64> {
         // That of a job that has started is worth something again.
         let others = self.worthless.iter().filter(|job| !started.contains(job));
-        others.skip(self.left(started, running)).copied().collect()
+        others.skip(self.left(started, max)).copied().collect()
     }
 }
 
 /// The jobs that start, and the keys that they wait for: those that come first, as many as there is
 /// room for.
-pub(crate) fn serve(keys: &[FreeKey], running: usize, room: usize) -> Vec<(&FreeKey, i64)> {
+pub(crate) fn serve(keys: &[FreeKey], max: KeyMax, room: usize) -> Vec<(&FreeKey, i64)> {
     let mut next: Vec<_> = keys
         .iter()
-        .flat_map(|key| key.next(running).map(move |waiter| (key, waiter)))
+        .flat_map(|key| key.next(max).map(move |waiter| (key, waiter)))
         .collect();
     next.sort_unstable_by_key(|(_, waiter)| waiter.place);
     next.truncate(room);
@@ -97,8 +93,12 @@ mod tests {
         }
     }
 
-    fn jobs(keys: &[FreeKey], running: usize, room: usize) -> Vec<i64> {
-        let served = serve(keys, running, room).into_iter();
+    const fn running(running: usize) -> KeyMax {
+        KeyMax { running, burst: 5 }
+    }
+
+    fn jobs(keys: &[FreeKey], max: usize, room: usize) -> Vec<i64> {
+        let served = serve(keys, running(max), room).into_iter();
         served.map(|(_, job)| job).collect()
     }
 
@@ -123,6 +123,14 @@ mod tests {
     }
 
     #[test]
+    fn as_many_start_as_there_are_tokens() {
+        let waiters = [(3, true), (4, false), (5, true), (6, true)];
+        let keys = [key(KeyKind::Rate, 3, &[], &waiters)];
+
+        assert_eq!(jobs(&keys, 1, 9), [3, 5]);
+    }
+
+    #[test]
     fn who_comes_first_starts_whatever_its_key() {
         let keys = [
             key(KeyKind::Order, 0, &[1], &[(6, true)]),
@@ -137,11 +145,11 @@ mod tests {
         let waiters = [(3, true), (4, true), (5, true)];
         let free = key(KeyKind::Concurrency, 0, &[1, 2], &waiters);
 
-        assert_eq!(free.drops(&HashSet::new(), 2), Vec::<i64>::new());
-        assert_eq!(free.drops(&HashSet::from([3]), 2), [2]);
-        assert_eq!(free.drops(&HashSet::from([3, 4]), 2), [1, 2]);
+        assert_eq!(free.drops(&HashSet::new(), running(2)), Vec::<i64>::new());
+        assert_eq!(free.drops(&HashSet::from([3]), running(2)), [2]);
+        assert_eq!(free.drops(&HashSet::from([3, 4]), running(2)), [1, 2]);
         // The limit was lowered.
-        assert_eq!(free.drops(&HashSet::new(), 0), [1, 2]);
+        assert_eq!(free.drops(&HashSet::new(), running(0)), [1, 2]);
     }
 
     #[test]
@@ -149,6 +157,9 @@ mod tests {
         let waiters = [(1, true), (4, true)];
         let free = key(KeyKind::Concurrency, 0, &[1, 2], &waiters);
 
-        assert_eq!(free.drops(&HashSet::from([1]), 2), Vec::<i64>::new());
+        assert_eq!(
+            free.drops(&HashSet::from([1]), running(2)),
+            Vec::<i64>::new()
+        );
     }
 }

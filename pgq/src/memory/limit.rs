@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
+use super::keys::Keyed;
 use super::store::Store;
 use crate::driver::{Allotment, Ask, Asked, Claim, Claimed, Keep, PermitAsk, WorkerId};
 use crate::limit::{
@@ -161,15 +162,24 @@ impl Store {
             limit,
             ..ask.claim.clone()
         };
-        let (claimed, more) = match &ask.keys {
+        let Keyed {
+            claimed,
+            more,
+            turn,
+        } = match &ask.keys {
             Some(keys) => self.claim_by_keys(&claim, keys, now),
-            None => (self.claim(&claim, now), self.ready().has(&claim)),
+            None => Keyed {
+                claimed: self.claim(&claim, now),
+                more: self.ready().has(&claim),
+                turn: None,
+            },
         };
         let Claimed::Jobs(jobs) = &claimed else {
             return Asked {
                 claimed,
                 permits: Vec::new(),
                 again: None,
+                turn,
             };
         };
         let found = jobs.len();
@@ -192,6 +202,7 @@ impl Store {
             claimed,
             permits: shares.iter().map(|share| share.permits).collect(),
             again: (waiting && limit < ask.claim.limit).then_some(again),
+            turn,
         }
     }
 }

@@ -4,7 +4,7 @@
 //! that another transaction has locked: it may be open for as long as its user likes.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use sqlx::Row;
@@ -14,15 +14,16 @@ use super::PostgresDriver;
 use super::error::driver_error;
 use super::row::ClaimedJobs;
 use super::session::Lent;
+use super::turns::Buckets;
 use crate::driver::{Ask, ClaimedJob, DriverError, KeyAsk};
 use crate::job::JobId;
-use crate::limit::{Admission, FreeKey, KeyKind, Waiter, serve};
+use crate::limit::{FreeKey, KeyKind, KeyMax, Waiter, serve};
 
 /// How many permits of order keys one sweep looks at.
 const SWEEP: i64 = 2000;
 
 /// How many keys that jobs wait for it looks at, and of how many free keys an ask reads who waits.
-const KEYS: i64 = 256;
+pub(super) const KEYS: i64 = 256;
 
 /// How many permits an ask looks at to find those keys, of which other workers may have to take the jobs.
 const LOOKED: i64 = 2000;
@@ -45,10 +46,18 @@ pub(super) struct Sweep {
     waited: i64,
     /// The key that is free.
     free: i64,
+    /// When it is the turn of a key of a rate.
+    pub(super) turn: i64,
+    /// Up to when those are looked at whose turn it is, while not all were.
+    pub(super) pass: Option<i64>,
+    /// When it was last looked whose turn it is.
+    pub(super) looked: i64,
+    /// Whether it was anybody's.
+    pub(super) has_turns: bool,
 }
 
-/// By the name of the task.
-pub(super) type Sweeps = HashMap<String, Sweep>;
+/// By the name of the task, and the queue.
+pub(super) type Sweeps = HashMap<(String, Arc<str>), Sweep>;
 
 impl Default for Sweep {
     fn default() -> Self {
@@ -56,6 +65,10 @@ impl Default for Sweep {
             order: i64::MIN,
             waited: i64::MIN,
             free: i64::MIN,
+            turn: i64::MIN,
+            pass: None,
+            looked: i64::MIN,
+            has_turns: false,
         }
     }
 }
@@ -73,32 +86,40 @@ pub(super) enum Served {
     LeaseLost,
 }
 
-/// What `free_keys` has found.
-struct Free {
-    keys: Vec<FreeKey>,
+/// What was found of keys that jobs wait for.
+#[derive(Default)]
+pub(super) struct Free {
+    pub(super) keys: Vec<FreeKey>,
     /// The keys that jobs were in front of which wait no more, and the lines in which they were.
     passed: Vec<(i64, String)>,
     /// Whether not all that is free was looked at.
-    more: bool,
+    pub(super) more: bool,
 }
 
 impl PostgresDriver {
-    /// Claims up to `room` of the jobs that wait for keys which are free, and gives them those.
+    /// Claims up to `room` of the jobs that wait for keys which are free.
     pub(super) async fn claim_free(
         &self,
         session: &mut Lent<'_>,
         ask: &Ask,
         keys: &KeyAsk,
+        buckets: &mut Buckets,
         room: usize,
     ) -> Result<Served, DriverError> {
-        let mut sweep = self.sweep_of(&keys.task);
+        let mut sweep = self.sweep_of(&keys.task, &ask.claim.queue);
         let newly = self.stale_keys(session, keys, &mut sweep).await?;
-        let free = self
+        let mut free = self
             .free_keys(session, ask, keys, &newly, &mut sweep, room)
             .await?;
-        let running = running(keys);
+        let due = self
+            .due_turns(session, ask, keys, buckets, &mut sweep, room)
+            .await?;
+        free.keys.extend(due.keys);
+        free.passed.extend(due.passed);
+        free.more |= due.more;
+        let max = key_max(keys);
         // More than there is room for: some may be locked.
-        let next = serve(&free.keys, running, NEXT);
+        let next = serve(&free.keys, max, NEXT);
         let jobs = match next.is_empty() || room == 0 {
             true => Vec::new(),
             false => match self.claim_aside(session, ask, &next, room).await? {
@@ -109,19 +130,6 @@ impl PostgresDriver {
         let started: HashSet<i64> = jobs.iter().map(|(_, job)| job.id.as_i64()).collect();
         self.drop_keys(session, keys, &free, &newly, &started)
             .await?;
-        let held: Vec<Admission> = next
-            .iter()
-            .filter(|(_, job)| started.contains(job))
-            .map(|(key, job)| Admission {
-                job: *job,
-                keys: vec![(key.key, key.kind)],
-                waits: None,
-            })
-            .collect();
-        if !held.is_empty() {
-            let worker = ask.claim.worker;
-            self.take_keys(session, worker, keys, &held).await?;
-        }
         let left = jobs.len() < next.len();
         let again = match () {
             () if !free.passed.is_empty() || left && jobs.len() == room => Some(Duration::ZERO),
@@ -245,18 +253,18 @@ impl PostgresDriver {
         newly: &[i64],
         started: &HashSet<i64>,
     ) -> Result<(), DriverError> {
-        let running = running(keys);
+        let max = key_max(keys);
         if free.keys.is_empty() {
             return Ok(());
         }
         let (mut dropped, mut jobs, mut told) = (Vec::new(), Vec::new(), Vec::new());
         for key in &free.keys {
-            for job in key.drops(started, running) {
+            for job in key.drops(started, max) {
                 dropped.push(key.key);
                 jobs.push(job);
             }
             // Once: of those who wait still, nobody may be able to take them for a while.
-            if newly.contains(&key.key) && key.left(started, running) > 0 {
+            if newly.contains(&key.key) && key.left(started, max) > 0 {
                 told.push(key.key);
             }
         }
@@ -298,13 +306,15 @@ impl PostgresDriver {
         }
     }
 
-    fn sweep_of(&self, task: &str) -> Sweep {
-        self.sweeps().get(task).copied().unwrap_or_default()
+    pub(super) fn sweep_of(&self, task: &str, queue: &Arc<str>) -> Sweep {
+        let name = (task.to_owned(), Arc::clone(queue));
+        self.sweeps().get(&name).copied().unwrap_or_default()
     }
 
     /// What an ask has looked at is committed: the next one goes on behind it.
-    pub(super) fn keep_sweep(&self, task: &str, sweep: Sweep) {
-        self.sweeps().insert(task.to_owned(), sweep);
+    pub(super) fn keep_sweep(&self, task: &str, queue: &Arc<str>, sweep: Sweep) {
+        self.sweeps()
+            .insert((task.to_owned(), Arc::clone(queue)), sweep);
     }
 
     fn sweeps(&self) -> std::sync::MutexGuard<'_, Sweeps> {
@@ -313,12 +323,15 @@ impl PostgresDriver {
 }
 
 fn read_free(rows: &[PgRow], more: bool) -> sqlx::Result<Free> {
-    let (mut keys, mut passed) = (Vec::<FreeKey>::new(), Vec::<(i64, String)>::new());
+    let mut free = Free {
+        more,
+        ..Free::default()
+    };
     for row in rows {
         let key = row.try_get("key")?;
-        if keys.last().is_none_or(|last| last.key != key) {
+        if free.keys.last().is_none_or(|last| last.key != key) {
             let held: i64 = row.try_get("held")?;
-            keys.push(FreeKey {
+            free.keys.push(FreeKey {
                 key,
                 kind: KeyKind::from_i16(row.try_get("kind")?),
                 held: usize::try_from(held).unwrap_or(0),
@@ -326,25 +339,37 @@ fn read_free(rows: &[PgRow], more: bool) -> sqlx::Result<Free> {
                 waiters: Vec::new(),
             });
         }
-        let (Some(job), Some(last)) = (row.try_get("job")?, keys.last_mut()) else {
-            continue;
-        };
-        match row.try_get("is_ours")? {
-            Some(ours) => {
-                let place = row.try_get("place")?;
-                last.waiters.push(Waiter { job, place, ours });
-            }
-            None if passed.last().is_some_and(|last| last.0 == key) => {}
-            None => passed.push((key, row.try_get("line")?)),
-        }
+        read_waiter(&mut free, row)?;
     }
-    Ok(Free { keys, passed, more })
+    Ok(free)
 }
 
-/// How many jobs of a concurrency key may run.
-pub(super) fn running(keys: &KeyAsk) -> usize {
-    let running = keys.running.and_then(|max| usize::try_from(max).ok());
-    running.unwrap_or(usize::MAX)
+/// Reads who waits for the last of the keys.
+pub(super) fn read_waiter(free: &mut Free, row: &PgRow) -> sqlx::Result<()> {
+    let (Some(job), Some(last)) = (row.try_get("job")?, free.keys.last_mut()) else {
+        return Ok(());
+    };
+    match row.try_get("is_ours")? {
+        Some(ours) => {
+            let place = row.try_get("place")?;
+            last.waiters.push(Waiter { job, place, ours });
+        }
+        None if free
+            .passed
+            .last()
+            .is_some_and(|passed| passed.0 == last.key) => {}
+        None => free.passed.push((last.key, row.try_get("line")?)),
+    }
+    Ok(())
+}
+
+/// How many jobs may hold a key.
+pub(super) fn key_max(keys: &KeyAsk) -> KeyMax {
+    let all = |max: Option<u32>| max.and_then(|max| usize::try_from(max).ok());
+    KeyMax {
+        running: all(keys.running).unwrap_or(usize::MAX),
+        burst: all(keys.rate.map(|rate| rate.burst)).unwrap_or(usize::MAX),
+    }
 }
 
 fn running_column(keys: &KeyAsk) -> Option<i32> {

@@ -11,12 +11,13 @@ use sqlx::Row;
 use sqlx::postgres::PgRow;
 
 use super::PostgresDriver;
-use super::aside::{Served, Sweep, running};
+use super::aside::{Served, Sweep, key_max};
 use super::claim::Taken;
 use super::error::driver_error;
 use super::session::Lent;
+use super::turns::Buckets;
 use crate::driver::{Ask, Claim, Claimed, ClaimedJob, DriverError, KeyAsk, WorkerId};
-use crate::limit::{Admission, Candidate, KeyKind, KeyState, admit};
+use crate::limit::{self, Admission, Candidate, KeyKind, KeyState, admit};
 
 /// How many batches of jobs one ask claims at most, while jobs are set aside.
 const ROUNDS: usize = 6;
@@ -29,6 +30,8 @@ pub(super) struct Admitted {
     pub(super) claimed: Claimed,
     /// When there may be more that could start.
     pub(super) again: Option<Duration>,
+    /// When it is the turn of a job that waits for a token of its key.
+    pub(super) turn: Option<Duration>,
     /// How far the keys were looked at, if this is committed.
     pub(super) sweep: Option<Sweep>,
 }
@@ -39,9 +42,27 @@ impl Admitted {
         Self {
             claimed,
             again: None,
+            turn: None,
             sweep: None,
         }
     }
+}
+
+/// Jobs that were claimed, with their `seq`.
+struct Batch {
+    jobs: Vec<(i64, ClaimedJob)>,
+    /// Those that had waited.
+    served: limit::Served,
+    /// How many of them may start.
+    room: usize,
+}
+
+/// Those of them that start.
+#[derive(Default)]
+struct Started {
+    jobs: Vec<ClaimedJob>,
+    /// Whether others have left keys that somebody may wait for.
+    freed: bool,
 }
 
 /// One that was claimed and cannot start here.
@@ -63,21 +84,54 @@ impl PostgresDriver {
         limit: usize,
         none_waits: bool,
     ) -> Result<Admitted, DriverError> {
-        if none_waits && limit > 0 {
-            return self.claim_new(session, ask, keys, limit, Vec::new()).await;
+        let mut buckets = Buckets::new(keys.rate);
+        let mut admitted = if none_waits && limit > 0 {
+            self.claim_new(session, ask, keys, &mut buckets, limit, Vec::new())
+                .await?
+        } else {
+            self.claim_waiting(session, ask, keys, &mut buckets, limit)
+                .await?
+        };
+        if !matches!(admitted.claimed, Claimed::LeaseLost) {
+            // The second time that one call asks, the first has looked.
+            let sweep = admitted.sweep;
+            let sweep = sweep.unwrap_or_else(|| self.sweep_of(&keys.task, &ask.claim.queue));
+            admitted.turn = self
+                .keep_turns(session, ask, keys, &buckets, sweep.looked)
+                .await?;
         }
-        let Served::Jobs { jobs, again, sweep } =
-            self.claim_free(session, ask, keys, limit).await?
+        Ok(admitted)
+    }
+
+    /// Claims those first that waited for their keys.
+    async fn claim_waiting(
+        &self,
+        session: &mut Lent<'_>,
+        ask: &Ask,
+        keys: &KeyAsk,
+        buckets: &mut Buckets,
+        limit: usize,
+    ) -> Result<Admitted, DriverError> {
+        let Served::Jobs {
+            jobs,
+            mut again,
+            sweep,
+        } = self.claim_free(session, ask, keys, buckets, limit).await?
         else {
             return Ok(Admitted::of(Claimed::LeaseLost));
         };
+        let served = jobs.iter().map(|(_, job)| job.id.as_i64()).collect();
         let room = jobs.len();
-        let jobs = match room {
-            0 => Vec::new(),
-            _ => self.admit_jobs(session, ask, keys, jobs, room).await?,
-        };
+        let batch = Batch { jobs, served, room };
+        let Started { jobs, freed } = self.admit_jobs(session, ask, keys, buckets, batch).await?;
+        if freed {
+            again = Some(Duration::ZERO);
+        }
         let admitted = match () {
-            () if jobs.len() < limit => self.claim_new(session, ask, keys, limit, jobs).await?,
+            () if jobs.len() < limit => {
+                self.claim_new(session, ask, keys, buckets, limit, jobs)
+                    .await?
+            }
             () if limit > 0 => Admitted::of(Claimed::Jobs(jobs)),
             () if again == Some(Duration::ZERO) => Admitted::of(Claimed::Contended),
             () => {
@@ -106,6 +160,7 @@ impl PostgresDriver {
         session: &mut Lent<'_>,
         ask: &Ask,
         keys: &KeyAsk,
+        buckets: &mut Buckets,
         limit: usize,
         mut jobs: Vec<ClaimedJob>,
     ) -> Result<Admitted, DriverError> {
@@ -128,7 +183,13 @@ impl PostgresDriver {
                 Taken::LeaseLost => return Ok(Admitted::of(Claimed::LeaseLost)),
             };
             let all = taken.len() < claim.limit;
-            jobs.extend(self.admit_jobs(session, ask, keys, taken, room).await?);
+            let taken = Batch {
+                jobs: taken,
+                served: limit::Served::new(),
+                room,
+            };
+            let started = self.admit_jobs(session, ask, keys, buckets, taken).await?;
+            jobs.extend(started.jobs);
             if all || jobs.len() == limit {
                 return Ok(Admitted {
                     again: (!all).then_some(Duration::ZERO),
@@ -156,25 +217,31 @@ impl PostgresDriver {
             .map_err(|error| driver_error("failed to claim jobs by their keys", error))
     }
 
-    /// Lets up to `room` of the jobs start, in their order, and sets aside those before the last of
-    /// them that wait for a key.
+    /// Lets jobs start, in their order, and sets aside those before the last of them that wait for a key.
     async fn admit_jobs(
         &self,
         session: &mut Lent<'_>,
         ask: &Ask,
         keys: &KeyAsk,
-        taken: Vec<(i64, ClaimedJob)>,
-        room: usize,
-    ) -> Result<Vec<ClaimedJob>, DriverError> {
+        buckets: &mut Buckets,
+        batch: Batch,
+    ) -> Result<Started, DriverError> {
         let worker = ask.claim.worker;
-        let candidates: Vec<Candidate> = taken.iter().map(|(_, job)| candidate(job)).collect();
+        if batch.jobs.is_empty() {
+            return Ok(Started::default());
+        }
+        let taken = batch.jobs.iter();
+        let candidates: Vec<Candidate> = taken.map(|(_, job)| candidate(job)).collect();
         let mut states = self
             .key_states(session, &candidates, &ask.claim.queue)
             .await?;
-        let admissions = admit(&candidates, &mut states, running(keys));
+        let rates = candidates.iter().filter_map(|candidate| candidate.rate);
+        self.read_buckets(session, buckets, rates).await?;
+        buckets.tell(&mut states);
+        let admissions = admit(&candidates, &mut states, key_max(keys), &batch.served);
         let (mut jobs, mut aside, mut held) = (Vec::new(), Vec::new(), Vec::new());
-        for ((seq, job), admission) in taken.into_iter().zip(admissions) {
-            if jobs.len() == room {
+        for ((seq, job), admission) in batch.jobs.into_iter().zip(admissions) {
+            if jobs.len() == batch.room {
                 aside.push(Aside {
                     job: job.id.as_i64(),
                     key: None,
@@ -183,7 +250,13 @@ impl PostgresDriver {
                 continue;
             }
             match admission.waits {
-                None => jobs.push(job),
+                None => {
+                    admission
+                        .rate()
+                        .into_iter()
+                        .for_each(|key| buckets.take(key));
+                    jobs.push(job);
+                }
                 Some(key) => aside.push(Aside {
                     job: job.id.as_i64(),
                     key: Some(key),
@@ -194,7 +267,8 @@ impl PostgresDriver {
         }
         self.take_keys(session, worker, keys, &held).await?;
         self.set_aside(session, worker, keys, &aside).await?;
-        Ok(jobs)
+        let freed = held.iter().any(|admission| admission.freed.is_some());
+        Ok(Started { jobs, freed })
     }
 
     async fn key_states(
@@ -206,9 +280,10 @@ impl PostgresDriver {
         // Of an order there is one line, of concurrency one for each queue.
         let lines = |candidate: &Candidate| {
             let order = candidate.order.map(|key| (key, ""));
-            order
+            let others = [candidate.concurrency, candidate.rate]
                 .into_iter()
-                .chain(candidate.concurrency.map(|key| (key, queue)))
+                .flatten();
+            order.into_iter().chain(others.map(|key| (key, queue)))
         };
         let lines: HashSet<(i64, &str)> = candidates.iter().flat_map(lines).collect();
         let (keys, lines): (Vec<i64>, Vec<&str>) = lines.into_iter().unzip();
@@ -232,25 +307,28 @@ impl PostgresDriver {
             .map_err(|error| driver_error("failed to read keys", error))
     }
 
-    pub(super) async fn take_keys(
+    async fn take_keys(
         &self,
         session: &mut Lent<'_>,
         worker: WorkerId,
         keys: &KeyAsk,
         admissions: &[Admission],
     ) -> Result<(), DriverError> {
-        let held = || {
-            admissions.iter().flat_map(|admission| {
-                let keys = admission.keys.iter();
-                keys.map(|(key, kind)| (*key, kind.as_i16(), admission.job))
-            })
-        };
+        let permits = || admissions.iter().flat_map(Admission::permits);
+        if permits().next().is_none() {
+            return Ok(());
+        }
         sqlx::query(self.statements.take_keys.clone())
             .bind(&keys.task)
             .bind(worker.as_i64())
-            .bind(held().map(|(key, _, _)| key).collect::<Vec<_>>())
-            .bind(held().map(|(_, kind, _)| kind).collect::<Vec<_>>())
-            .bind(held().map(|(_, _, job)| job).collect::<Vec<_>>())
+            .bind(permits().map(|permit| permit.key).collect::<Vec<_>>())
+            .bind(
+                permits()
+                    .map(|permit| permit.kind.as_i16())
+                    .collect::<Vec<_>>(),
+            )
+            .bind(permits().map(|permit| permit.job).collect::<Vec<_>>())
+            .bind(permits().map(|permit| permit.held).collect::<Vec<_>>())
             .execute(session.connection())
             .await
             .map(|_| ())
@@ -292,6 +370,7 @@ fn candidate(job: &ClaimedJob) -> Candidate {
         job: job.id.as_i64(),
         order: detail.and_then(|detail| detail.order_key),
         concurrency: detail.and_then(|detail| detail.concurrency_key),
+        rate: detail.and_then(|detail| detail.rate_key),
     }
 }
 

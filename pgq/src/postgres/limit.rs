@@ -80,6 +80,7 @@ impl PostgresDriver {
         let Admitted {
             claimed,
             again: keys_again,
+            turn,
             sweep,
         } = match &ask.keys {
             Some(keys) => {
@@ -131,7 +132,7 @@ impl PostgresDriver {
             token.unwrap_or(PERMITS_AGAIN)
         });
         if let (Some(keys), Some(sweep)) = (&ask.keys, sweep) {
-            self.keep_sweep(&keys.task, sweep);
+            self.keep_sweep(&keys.task, &ask.claim.queue, sweep);
         }
         let again = keys_again.filter(|_| found < limit).or(again);
         Ok(Asked {
@@ -141,6 +142,7 @@ impl PostgresDriver {
             },
             permits: shares.iter().map(|share| share.permits).collect(),
             again,
+            turn,
         })
     }
 
@@ -221,7 +223,7 @@ impl PostgresDriver {
 
     async fn read_bucket(&self, session: &mut Lent<'_>, task: &str) -> Result<Rate, DriverError> {
         let read = |row: PgRow| -> sqlx::Result<Rate> {
-            let rate = rate(&row)?;
+            let rate = rate(&row, "rate")?;
             let bucket = Bucket {
                 debt: row.try_get("debt")?,
                 at: row.try_get("at")?,
@@ -362,6 +364,7 @@ fn nothing(claimed: Claimed, again: Option<Duration>) -> Asked {
         claimed,
         permits: Vec::new(),
         again,
+        turn: None,
     }
 }
 
@@ -395,10 +398,11 @@ fn others(row: &PgRow) -> sqlx::Result<Vec<Share>> {
         .collect())
 }
 
-pub(super) fn rate(row: &PgRow) -> sqlx::Result<Option<FleetRate>> {
-    let max: Option<i32> = row.try_get("rate_max")?;
-    let per: Option<i64> = row.try_get("rate_per")?;
-    let burst: Option<i32> = row.try_get("rate_burst")?;
+/// The rate in the columns whose names begin like this.
+pub(super) fn rate(row: &PgRow, name: &str) -> sqlx::Result<Option<FleetRate>> {
+    let max: Option<i32> = row.try_get(&*format!("{name}_max"))?;
+    let per: Option<i64> = row.try_get(&*format!("{name}_per"))?;
+    let burst: Option<i32> = row.try_get(&*format!("{name}_burst"))?;
     let (Some(max), Some(per), Some(burst)) = (max, per, burst) else {
         return Ok(None);
     };

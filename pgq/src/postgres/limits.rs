@@ -18,6 +18,7 @@ impl PostgresDriver {
         let (kinds, names) = columns(limits.iter().map(|limit| &limit.what));
         let rates = || limits.iter().map(|limit| limit.rate);
         let keys = || limits.iter().map(|limit| limit.by_key);
+        let key_rates = || keys().map(|keys| keys.and_then(|keys| keys.rate));
         sqlx::query(self.statements.declare_limits.clone())
             .bind(kinds)
             .bind(names)
@@ -51,6 +52,21 @@ impl PostgresDriver {
             .bind(
                 keys()
                     .map(|keys| keys.map(|keys| keys.ordered))
+                    .collect::<Vec<_>>(),
+            )
+            .bind(
+                key_rates()
+                    .map(|rate| rate.map(|rate| int(rate.max)))
+                    .collect::<Vec<_>>(),
+            )
+            .bind(
+                key_rates()
+                    .map(|rate| rate.map(|rate| micros(rate.per)))
+                    .collect::<Vec<_>>(),
+            )
+            .bind(
+                key_rates()
+                    .map(|rate| rate.map(|rate| int(rate.burst)))
                     .collect::<Vec<_>>(),
             )
             .execute(&self.pool)
@@ -98,12 +114,14 @@ impl PostgresDriver {
             let what = Limited::from_kind(row.try_get("kind")?, row.try_get("name")?);
             let key_running: Option<i32> = row.try_get("key_running")?;
             let ordered: Option<bool> = row.try_get("key_ordered")?;
+            let key_rate = rate(row, "key_rate")?;
             Ok(FleetLimit::new(what)
                 .running(running.map(count))
-                .rate(rate(row)?)
+                .rate(rate(row, "rate")?)
                 .by_key(ordered.map(|ordered| KeyLimit {
                     running: key_running.map(count),
                     ordered,
+                    rate: key_rate,
                 })))
         };
         sqlx::query(self.statements.limits.clone())

@@ -34,6 +34,7 @@ mod session;
 mod sql;
 mod time_cursor;
 mod transaction;
+mod turns;
 mod unique;
 mod worker;
 

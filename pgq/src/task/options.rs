@@ -44,8 +44,7 @@ pub struct TaskOptions {
     /// The parameters whose values make the keys of its jobs: those of one key run one at a time,
     /// in the order of their enqueues. Default: none, so that jobs have no key.
     pub ordered_by: &'static [&'static str],
-    /// How many of its jobs start in a time, in all workers together. Default: no limit. *With
-    /// parameters: recorded, and not yet applied by workers.*
+    /// How many of its jobs start in a time, in all workers together. Default: no limit.
     pub rate: Option<Rate>,
     /// How many jobs one call is given; read by [`run_in_batch`](crate::run_in_batch). Default: one. Of a
     /// call for many jobs, [`timeout`](Self::timeout) is the limit of the call.
@@ -204,6 +203,11 @@ impl TaskOptions {
             let key = lane_key(task, "concurrency", by, input)?;
             detail.concurrency_key = Some(key);
         }
+        if let Some(Rate { by, .. }) = self.rate
+            && !by.is_empty()
+        {
+            detail.rate_key = Some(lane_key(task, "rate", by, input)?);
+        }
         Ok(())
     }
 
@@ -214,14 +218,6 @@ impl TaskOptions {
             tags: self.tags.iter().map(|&tag| tag.to_owned()).collect(),
             ..Detail::default()
         }
-    }
-
-    /// The options that are set and that workers do not apply yet.
-    pub(crate) fn not_applied(&self) -> Vec<&'static str> {
-        [("rate", self.rate.is_some_and(|rate| !rate.by.is_empty()))]
-            .into_iter()
-            .filter_map(|(option, is_set)| is_set.then_some(option))
-            .collect()
     }
 }
 
@@ -236,23 +232,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_not_applied_is_told() {
-        let applied = TaskOptions::new()
-            .queue("mail")
-            .timeout(Duration::from_secs(1))
-            .delay(Duration::from_secs(1))
-            .tags(&["billing"])
-            .expires(Duration::from_secs(2))
-            .unique(Unique::new())
-            .backoff(Backoff::fixed(Duration::ZERO))
-            .concurrency(Concurrency::new(1))
-            .rate(Rate::new(1, Duration::from_secs(1)));
-        let recorded = applied
-            .concurrency(Concurrency::new(1).by(&["customer"]))
-            .ordered_by(&["customer"])
-            .rate(Rate::new(1, Duration::from_secs(1)).by(&["customer"]));
+    fn each_limit_by_parameters_has_a_key_of_its_own() {
+        let by = &["customer"];
+        let options = TaskOptions::new()
+            .concurrency(Concurrency::new(1).by(by))
+            .ordered_by(by)
+            .rate(Rate::new(1, Duration::from_secs(1)).by(by));
+        let input = b"\x01\x81\xa8customer\x07";
+        let mut detail = Detail::default();
 
-        assert!(applied.not_applied().is_empty());
-        assert_eq!(recorded.not_applied(), ["rate"]);
+        options.add_keys("bill", input, &mut detail).unwrap();
+
+        let keys = [detail.order_key, detail.concurrency_key, detail.rate_key];
+        let different: std::collections::BTreeSet<i64> = keys.iter().copied().flatten().collect();
+        assert_eq!(different.len(), 3);
     }
 }

@@ -159,9 +159,10 @@ impl Board {
         let room = self.room(prefetch, now);
         if !self.gates.is_empty() || !self.claimable.is_default() {
             let lines = self.lines.iter_mut();
-            lines
-                .flat_map(|line| &mut line.sources)
-                .for_each(|source| source.observe(now));
+            lines.flat_map(|line| &mut line.sources).for_each(|source| {
+                source.observe(now);
+                source.hungry |= source.turn.take_if(|turn| *turn <= now).is_some();
+            });
         }
         let mut order = self.turns();
         let (at, place, need) = order.find_map(|at| {

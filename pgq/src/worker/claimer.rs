@@ -261,6 +261,7 @@ impl Claimer {
             task: keys.name.to_string(),
             names: claim.tasks.to_vec(),
             running: keys.running,
+            rate: keys.rate,
             ended: keys.ended.clone(),
             all: keys.all,
         });
@@ -277,11 +278,14 @@ impl Claimer {
                     // Spread, so that the workers of a fleet do not all ask at once.
                     Instant::now() + after.mul_f64(1.0 + fastrand::f64() / 4.0)
                 });
+                // By how much they differ, others see what one of them has taken.
+                let spread = Duration::from_micros(fastrand::u64(0..10_000));
+                let turn = asked.turn.map(|after| Instant::now() + after + spread);
                 let mut board = self.hub.board();
                 if let Claimed::Contended = asked.claimed {
                     board.not_asked(demand);
                 }
-                board.asked(demand, &asked.permits, again);
+                board.asked(demand, &asked.permits, again, turn);
                 drop(board);
                 Ok(asked.claimed)
             }
@@ -382,6 +386,7 @@ impl Claimer {
             && self.taken == taken
             && !self.contended
             && !self.hub.board().is_short()
+            && !self.hub.board().has_turns()
     }
 }
 

@@ -3,7 +3,7 @@
 use super::hub::limited;
 use crate::driver::{Driver, DriverError};
 use crate::limit::{FleetLimit, FleetRate, KeyLimit, Limited};
-use crate::task::{Registry, TaskDescriptor, TaskOptions};
+use crate::task::{Rate, Registry, TaskDescriptor, TaskOptions};
 
 /// What is declared of each task, those included that have no limit: it may have had one before.
 pub(super) fn declared(registry: &Registry) -> Vec<FleetLimit> {
@@ -15,14 +15,18 @@ pub(super) fn declared(registry: &Registry) -> Vec<FleetLimit> {
         let rate = rate.filter(|rate| rate.by.is_empty());
         FleetLimit::new(Limited::Task(task.name().to_owned()))
             .running(concurrency.map(|concurrency| concurrency.max))
-            .rate(rate.map(|rate| FleetRate {
-                max: rate.max,
-                per: rate.per,
-                burst: rate.burst,
-            }))
+            .rate(rate.map(fleet_rate))
             .by_key(key_limit(task.options))
     });
     declared.collect()
+}
+
+const fn fleet_rate(rate: Rate) -> FleetRate {
+    FleetRate {
+        max: rate.max,
+        per: rate.per,
+        burst: rate.burst,
+    }
 }
 
 /// What a task limits for each key of its jobs by itself.
@@ -32,8 +36,12 @@ pub(super) fn key_limit(options: &TaskOptions) -> Option<KeyLimit> {
     let limit = KeyLimit {
         running: by_key.map(|concurrency| concurrency.max),
         ordered: !options.ordered_by.is_empty(),
+        rate: options
+            .rate
+            .filter(|rate| !rate.by.is_empty())
+            .map(fleet_rate),
     };
-    (limit.ordered || limit.running.is_some()).then_some(limit)
+    (limit.ordered || limit.running.is_some() || limit.rate.is_some()).then_some(limit)
 }
 
 /// Lets jobs go on that wait for keys of tasks which have none any more, neither here nor in any build

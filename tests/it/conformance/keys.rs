@@ -59,6 +59,7 @@ impl Worker<'_> {
             task: TASK.to_owned(),
             names: vec![TASK.to_owned()],
             running: Some(2),
+            rate: None,
             ended: ended.unwrap_or_default().to_vec(),
             all: ended.is_none(),
         };

@@ -17,6 +17,7 @@ mod fixture;
 mod fleet;
 mod history;
 mod inputs;
+mod key_rates;
 mod keys;
 mod lease;
 mod limit;

@@ -63,6 +63,7 @@ impl Worker<'_> {
                 task: by.names[by.names.len() - 1].to_owned(),
                 names: by.names.iter().map(|&name| name.to_owned()).collect(),
                 running: Some(by.running),
+                rate: None,
                 ended: by.ended.unwrap_or_default().to_vec(),
                 all: by.ended.is_none(),
             }),

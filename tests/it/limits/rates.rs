@@ -13,6 +13,16 @@ async fn paced(context: &Context, pool: &PgPool, _number: u32) -> anyhow::Result
     work(context, pool, "paced", Duration::ZERO).await
 }
 
+#[pgq::task(rate(max = "20/s", burst = 4, by = [tenant]), max_attempts = 2)]
+async fn paced_by_tenant(
+    context: &Context,
+    pool: &PgPool,
+    tenant: u32,
+    _number: u32,
+) -> anyhow::Result<()> {
+    work(context, pool, &tenant.to_string(), Duration::ZERO).await
+}
+
 #[pgq::task]
 async fn unpaced(context: &Context, pool: &PgPool, _number: u32) -> anyhow::Result<()> {
     work(context, pool, "unpaced", Duration::ZERO).await
@@ -36,6 +46,33 @@ async fn no_more_jobs_start_than_there_are_tokens_in_all_workers() -> anyhow::Re
     let starts: Vec<i64> = ledger.iter().map(|entry| entry.at).collect();
     let took = starts.iter().max().unwrap() - starts.iter().min().unwrap();
     assert!(took >= 1_000_000 - LATE, "{took} µs");
+    Ok(())
+}
+
+#[tokio::test]
+async fn each_key_has_the_rate_for_itself_in_all_workers() -> anyhow::Result<()> {
+    let database = database().await?;
+    let pool = database.pool();
+    for number in 0..20 {
+        for tenant in 0..3 {
+            paced_by_tenant::enqueue(pool, tenant, number).await?;
+        }
+    }
+
+    let workers = (0..3).map(|_| worker::<paced_by_tenant>(&database).concurrency(5));
+    assert_eq!(drain(workers).await?, 60);
+
+    let ledger = audit::read(pool).await?;
+    for tenant in 0..3 {
+        let of_tenant = ledger
+            .iter()
+            .filter(|entry| entry.key == tenant.to_string());
+        let of_tenant: Vec<_> = of_tenant.cloned().collect();
+        assert_eq!(of_tenant.len(), 40);
+        audit::rate(&of_tenant, 20, 1_000_000, 4, LATE)?;
+    }
+    assert_eq!(super::count(pool, "set_aside").await?, 0);
+    assert_eq!(super::count(pool, "key_turn").await?, 0);
     Ok(())
 }
 

@@ -1,9 +1,9 @@
 //! What is expected of the plan of each statement that reads jobs.
 
 use super::tables::{
-    ASIDE_JOB, ASIDE_KEY, ASIDE_TASK, DETAIL, EXPIRY, FAILURE, FINISHED, KEY_JOB, KEY_UNTIL,
-    LARGE_INPUT, LOG, PROGRESS, READY_ID, READY_LANES, RESULT, RUNNING, SCHEDULED_DUE,
-    SCHEDULED_ID,
+    ASIDE_JOB, ASIDE_KEY, ASIDE_TASK, BUCKET, BUCKET_FULL, DETAIL, EXPIRY, FAILURE, FINISHED,
+    KEY_JOB, KEY_UNTIL, LARGE_INPUT, LOG, PROGRESS, READY_ID, READY_LANES, RESULT, RUNNING,
+    SCHEDULED_DUE, SCHEDULED_ID, TURN, TURN_DUE,
 };
 
 /// What is expected of the plan of a statement.
@@ -126,6 +126,30 @@ pub(super) const CASES: &[Case] = &[
         looked_up: &["id"],
     },
     Case {
+        statement: "due_turns",
+        arguments: &[
+            "'{send}', 'mail', '{send}', null, null, null, 256, 10, null, 5, 1000000, 9",
+            "'{send,sent}', 'mail', '{send}', '{7}', 1000, 7, 256, 256, 9, null, null, null",
+        ],
+        indexes: &[BUCKET, TURN_DUE, SCHEDULED_ID, ASIDE_KEY],
+        looked_up: &[],
+    },
+    Case {
+        statement: "read_buckets",
+        arguments: &["'{7,8}'"],
+        indexes: &[BUCKET],
+        looked_up: &["key"],
+    },
+    Case {
+        statement: "keep_turns",
+        arguments: &[
+            "'send', '{7,8}', '{1,2}', '{3,4}', '{5,6}', '{7,8}', 'mail', 3, null",
+            "'sent', '{7}', '{1}', '{3}', '{5}', '{7}', 'other', 3, 1000",
+        ],
+        indexes: &[BUCKET_FULL, TURN_DUE, TURN, ASIDE_KEY],
+        looked_up: &[],
+    },
+    Case {
         statement: "stray_keys",
         arguments: &["'{send}', -1, 256, 2", "'{send,sent}', 7, 256, null"],
         indexes: &[ASIDE_KEY, ASIDE_TASK],
@@ -146,7 +170,7 @@ pub(super) const CASES: &[Case] = &[
     Case {
         statement: "put_back",
         arguments: &["'{send}', 1000, 'pgq_jobs'"],
-        indexes: &[SCHEDULED_ID, ASIDE_JOB, ASIDE_TASK],
+        indexes: &[TURN_DUE, SCHEDULED_ID, ASIDE_KEY, ASIDE_JOB, ASIDE_TASK],
         looked_up: &[],
     },
     Case {

@@ -17,6 +17,8 @@ pub(super) const JOBS: &[&str] = &[
     "attempt_log",
     "progress",
     "set_aside",
+    "key_bucket",
+    "key_turn",
 ];
 
 /// Where a claim finds its lanes.
@@ -56,6 +58,14 @@ pub(super) const ASIDE_JOB: &str = "set_aside_pkey";
 pub(super) const ASIDE_KEY: &str = "set_aside_key";
 /// What of each task waits for keys.
 pub(super) const ASIDE_TASK: &str = "set_aside_task";
+/// Where the tokens of a key are found.
+pub(super) const BUCKET: &str = "key_bucket_pkey";
+/// Where full buckets are found.
+pub(super) const BUCKET_FULL: &str = "key_bucket_full";
+/// Where the lines of a key are found.
+pub(super) const TURN: &str = "key_turn_pkey";
+/// Where lines are found that have their turn.
+pub(super) const TURN_DUE: &str = "key_turn_due";
 
 /// Puts that many jobs in each state: most of them in one queue and lane and of one worker, a few
 /// elsewhere.
@@ -101,6 +111,14 @@ pub(super) fn fill(jobs: i64) -> Vec<String> {
             "insert into pgq_jobs.set_aside (job, key, place, kind, task, line)
              select n + 10000000, n % 10, n, 1 + n % 2, 'send',
                     case n % 2 when 0 then '' when 1 then 'mail' end {numbers}"
+        ),
+        format!(
+            "insert into pgq_jobs.key_bucket (key, task, debt, at, full_at)
+             select n, 'send', 1, n, n {numbers}"
+        ),
+        format!(
+            "insert into pgq_jobs.key_turn (key, line, task, due)
+             select n, case when n % 50 = 0 then 'other' else 'mail' end, 'send', n {numbers}"
         ),
         format!(
             "insert into pgq_jobs.attempt_log (job, worker, claim, ended_at, attempt, text)

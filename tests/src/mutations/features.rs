@@ -135,10 +135,33 @@ pub const FEATURES: &[Mutation] = &[
     Mutation {
         name: "a permit of a key goes although jobs wait for it",
         file: "pgq/src/limit/serve.rs",
-        find: "        others.skip(self.left(started, running)).copied().collect()\n",
+        find: "        others.skip(self.left(started, max)).copied().collect()\n",
         replace: "        others.copied().collect()\n",
         tests: &[
             "conformance::waiting_keys::postgres::what_has_ended_is_kept_in_mind_where_there_is_no_room",
+        ],
+    },
+    Mutation {
+        name: "a job takes no token of its key",
+        file: "pgq/src/postgres/keys.rs",
+        find: ".for_each(|key| buckets.take(key));\n",
+        replace: ".for_each(drop);\n",
+        tests: &["conformance::key_rates::postgres::tokens_are_taken_in_all_workers_together"],
+    },
+    Mutation {
+        name: "who waits for a token holds a permit",
+        file: "pgq/src/limit/admit.rs",
+        find: "            admission.give_permit_back(keys, served);\n",
+        replace: "",
+        tests: &["conformance::key_rates::postgres::who_waits_for_a_token_holds_no_permit"],
+    },
+    Mutation {
+        name: "the turn of a key is not looked at again when its rate may have been raised",
+        file: "pgq/src/postgres/turns.rs",
+        find: ".bind(keys.all.then_some(sweep.turn))\n",
+        replace: ".bind(None::<i64>)\n",
+        tests: &[
+            "conformance::key_rates::postgres::a_rate_that_was_raised_counts_for_those_who_wait",
         ],
     },
     Mutation {

@@ -76,6 +76,28 @@ with kept as materialized (
         ) as gone
         where waiting.job in (select id from due) or waiting.job not in (select job from aside)
     ))
+), no_turn as (
+    -- A bucket without a line is deleted when it is full, if the task has keys again.
+    delete from pgq_jobs.key_turn
+    where ctid = any (array(
+        select turn.ctid
+        from unnest($1::text[]) as name (task)
+        cross join lateral (
+            select of_task.ctid
+            from pgq_jobs.key_turn as of_task
+            where of_task.task = name.task
+              and (
+                  select set_aside.job
+                  from pgq_jobs.set_aside as set_aside
+                  where set_aside.key = of_task.key and set_aside.line = of_task.line
+                  order by set_aside.place
+                  limit 1
+              ) is null
+            order by of_task.line, of_task.due
+            limit $2
+            for update skip locked
+        ) as turn
+    ))
 ), woken as (
     select pgq_jobs.wake($3, 'scheduled')
     from (select from due limit 1) as any_due

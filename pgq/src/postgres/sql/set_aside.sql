@@ -5,7 +5,7 @@
 -- $2 jobs    bigint[]
 -- $3 keys    bigint[], the key that each waits for; null for those that go back
 -- $4 places  bigint[], the order among those of a key; of those that go back, their `seq`
--- $5 kinds   smallint[], what the keys are, as in `key_permit`
+-- $5 kinds   smallint[], what the keys are, as in `set_aside`
 -- $6 task    text, the name that the keys go by
 --
 -- One that goes back was there, with that number, for everybody who has looked meanwhile: no cursor is
@@ -46,6 +46,13 @@ with aside as materialized (
            taken.queue, taken.task, taken.input
     from taken
     join aside on aside.job = taken.id and aside.key is null
+), turns as (
+    -- When its turn is, the ask says at its end.
+    insert into pgq_jobs.key_turn (key, line, task, due)
+    select distinct aside.key, taken.queue, $6, 9223372036854775807
+    from taken
+    join aside on aside.job = taken.id and aside.kind = 3
+    on conflict (key, line) do nothing
 )
 insert into pgq_jobs.set_aside (job, key, place, kind, task, line)
 select aside.job, aside.key, aside.place, aside.kind, $6,

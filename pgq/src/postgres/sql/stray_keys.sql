@@ -1,5 +1,6 @@
 -- Adds a permit that is worth nothing to keys that jobs wait for and that have fewer than there may be,
--- so that they are found: a limit may have been raised. The task's keys are locked by this transaction.
+-- so that they are found: a limit may have been raised. Lines of rates that have no turn have it now. The
+-- task's keys are locked by this transaction.
 --
 -- $1 tasks    text[], the names of the task
 -- $2 after    bigint: only greater keys are looked at
@@ -39,12 +40,37 @@ with recursive waited (task, key, number) as (
         order by set_aside.line, set_aside.place
         limit 1
     ) as head
-    where case head.kind when 1 then 1 else coalesce($4::int, 2147483647) end > (
+    -- Rates have no permits.
+    where head.kind < 3
+      and case head.kind when 1 then 1 else coalesce($4::int, 2147483647) end > (
         select count(*)
         from pgq_jobs.key_permit as permit
         where permit.key = head.key
     )
     on conflict (key, job) do nothing
+), turned as (
+    insert into pgq_jobs.key_turn (key, line, task, due)
+    select distinct line.key, line.line, line.task, 0
+    from waited
+    cross join lateral (
+        (
+            select set_aside.key, set_aside.line, set_aside.kind, set_aside.task
+            from pgq_jobs.set_aside as set_aside
+            where set_aside.key = waited.key
+            order by set_aside.line, set_aside.place
+            limit 1
+        )
+        union all
+        (
+            select set_aside.key, set_aside.line, set_aside.kind, set_aside.task
+            from pgq_jobs.set_aside as set_aside
+            where set_aside.key = waited.key
+            order by set_aside.line desc, set_aside.place desc
+            limit 1
+        )
+    ) as line
+    where line.kind = 3
+    on conflict (key, line) do nothing
 )
 select min(key) as after
 from (

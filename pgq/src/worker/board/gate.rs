@@ -110,8 +110,14 @@ impl Board {
     }
 
     /// Takes in what was answered to a claim that asked for permits or tokens: the permits of each
-    /// limit, and when to ask again if jobs wait.
-    pub(crate) fn asked(&mut self, demand: &Demand, permits: &[u32], again: Option<Instant>) {
+    /// limit, when to ask again if jobs wait, and when one has its turn.
+    pub(crate) fn asked(
+        &mut self,
+        demand: &Demand,
+        permits: &[u32],
+        again: Option<Instant>,
+        turn: Option<Instant>,
+    ) {
         for (ask, permits) in demand.permits.iter().zip(permits) {
             let gate = self.gates.iter_mut().find(|gate| gate.limit == ask.limit);
             if let Some(gate) = gate {
@@ -123,7 +129,7 @@ impl Board {
             }
         }
         if let Some(source) = self.source_of(demand) {
-            source.again = again;
+            (source.again, source.turn) = (again, turn);
             source.hungry |= again.is_some();
         }
     }

@@ -124,6 +124,7 @@ fn keys(task: &TaskDescriptor, limit: Option<&FleetLimit>) -> Option<KeyLimit> {
     Some(KeyLimit {
         running: running.or(own.running),
         ordered: own.ordered || stored.is_some_and(|stored| stored.ordered),
+        rate: stored.and_then(|stored| stored.rate).or(own.rate),
     })
 }
 

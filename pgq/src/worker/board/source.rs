@@ -8,7 +8,7 @@ use std::time::Instant;
 use super::Board;
 use crate::driver::PermitAsk;
 use crate::job::JobId;
-use crate::limit::KeyLimit;
+use crate::limit::{FleetRate, KeyLimit};
 use crate::worker::line::{Line, Waiting};
 use crate::worker::pace::Pace;
 
@@ -31,6 +31,8 @@ pub(in crate::worker) struct Source {
     pub(in crate::worker) hungry: bool,
     /// When to ask again for permits or tokens, where there were none for jobs that wait.
     pub(super) again: Option<Instant>,
+    /// When to ask as well, because a job that waits for a token of its key has its turn.
+    pub(super) turn: Option<Instant>,
     /// How fast its jobs finish, and how many have, if it has limits.
     pace: Pace,
     finished: u64,
@@ -43,6 +45,8 @@ pub(crate) struct Keys {
     pub(crate) name: Arc<str>,
     /// How many jobs of a concurrency key run at once.
     pub(crate) running: Option<u32>,
+    /// How many jobs of a rate key start in a time.
+    pub(crate) rate: Option<FleetRate>,
     /// Jobs that may hold their keys no more.
     pub(crate) ended: Vec<JobId>,
     /// Whether any job may.
@@ -54,6 +58,7 @@ impl Keys {
         Self {
             name,
             running: limit.running,
+            rate: limit.rate,
             ended: Vec::new(),
             all: true,
         }
@@ -64,6 +69,7 @@ impl Keys {
         Self {
             name: Arc::clone(&self.name),
             running: self.running,
+            rate: self.rate,
             ended: std::mem::take(&mut self.ended),
             all: std::mem::take(&mut self.all),
         }
@@ -105,6 +111,7 @@ impl Source {
             waiting: VecDeque::new(),
             hungry: true,
             again: None,
+            turn: None,
             pace: Pace::new(now),
             finished: 0,
         }
@@ -322,20 +329,27 @@ impl Board {
         gates.any(|at| self.in_use(&self.gates[*at]) > 0)
     }
 
-    /// When to ask again for the permits or tokens of a source that is short of them.
+    /// When to ask again for the permits or tokens of a source that is short of them, or because a job has
+    /// its turn.
     pub(crate) fn ask_at(&self, now: Instant) -> Option<Instant> {
-        self.short_sources().filter(|again| *again > now).min()
+        let times = self.served_sources();
+        let times = times.flat_map(|source| [source.again, source.turn]);
+        times.flatten().filter(|time| *time > now).min()
     }
 
     /// Whether jobs wait that there are no permits or tokens for.
     pub(crate) fn is_short(&self) -> bool {
-        self.short_sources().next().is_some()
+        self.served_sources().any(|source| source.again.is_some())
     }
 
-    fn short_sources(&self) -> impl Iterator<Item = Instant> {
+    /// Whether jobs wait for tokens of their keys.
+    pub(crate) fn has_turns(&self) -> bool {
+        self.served_sources().any(|source| source.turn.is_some())
+    }
+
+    fn served_sources(&self) -> impl Iterator<Item = &Source> {
         let served = |line: &&Line| !line.paused && !line.removed;
         let lines = self.lines.iter().filter(served);
-        let sources = lines.flat_map(|line| &line.sources);
-        sources.filter_map(|source| source.again)
+        lines.flat_map(|line| &line.sources)
     }
 }

@@ -43,7 +43,7 @@ fn small_jobs(ids: std::ops::Range<i64>) -> Vec<ClaimedJob> {
 /// What the worker asks for, which is granted.
 fn grant(board: &mut Board, permits: u32, now: Instant) -> Demand {
     let demand = board.demand(0, now).unwrap();
-    board.asked(&demand, &[permits], None);
+    board.asked(&demand, &[permits], None, None);
     demand
 }
 
@@ -75,7 +75,7 @@ fn a_worker_that_was_refused_permits_claims_for_those_it_has() {
     assert_eq!((demand.permits[0].in_use, demand.permits[0].wants), (2, 10));
 
     let again = now + Duration::from_secs(1);
-    board.asked(&demand, &[2], Some(again));
+    board.asked(&demand, &[2], Some(again), None);
 
     assert_eq!(board.demand(0, now), None);
     assert_eq!((board.ask_at(now), board.is_short()), (Some(again), true));
@@ -160,7 +160,7 @@ fn what_a_queue_without_permits_cannot_use_is_for_the_others() {
     let demand = board.demand(0, now).unwrap();
     assert_eq!((&*demand.queue, demand.limit), ("default", 9));
     let again = now + Duration::from_secs(1);
-    board.asked(&demand, &[1], Some(again));
+    board.asked(&demand, &[1], Some(again), None);
     board.put("default", small_jobs(1..2), now);
     assert_eq!(taken(&mut board), [1]);
 
@@ -184,7 +184,7 @@ fn a_queue_that_is_served_no_more_wants_no_permits() {
     let registry = Registry::new().with::<Tested>();
     board.restrict(Claimable::of(&registry, &directives), now);
     let demand = board.demand(0, now).unwrap();
-    board.asked(&demand, &[0], Some(now));
+    board.asked(&demand, &[0], Some(now), None);
     assert!(board.is_short());
 
     board.unserve("default");
