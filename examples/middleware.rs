@@ -4,7 +4,7 @@
 
 use std::time::{Duration, Instant};
 
-use pgq::middleware::{Completed, Execution, Failure, Hooks, TaskService};
+use pgq::middleware::{Completed, DeadLetter, Execution, Hooks, TaskService};
 use pgq::{IntoTaskError as _, TaskError};
 use pgq_examples::Database;
 use tower::layer::layer_fn;
@@ -40,8 +40,8 @@ async fn watch(mut task: TaskService, execution: Execution) -> Result<Completed,
 struct Pager;
 
 impl Hooks for Pager {
-    fn on_dead_letter(&self, failure: &Failure<'_>) {
-        println!("page: {} failed: {}", failure.context.task(), failure.error);
+    fn on_dead_letter(&self, dead: &DeadLetter<'_>) {
+        println!("page: {} failed: {}", dead.task, dead.error);
     }
 }
 

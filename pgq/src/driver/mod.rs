@@ -36,7 +36,7 @@ pub use self::listener::{Listener, Parked, Topic, Wake};
 pub use self::listing::{Count, JobCounts, ListedJobs, Listing, Position, WaitingJobs};
 pub use self::progress::{NewProgress, Progress};
 pub use self::request::{
-    Claim, Claimed, ClaimedInput, ClaimedJob, Completion, End, Ending, Enqueue, HeldInput,
+    Claim, Claimed, ClaimedInput, ClaimedJob, Completion, DeadJob, End, Ending, Enqueue, HeldInput,
     HistoryReport, Kept, NewJob, NewLog, Promoted, QueuedInput, Rescued, Start, WorkerId,
     WorkerInfo,
 };

@@ -425,16 +425,30 @@ pub enum End {
 }
 
 /// What [`Driver::rescue`](super::Driver::rescue) did.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rescued {
     /// How many workers had died.
     pub workers: usize,
     /// How many jobs are ready again.
     pub ready: usize,
-    /// How many jobs are dead letters, because too many workers died of them.
-    pub failed: usize,
+    /// The jobs that are dead letters, because too many workers died of them, in the order of their
+    /// numbers.
+    pub failed: Vec<DeadJob>,
     /// How many jobs are cancelled, as somebody had asked for.
     pub cancelled: usize,
+}
+
+/// A job that workers died of, and that is a dead letter now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeadJob {
+    /// Its number.
+    pub job: JobId,
+    /// The queue that it was in.
+    pub queue: String,
+    /// The name of its task.
+    pub task: String,
+    /// Why it is one.
+    pub error: String,
 }
 
 /// What [`Driver::promote`](super::Driver::promote) did.

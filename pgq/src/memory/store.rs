@@ -16,8 +16,8 @@ use super::record::{Record, Stage, StoredResult};
 use super::schedule::Schedules;
 use super::unique::Keys;
 use crate::driver::{
-    AttemptOutcome, Claim, Claimed, ClaimedJob, Completion, End, Ending, HeldInput, HistoryReport,
-    Promoted, Rescued, Wake, WorkerId, WorkerInfo,
+    AttemptOutcome, Claim, Claimed, ClaimedJob, Completion, DeadJob, End, Ending, HeldInput,
+    HistoryReport, Promoted, Rescued, Wake, WorkerId, WorkerInfo,
 };
 use crate::job::{Job, JobId, JobState, Marks, Retain};
 
@@ -369,12 +369,18 @@ impl Store {
                 self.make_ready(job);
                 rescued.ready += 1;
             } else if let Some(record) = self.jobs.get_mut(&job) {
-                record.error = Some(format!("{blame} workers died of this job"));
+                let error = format!("{blame} workers died of this job");
+                record.error = Some(error.clone());
                 record.finish(JobState::Failed, Retain::DEFAULT.failed, None, now);
-                rescued.failed += 1;
+                rescued.failed.push(DeadJob {
+                    job,
+                    queue: record.queue.clone(),
+                    task: record.task.clone(),
+                    error,
+                });
             }
         }
-        if rescued.failed + rescued.cancelled > 0 {
+        if !rescued.failed.is_empty() || rescued.cancelled > 0 {
             self.wake(Wake::Finished);
         }
         rescued

@@ -17,8 +17,8 @@ use crate::task::{Context, panic_message};
 ///
 /// A worker tells of an attempt when its task has ended, *before* the storage is told. So a hook is
 /// no record: an attempt whose worker had lost its lease is told of as well, and an attempt that was
-/// cut off by the death of its worker is not. Who must know for certain writes it in the transaction
-/// of the job.
+/// cut off by the death of its worker is not, unless it makes its job a dead letter. Who must know for
+/// certain writes it in the transaction of the job.
 ///
 /// An attempt that holds its thread past its time limit is told of as failed when it is given up. If a
 /// transaction of its task completes the job nevertheless, that is told of as well, as a success.
@@ -48,10 +48,10 @@ pub trait Hooks: Send + Sync + 'static {
         let _ = failure;
     }
 
-    /// An attempt failed, and the job has no other one: it is a dead letter. Told after
-    /// [`on_failure`](Self::on_failure).
-    fn on_dead_letter(&self, failure: &Failure<'_>) {
-        let _ = failure;
+    /// A job has no other attempt: it is a dead letter. Told after [`on_failure`](Self::on_failure); if
+    /// workers died of the job, instead of that, by the one that has found out.
+    fn on_dead_letter(&self, dead: &DeadLetter<'_>) {
+        let _ = dead;
     }
 }
 
@@ -89,6 +89,22 @@ pub struct Failure<'a> {
     pub error: &'a str,
     /// How long until the next attempt; `None` if there is none.
     pub next_attempt_in: Option<Duration>,
+}
+
+/// A job that needs a person: it runs again only if somebody requeues it.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct DeadLetter<'a> {
+    /// The job.
+    pub job: JobId,
+    /// The name of its task.
+    pub task: &'a str,
+    /// The queue that it was in.
+    pub queue: &'a str,
+    /// The messages of the last error and its causes.
+    pub error: &'a str,
+    /// What its last attempt knew of itself; `None` if it ended with the death of its worker.
+    pub context: Option<&'a Context>,
 }
 
 /// Hooks in the order in which they were set.

@@ -39,5 +39,5 @@ mod service;
 
 pub use self::execution::{Completed, Execution};
 pub(crate) use self::hooks::HookList;
-pub use self::hooks::{Enqueued, Failure, Hooks, Success};
+pub use self::hooks::{DeadLetter, Enqueued, Failure, Hooks, Success};
 pub use self::service::TaskService;

@@ -1,12 +1,13 @@
 //! The statements about workers and their leases.
 
+use sqlx::postgres::PgRow;
 use sqlx::{Connection, PgConnection, Row};
 
 use super::PostgresDriver;
 use super::driver::count;
 use super::enqueue::micros;
 use super::error::driver_error;
-use crate::driver::{DriverError, Rescued, WorkerId, WorkerInfo};
+use crate::driver::{DeadJob, DriverError, Rescued, WorkerId, WorkerInfo};
 use crate::job::{JobId, Retain};
 
 impl PostgresDriver {
@@ -62,7 +63,7 @@ impl PostgresDriver {
         Ok(Rescued {
             workers: count(row.try_get("workers").map_err(error)?),
             ready: count(row.try_get("ready").map_err(error)?),
-            failed: count(row.try_get("failed").map_err(error)?),
+            failed: read_dead(&row).map_err(error)?,
             cancelled: count(row.try_get("cancelled").map_err(error)?),
         })
     }
@@ -100,4 +101,19 @@ impl PostgresDriver {
             .map_err(error)?;
         transaction.commit().await.map_err(error)
     }
+}
+
+fn read_dead(row: &PgRow) -> sqlx::Result<Vec<DeadJob>> {
+    let jobs: Vec<i64> = row.try_get("failed")?;
+    let queues: Vec<String> = row.try_get("queues")?;
+    let tasks: Vec<String> = row.try_get("tasks")?;
+    let errors: Vec<String> = row.try_get("errors")?;
+    let dead = jobs.into_iter().zip(queues).zip(tasks).zip(errors);
+    let dead = dead.map(|(((job, queue), task), error)| DeadJob {
+        job: JobId::from_i64(job),
+        queue,
+        task,
+        error,
+    });
+    Ok(dead.collect())
 }

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use super::decide::Decision;
 use super::hub::Hub;
-use crate::driver::{End, NewLog};
+use crate::driver::{DeadJob, End, NewLog};
 use crate::metrics::{Outcome, count_enqueued};
-use crate::middleware::{Failure, Success};
+use crate::middleware::{DeadLetter, Failure, Success};
 use crate::task::{Context, TaskDescriptor};
 
 /// The task is about to run.
@@ -56,7 +56,28 @@ pub(super) fn decided(
     let hooks = &hub.setup.hooks;
     hooks.tell(|hooks| hooks.on_failure(&failure));
     if next_attempt_in.is_none() {
-        hooks.tell(|hooks| hooks.on_dead_letter(&failure));
+        let dead = DeadLetter {
+            job: context.job_id(),
+            task: context.task(),
+            queue: context.queue(),
+            error: failure.error,
+            context: Some(context),
+        };
+        hooks.tell(|hooks| hooks.on_dead_letter(&dead));
+    }
+}
+
+/// Workers died of these jobs, as this one has found out.
+pub(super) fn found_dead(hub: &Hub, jobs: &[DeadJob]) {
+    for found in jobs {
+        let dead = DeadLetter {
+            job: found.job,
+            task: &found.task,
+            queue: &found.queue,
+            error: &found.error,
+            context: None,
+        };
+        hub.setup.hooks.tell(|hooks| hooks.on_dead_letter(&dead));
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::claimer::report;
 use super::config::{BLAME_MAX, HEARTBEATS_PER_LEASE};
 use super::hub::{Hub, limited};
+use super::observed;
 use crate::driver::Rescued;
 use crate::metrics::{Meters, add};
 
@@ -17,10 +18,11 @@ pub(crate) async fn run(hub: Arc<Hub>) {
                 tracing::warn!(
                     workers = rescued.workers,
                     ready = rescued.ready,
-                    failed = rescued.failed,
+                    failed = rescued.failed.len(),
                     "rescued the jobs of workers that died",
                 );
-                count(&hub.meters, rescued);
+                count(&hub.meters, &rescued);
+                observed::found_dead(&hub, &rescued.failed);
                 hub.board().sweep_keys();
                 hub.wake_all();
             }
@@ -34,8 +36,8 @@ pub(crate) async fn run(hub: Arc<Hub>) {
     }
 }
 
-fn count(meters: &Meters, rescued: Rescued) {
+fn count(meters: &Meters, rescued: &Rescued) {
     add(&meters.workers_rescued, rescued.workers);
     add(&meters.jobs_rescued, rescued.ready);
-    add(&meters.jobs_dead, rescued.failed);
+    add(&meters.jobs_dead, rescued.failed.len());
 }

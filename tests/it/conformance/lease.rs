@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use pgq::driver::{AttemptDriver, ClaimedJob, End, Marks, Rescued, WorkerId};
+use pgq::driver::{AttemptDriver, ClaimedJob, DeadJob, End, Marks, Rescued, WorkerId};
 use pgq::{JobId, JobState};
 
-use super::{LONG, Storage, conformance, ids, jobs, one};
+use super::{LONG, QUEUE, Storage, conformance, ids, jobs, one};
 
 /// For how many deaths a job may be to blame.
 const BLAME_MAX: i16 = 3;
@@ -109,7 +109,7 @@ async fn a_rescue_makes_the_jobs_ready_and_gives_their_attempt_back(
     let expected = Rescued {
         workers: 1,
         ready: 2,
-        failed: 0,
+        failed: vec![],
         cancelled: 0,
     };
     assert_eq!(rescued, expected);
@@ -137,7 +137,7 @@ async fn a_rescue_takes_from_every_dead_worker(storage: &Storage) -> anyhow::Res
     let expected = Rescued {
         workers: 3,
         ready: 3,
-        failed: 0,
+        failed: vec![],
         cancelled: 0,
     };
     assert_eq!(rescued, expected);
@@ -246,7 +246,7 @@ async fn a_job_fails_once_enough_workers_died_of_it(storage: &Storage) -> anyhow
         worker.claim_one().await?;
         worker.die().await?;
         let rescued = storage.rescue(BLAME_MAX).await?;
-        rescues.push((rescued.ready, rescued.failed));
+        rescues.push((rescued.ready, rescued.failed.len()));
     }
 
     let job = storage.job(id).await?;
@@ -299,7 +299,12 @@ async fn a_rescue_tells_ready_jobs_from_failed_ones(storage: &Storage) -> anyhow
     let expected = Rescued {
         workers: 1,
         ready: 1,
-        failed: 1,
+        failed: vec![DeadJob {
+            job: killer,
+            queue: QUEUE.to_owned(),
+            task: one().task.into_owned(),
+            error: "3 workers died of this job".to_owned(),
+        }],
         cancelled: 0,
     };
     assert_eq!(rescued, expected);

@@ -3,12 +3,17 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use pgq::middleware::{Completed, Enqueued, Execution, Failure, Hooks, Success, TaskService};
+use pgq::driver::{Claim, Claimed, Driver, WorkerId, WorkerInfo};
+use pgq::middleware::{
+    Completed, DeadLetter, Enqueued, Execution, Failure, Hooks, Success, TaskService,
+};
 use pgq::{
     Context, IntoTaskError as _, JobState, Pgq, Registration, Registry, Run, ScheduleDescriptor,
     Source, TaskError, Timing,
 };
 use pgq_tests::database::TestDatabase;
+use pgq_tests::eventually;
+use tokio_util::sync::CancellationToken;
 use tower::timeout::TimeoutLayer;
 use tower::util::ServiceFn;
 use tower::{Layer, Service as _, ServiceBuilder, ServiceExt as _, service_fn};
@@ -50,6 +55,7 @@ on_both_drivers!(
     a_layer_of_tower_may_fail_with_an_error_of_its_own,
     input_that_does_not_decode_passes_the_layers_as_what_it_is,
     hooks_are_told_what_becomes_of_a_job,
+    a_hook_is_told_of_a_job_that_workers_died_of,
     a_hook_that_panics_does_no_harm,
 );
 
@@ -279,8 +285,14 @@ impl Hooks for Notes {
         self.0.add(format!("failure {error}, next {next:?}"));
     }
 
-    fn on_dead_letter(&self, failure: &Failure<'_>) {
-        self.0.add(format!("dead {}", failure.error));
+    fn on_dead_letter(&self, dead: &DeadLetter<'_>) {
+        let has_context = if dead.context.is_some() {
+            ""
+        } else {
+            " elsewhere"
+        };
+        self.0
+            .add(format!("dead {}: {}{has_context}", dead.task, dead.error));
     }
 }
 
@@ -318,9 +330,71 @@ async fn hooks_are_told_what_becomes_of_a_job(place: &Place) -> anyhow::Result<(
         [
             "started 1",
             "failure panicked: at the disco, next None",
-            "dead panicked: at the disco"
+            "dead middleware/end_as: panicked: at the disco"
         ]
     );
+    Ok(())
+}
+
+/// Claims the job that is ready, and dies with it.
+async fn die_of(driver: &dyn Driver, task: &str) -> anyhow::Result<()> {
+    let worker = WorkerId::random();
+    let info = WorkerInfo {
+        id: worker,
+        lease: Duration::from_secs(60),
+        host: "gone".to_owned(),
+        pid: 1,
+        queues: Vec::new(),
+        concurrency: 1,
+        build: pgq::driver::Build::default(),
+    };
+    anyhow::ensure!(driver.register_worker(info).await?);
+    let claim = Claim {
+        worker,
+        number: 1,
+        queue: "default".into(),
+        tasks: [task.to_owned()].into(),
+        fingerprints: None,
+        limit: 1,
+        horizon: None,
+        priority_max: None,
+    };
+    let claimed = driver.claim(claim).await?;
+    anyhow::ensure!(matches!(claimed, Claimed::Jobs(jobs) if jobs.len() == 1));
+    anyhow::ensure!(
+        driver
+            .heartbeat(worker, Duration::from_micros(1), 0)
+            .await?
+    );
+    Ok(())
+}
+
+async fn a_hook_is_told_of_a_job_that_workers_died_of(place: &Place) -> anyhow::Result<()> {
+    let driver = &*place.driver;
+    driver.prepare_history(&[pgq::Retain::DEFAULT]).await?;
+    let job = halve::enqueue(&place.driver, 2).await?;
+    for _ in 0..2 {
+        die_of(driver, "middleware/halve").await?;
+        eventually("the job is rescued", async || {
+            Ok(driver.rescue(3).await?.ready == 1)
+        })
+        .await?;
+    }
+    die_of(driver, "middleware/halve").await?;
+
+    let seen = Seen::default();
+    let stop = CancellationToken::new();
+    let worker = place.worker::<halve>().hooks(Notes(seen.clone()));
+    let worker = tokio::spawn(worker.stop_on(stop.clone()).into_future());
+    let told = || seen.0.lock().unwrap_or_else(PoisonError::into_inner);
+    eventually("the hook is told", async || Ok(!told().is_empty())).await?;
+    stop.cancel();
+    worker.await??;
+
+    let dead = "dead middleware/halve: 3 workers died of this job elsewhere";
+    assert_eq!(seen.take(), [dead]);
+    let job = driver.find(job.id()).await?;
+    assert!(job.is_some_and(|job| job.state == JobState::Failed));
     Ok(())
 }
 

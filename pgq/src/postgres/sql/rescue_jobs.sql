@@ -95,7 +95,7 @@ with held as materialized (
            format('%s workers died of this job', blame)
     from kept
     where blame >= $2
-    returning id
+    returning id, queue, task, error
 ), freed as (
     delete from pgq_jobs.unique_key
     where until is null
@@ -131,7 +131,10 @@ with held as materialized (
 )
 select (select count(*) from dead) as workers,
        (select count(*) from again) as ready,
-       (select count(*) from failed) as failed,
+       array(select id from failed order by id) as failed,
+       array(select queue from failed order by id) as queues,
+       array(select task from failed order by id) as tasks,
+       array(select error from failed order by id) as errors,
        (select count(*) from cancelled) as cancelled,
        (select count(*) from noticed) as noticed,
        (select count(*) from woken) as woken;
