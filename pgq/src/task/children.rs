@@ -59,6 +59,12 @@ impl Context {
         children
     }
 
+    pub(crate) fn has_children(&self) -> bool {
+        let mut has_any = false;
+        self.each_child(|_| has_any = true);
+        has_any
+    }
+
     /// Shows each of them.
     pub(crate) fn each_child(&self, mut show: impl FnMut(&Enqueue)) {
         self.own().around.each_child(&mut show);

@@ -69,6 +69,11 @@ impl Context {
         }
     }
 
+    /// Whether the attempt has reported any.
+    pub(crate) fn has_progress(&self) -> bool {
+        !self.own().reports.is_silent()
+    }
+
     /// Writes the last report, when the attempt has ended. Gives up after a short time.
     pub(crate) async fn flush_progress(&self) {
         let Some(host) = &self.own().host else {

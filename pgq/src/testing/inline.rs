@@ -144,7 +144,7 @@ impl Inline {
             driver: storage.driver(),
             worker,
         });
-        let attempt = Attempt::new(job, task, host, Arc::default());
+        let attempt = Attempt::new(job, task, Arc::<Caller>::clone(&host), Arc::default());
         let context = Context::new(attempt, Arc::clone(&self.state));
         let end = if job.expired {
             AttemptEnd::Expired
@@ -161,19 +161,16 @@ impl Inline {
         let decision = decide(end, job, task, &[], INPUT_MAX_DEFAULT, NO_JITTER);
         let run = Run::new(job, &decision);
         match decision {
-            Decision::Complete(completion)
-                if complete_with_children(&context, &completion)
-                    .await
-                    .transpose()?
-                    .is_some() =>
-            {
-                1
+            Decision::Complete(completion) if context.has_children() => {
+                complete_with_children(&*host, &context, &completion).await?;
             }
             Decision::Complete(completion) => {
-                storage.driver().complete(worker, &[completion]).await?
+                storage.driver().complete(worker, &[completion]).await?;
             }
-            Decision::End(ending) => storage.driver().end(worker, &[ending]).await?,
-        };
+            Decision::End(ending) => {
+                storage.driver().end(worker, &[ending]).await?;
+            }
+        }
         Ok(run)
     }
 

@@ -57,7 +57,8 @@ async fn overdue(limit: Option<Duration>, context: &Context, grace: Duration) ->
     let timed_out = async {
         match limit {
             Some(limit) => {
-                tokio::time::sleep(limit).await;
+                // Apart, as most attempts have no time limit, and their memory is to stay small.
+                Box::pin(tokio::time::sleep(limit)).await;
                 limit
             }
             None => std::future::pending().await,
@@ -66,7 +67,7 @@ async fn overdue(limit: Option<Duration>, context: &Context, grace: Duration) ->
     let cancelled = async {
         context.cancelled().cancelled().await;
         match context.cancel_reason() {
-            Some(CancelReason::Cancelled) => tokio::time::sleep(grace).await,
+            Some(CancelReason::Cancelled) => Box::pin(tokio::time::sleep(grace)).await,
             // Its worker sees to it.
             _ => std::future::pending().await,
         }

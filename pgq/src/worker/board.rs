@@ -72,9 +72,9 @@ struct Held {
 enum Stage {
     Waiting,
     /// The attempt is there as soon as its task is.
-    Running(Option<Running>),
+    Running(Option<Box<Running>>),
     /// A transaction of the running attempt completes the job, so that its row may go while it runs.
-    Completing(Option<Running>),
+    Completing(Option<Box<Running>>),
     /// The attempt has ended; the storage is being told.
     Ending,
 }
@@ -333,7 +333,7 @@ impl Board {
             ..
         }) = self.held(job.id, job.claim)
         {
-            *slot = Some(Running { handle, vital, job });
+            *slot = Some(Box::new(Running { handle, vital, job }));
         }
     }
 

@@ -33,6 +33,17 @@ pub(crate) enum Conclusion {
 ///
 /// A dropped call leaves the job to whoever rescues it.
 pub(crate) async fn conclude(context: &Context, end: AttemptEnd) -> Conclusion {
+    let attempt = context.own();
+    let has_transaction = context.run().is_some_and(|run| run.transaction().is_some());
+    if has_transaction || attempt.completing.was_tried() || context.has_progress() {
+        // Apart, so that the memory of the many attempts that have none of it stays small.
+        return Box::pin(conclude_all(context, end)).await;
+    }
+    attempt.around.close();
+    Conclusion::Decide(end)
+}
+
+async fn conclude_all(context: &Context, end: AttemptEnd) -> Conclusion {
     context.flush_progress().await;
     let attempt = context.own();
     attempt.around.close();
@@ -58,32 +69,30 @@ pub(crate) async fn conclude(context: &Context, end: AttemptEnd) -> Conclusion {
     }
 }
 
-/// Completes a job together with the children that its attempt has asked for; `None` if there are none.
-/// Waits for the storage as long as it takes.
+/// Completes a job together with the children that its attempt has asked for. Waits for the storage as
+/// long as it takes.
 ///
 /// # Errors
 ///
 /// Returns why the storage refuses it.
 pub(crate) async fn complete_with_children(
+    host: &dyn Host,
     context: &Context,
     completion: &Completion,
-) -> Option<Result<Conclusion, DriverError>> {
-    let (children, host) = (context.children(), context.own().host.as_ref()?);
-    if children.is_empty() {
-        return None;
-    }
+) -> Result<Conclusion, DriverError> {
+    let children = context.children();
     let bytes = children.iter().flat_map(|child| &child.jobs);
     let bytes = bytes.map(|job| job.input.len()).sum();
     let call = || {
         let driver = host.driver();
         driver.complete_and_enqueue(host.worker(), completion, &children)
     };
-    let completed = persist("complete a job and enqueue others", bytes, call).await;
+    let completed = persist("complete a job and enqueue others", bytes, call).await?;
     // After a call that failed and has taken effect, nobody can tell the one from the other.
-    Some(completed.map(|completed| match completed {
+    Ok(match completed {
         true => Conclusion::Completed,
         false => Conclusion::Fenced,
-    }))
+    })
 }
 
 /// Whether the job is held still, once that is certain.

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -183,16 +184,28 @@ impl Hub {
 
     /// Like [`tell`](Self::tell), of an attempt that has logged something.
     pub(crate) async fn tell_with_log(&self, decision: Decision, log: Option<NewLog>) {
-        let room = match room(&decision, log.as_ref()) {
-            Some(kib) => Arc::clone(&self.room).acquire_many_owned(kib).await.ok(),
-            None => None,
-        };
-        // Fails only when the worker has given up on the storage.
+        let wanted = room(&decision, log.as_ref());
         let told = Told {
             decision,
             log,
-            room,
+            room: None,
         };
+        let told = match wanted {
+            Some(_) => told,
+            None => match self.decisions.try_send(told) {
+                Err(TrySendError::Full(told)) => told,
+                Ok(()) | Err(TrySendError::Closed(_)) => return,
+            },
+        };
+        // Apart, so that the memory of the many attempts that need not wait stays small.
+        Box::pin(self.tell_in_time(told, wanted)).await;
+    }
+
+    async fn tell_in_time(&self, mut told: Told, room: Option<u32>) {
+        if let Some(kib) = room {
+            told.room = Arc::clone(&self.room).acquire_many_owned(kib).await.ok();
+        }
+        // Fails only when the worker has given up on the storage.
         let _ = self.decisions.send(told).await;
     }
 

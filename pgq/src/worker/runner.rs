@@ -88,7 +88,7 @@ impl Drop for Permit {
     }
 }
 
-async fn run_job(slot: Slot, job: ClaimedJob, vital: Arc<Vital>) {
+async fn run_job(slot: Slot, mut job: ClaimedJob, vital: Arc<Vital>) {
     let hub = Arc::clone(&slot.permit.hub);
     let (id, claim, number) = (job.id, job.claim, job.attempt);
     let Some(task) = hub.setup.registry.task(&job.task) else {
@@ -111,7 +111,7 @@ async fn run_job(slot: Slot, job: ClaimedJob, vital: Arc<Vital>) {
         trace::extract(&span, &detail.headers);
     }
 
-    let attempt = attempt(&hub, task, job, vital, Arc::clone(&slot.permit), &span);
+    let attempt = attempt(&hub, task, &mut job, vital, Arc::clone(&slot.permit), &span);
     match attempt.instrument(span.clone()).await {
         Ended::Decided(decision) => {
             let text = captured.and_then(|captured| captured.close());
@@ -128,7 +128,7 @@ async fn run_job(slot: Slot, job: ClaimedJob, vital: Arc<Vital>) {
                     is_completed: true,
                     text,
                 };
-                hub.until_over(keep_logs(&hub, vec![log])).await;
+                hub.until_over(Box::pin(keep_logs(&hub, vec![log]))).await;
             }
             Tally::add(&hub.setup.tally.completed, 1);
         }
@@ -161,20 +161,20 @@ enum Ended {
 async fn attempt(
     hub: &Arc<Hub>,
     task: &TaskDescriptor,
-    mut job: ClaimedJob,
+    job: &mut ClaimedJob,
     vital: Arc<Vital>,
     permit: Arc<Permit>,
     span: &Span,
 ) -> Ended {
     let host: Arc<dyn Host> = Arc::<Hub>::clone(hub);
-    let attempt = Attempt::new(&job, task, host, vital);
+    let attempt = Attempt::new(job, task, host, vital);
     let context = Context::new(attempt, Arc::clone(&hub.setup.state)).keeping(permit);
     let input = if job.expired {
         Err(Unstarted::Ended(AttemptEnd::Expired))
-    } else if job.marks.has(Marks::SUSPECT) && !is_tried(hub, job.id).await {
+    } else if job.marks.has(Marks::SUSPECT) && !Box::pin(is_tried(hub, job.id)).await {
         Err(Unstarted::NotHeld)
     } else {
-        input(hub, &mut job, &context).await
+        input(hub, job, &context).await
     };
     let began = Instant::now();
     let end = match input {
@@ -218,13 +218,13 @@ async fn attempt(
     }
     let decision = decide(
         end,
-        &job,
+        job,
         task,
         hub.setup.fingerprints.as_deref().unwrap_or_default(),
         hub.setup.config.result_max,
         fastrand::f64(),
     );
-    let decision = match with_children(hub, &context, &job, task, decision).await {
+    let decision = match with_children(hub, &context, job, task, decision).await {
         Ended::Decided(decision) => decision,
         ended => {
             if let Ended::Completed = ended {
@@ -257,15 +257,17 @@ async fn with_children(
     let Decision::Complete(completion) = &decision else {
         return Ended::Decided(decision);
     };
-    let completing = complete_with_children(context, completion);
+    if !context.has_children() {
+        return Ended::Decided(decision);
+    }
+    let completing = Box::pin(complete_with_children(hub, context, completion));
     let Some(completed) = hub.until_over(completing).await else {
         return Ended::Late;
     };
     match completed {
-        None => Ended::Decided(decision),
-        Some(Ok(Conclusion::Completed)) => Ended::Completed,
-        Some(Ok(_)) => Ended::Fenced,
-        Some(Err(error)) => Ended::Decided(refused(job, task, &error)),
+        Ok(Conclusion::Completed) => Ended::Completed,
+        Ok(_) => Ended::Fenced,
+        Err(error) => Ended::Decided(refused(job, task, &error)),
     }
 }
 
@@ -339,14 +341,25 @@ async fn is_tried(hub: &Hub, job: JobId) -> bool {
 
 /// Takes the input out of a job; waits for one that is kept apart.
 async fn input(hub: &Hub, job: &mut ClaimedJob, context: &Context) -> Result<Vec<u8>, Unstarted> {
-    let bytes = match &mut job.input {
-        ClaimedInput::Here(input) => return Ok(std::mem::take(input)),
-        ClaimedInput::Apart { bytes } => *bytes,
-    };
+    match &mut job.input {
+        ClaimedInput::Here(input) => Ok(std::mem::take(input)),
+        ClaimedInput::Apart { bytes } => {
+            Box::pin(fetch(hub, job.id, job.claim, *bytes, context)).await
+        }
+    }
+}
+
+async fn fetch(
+    hub: &Hub,
+    job: JobId,
+    claim: i64,
+    bytes: usize,
+    context: &Context,
+) -> Result<Vec<u8>, Unstarted> {
     let (reply, answer) = oneshot::channel();
     let wanted = Wanted {
-        job: job.id,
-        claim: job.claim,
+        job,
+        claim,
         bytes,
         reply,
     };

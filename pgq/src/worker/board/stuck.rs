@@ -54,11 +54,12 @@ impl Board {
             let Stage::Running(running) = &mut held.stage else {
                 continue;
             };
-            let overstayed = |running: &mut Running| {
+            let overstayed = |running: &mut Box<Running>| {
                 let overstayed = running.vital.overstayed(now);
                 overstayed.is_some_and(|overstayed| overstayed >= patience)
             };
-            if let Some(Running { vital, job, .. }) = running.take_if(overstayed) {
+            if let Some(overstayer) = running.take_if(overstayed) {
+                let Running { vital, job, .. } = *overstayer;
                 held.stage = Stage::Ending;
                 given_up.push((job, vital));
             }
@@ -136,7 +137,7 @@ impl Board {
     /// What a thread has been in for so long without a pause.
     pub(crate) fn hogs(&self, now: Instant, long: Duration) -> Vec<Hog> {
         let running = self.held.values().filter_map(|held| match &held.stage {
-            Stage::Running(running) | Stage::Completing(running) => running.as_ref(),
+            Stage::Running(running) | Stage::Completing(running) => running.as_deref(),
             Stage::Waiting | Stage::Ending => None,
         });
         let hog = |running: &Running| Hog {
