@@ -3,7 +3,9 @@
 //!
 //! A [`Harness`] takes the place of the pool that jobs are enqueued through, and of the workers
 //! that run them. Its jobs run as a worker runs them: input is decoded, state is injected, panics
-//! and timeouts are contained, and what failed is retried after its backoff, without jitter.
+//! and timeouts are contained, and what failed is retried after its backoff, without jitter. They run one
+//! after the other, so that no limit of concurrency is reached; rates hold none of them up, nor does a
+//! pause.
 //!
 //! ```
 //! use std::time::Duration;

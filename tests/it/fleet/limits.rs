@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::time::Duration;
 
+use pgq::Pgq;
 use pgq_tests::audit::{self, Away, Kind};
 use pgq_tests::eventually;
 use pgq_tests::fleet::process::{Signal, Worker};
@@ -121,5 +122,61 @@ async fn limits_and_order_hold_while_workers_are_killed_and_stopped() -> anyhow:
     broken.retain(|entry| entry.kind == Kind::Start);
     assert!(audit::order(&broken).is_err());
     assert!(audit::limit(&of_task, 2).is_err());
+    Ok(())
+}
+
+async fn until_permits(pool: &PgPool, wanted: impl Fn(i64) -> bool) -> anyhow::Result<()> {
+    eventually("the workers have that many permits", async || {
+        let permits =
+            sqlx::query_scalar("select coalesce(sum(permits), 0) from pgq_jobs.allotment")
+                .fetch_one(pool)
+                .await?;
+        Ok(wanted(permits))
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_limit_that_is_changed_holds_in_every_process() -> anyhow::Result<()> {
+    let (database, fleet) = fleet().await?;
+    let pool = database.pool();
+    audit::create(pool).await?;
+    let pgq = Pgq::from_pool(pool.clone());
+    let jobs = tasks::fleet_limited::enqueue_many(pool, 0..400).await?;
+    let mut workers = [start(&fleet)?, start(&fleet)?, start(&fleet)?];
+    until_permits(pool, |permits| permits == 3).await?;
+
+    pgq.limit_task("fleet_limited", 1).await?;
+    until_permits(pool, |permits| permits <= 1).await?;
+    let lowered = audit::now(pool).await?;
+    until_more(pool).await?;
+    let raised = audit::now(pool).await?;
+    pgq.limit_task("fleet_limited", 6).await?;
+    until_permits(pool, |permits| permits > 3).await?;
+    // What a worker that is gone has is nobody else's until it is rescued.
+    let killed = workers[0].process();
+    workers[0].kill()?;
+    let from = audit::now(pool).await?;
+    until_finished(pool, jobs.len()).await?;
+
+    let mut ledger = audit::read(pool).await?;
+    audit::process_is_gone(
+        &mut ledger,
+        Away {
+            process: killed,
+            from,
+            ran_until: from,
+            until: i64::MAX,
+        },
+    );
+    let ended = |entry: &&audit::Entry| entry.kind == Kind::End && entry.at < lowered;
+    let before: Vec<i64> = ledger.iter().filter(ended).map(|entry| entry.run).collect();
+    let during: Vec<_> = ledger
+        .iter()
+        .filter(|entry| entry.at < raised && !before.contains(&entry.run))
+        .cloned()
+        .collect();
+    assert_eq!(audit::limit(&during, 1)?, 1);
+    assert!(audit::limit(&ledger, 6)? > 3);
     Ok(())
 }

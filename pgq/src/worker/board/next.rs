@@ -34,7 +34,10 @@ impl Board {
             if line.running >= line.limit {
                 continue;
             }
-            for source in line.by_head() {
+            let mut head = None;
+            while let Some(next) = self.lines[at].next_by_head(head) {
+                let source = next.2;
+                head = Some(next);
                 if self.permitted(&self.lines[at].sources[source]) == 0 {
                     continue;
                 }

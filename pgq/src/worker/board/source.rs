@@ -12,6 +12,9 @@ use crate::limit::{FleetRate, KeyLimit};
 use crate::worker::line::{Line, Waiting};
 use crate::worker::pace::Pace;
 
+/// A source among those of its queue: by the rank of its first job, since when that waits, and its place.
+pub(super) type ByHead = (Reverse<(bool, i16)>, Instant, usize);
+
 /// What is claimed together.
 #[derive(Debug)]
 pub(in crate::worker) struct Source {
@@ -151,22 +154,15 @@ impl Line {
         &mut self.sources[own.map_or(0, |at| at + 1)]
     }
 
-    /// The sources, the one with the job that should start first before the others.
-    pub(super) fn by_head(&self) -> impl Iterator<Item = usize> + use<> {
-        let only = (self.sources.len() == 1).then_some(0);
-        let count = if only.is_some() {
-            0
-        } else {
-            self.sources.len()
-        };
-        let mut order: Vec<usize> = (0..count).collect();
-        order.sort_by_key(|at| {
-            let head = self.sources[*at].waiting.front();
-            head.map_or((true, None, None), |head| {
-                (false, Some(Reverse(head.rank())), Some(head.since))
-            })
+    /// The source whose first job should start before those of the others, of the sources that have
+    /// jobs and come after that one.
+    pub(super) fn next_by_head(&self, after: Option<ByHead>) -> Option<ByHead> {
+        let sources = self.sources.iter().enumerate();
+        let heads = sources.filter_map(|(place, source)| {
+            let head = source.waiting.front()?;
+            Some((Reverse(head.rank()), head.since, place))
         });
-        only.into_iter().chain(order)
+        heads.filter(|head| Some(*head) > after).min()
     }
 
     /// A job of a task is not held any more.
