@@ -271,12 +271,13 @@ pub trait Driver: AttemptDriver + ScheduleDriver + fmt::Debug + Send + Sync + 's
     /// Returns the error of the storage.
     async fn declare_limits(&self, limits: &[FleetLimit]) -> Result<(), DriverError>;
 
-    /// Lets jobs go on that wait for keys which these tasks have no more; returns how many are locked.
+    /// Lets some of the jobs go on that wait for keys which these tasks have no more. It begins behind a
+    /// key, at first `i64::MIN`, and returns the key to go on after, or `None` if there are no more.
     ///
     /// # Errors
     ///
     /// Returns the error of the storage; some may go on.
-    async fn put_back(&self, tasks: &[String]) -> Result<usize, DriverError>;
+    async fn put_back(&self, tasks: &[String], after: i64) -> Result<Option<i64>, DriverError>;
 
     /// Sets how many jobs run at once whatever the code declares, or, with `None`, as it declares.
     ///

@@ -263,8 +263,8 @@ impl Driver for MemoryDriver {
     }
 
     /// Jobs that wait for keys are ready here, and only claims by keys pass over them.
-    async fn put_back(&self, _tasks: &[String]) -> Result<usize, DriverError> {
-        Ok(0)
+    async fn put_back(&self, _tasks: &[String], _after: i64) -> Result<Option<i64>, DriverError> {
+        Ok(None)
     }
 
     async fn override_running(

@@ -287,23 +287,21 @@ impl PostgresDriver {
             .map_err(|error| driver_error("failed to drop keys", error))
     }
 
-    /// Lets jobs go on that wait for keys of tasks which have none any more. Returns how many wait still.
-    pub(super) async fn put_back_all(&self, tasks: &[String]) -> Result<usize, DriverError> {
-        let error = |error| driver_error("failed to put jobs back", error);
-        loop {
-            let row = sqlx::query(self.statements.put_back.clone())
-                .bind(tasks)
-                .bind(PUT_BACK)
-                .bind(self.schema().as_str())
-                .fetch_one(&self.pool)
-                .await
-                .map_err(error)?;
-            let found: i64 = row.try_get("found").map_err(error)?;
-            let locked: i64 = row.try_get("locked").map_err(error)?;
-            if found < PUT_BACK || locked > 0 {
-                return Ok(usize::try_from(locked).unwrap_or(0));
-            }
-        }
+    /// Lets jobs go on that wait for keys of tasks which have none any more. Returns the key to go on after.
+    pub(super) async fn put_some_back(
+        &self,
+        tasks: &[String],
+        after: i64,
+    ) -> Result<Option<i64>, DriverError> {
+        let row = sqlx::query(self.statements.put_back.clone())
+            .bind(tasks)
+            .bind(after)
+            .bind(PUT_BACK)
+            .bind(self.schema().as_str())
+            .fetch_one(&self.pool)
+            .await;
+        row.and_then(|row| row.try_get("after"))
+            .map_err(|error| driver_error("failed to put jobs back", error))
     }
 
     pub(super) fn sweep_of(&self, task: &str, queue: &Arc<str>) -> Sweep {

@@ -167,8 +167,8 @@ impl Driver for PostgresDriver {
         self.declare_all_limits(limits).await
     }
 
-    async fn put_back(&self, tasks: &[String]) -> Result<usize, DriverError> {
-        self.put_back_all(tasks).await
+    async fn put_back(&self, tasks: &[String], after: i64) -> Result<Option<i64>, DriverError> {
+        self.put_some_back(tasks, after).await
     }
 
     async fn override_running(

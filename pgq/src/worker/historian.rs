@@ -17,13 +17,11 @@ pub(crate) async fn run(hub: Arc<Hub>) {
     let retains = hub.setup.registry.retains();
     let mut postponed = 0;
     if hub.setup.config.mode == Mode::Forever {
+        limits::put_back(&hub.setup).await;
         // There is no hurry: room was made when the worker registered.
         pause().await;
     }
     loop {
-        if let Err(error) = limits::put_back(&*hub.setup.driver, &hub.setup.registry).await {
-            tracing::warn!(error = %report(&error), "failed to put jobs back");
-        }
         match limited(hub.setup.driver.maintain_history(&retains)).await {
             Ok(done) => {
                 if done.made > 0 || done.dropped > 0 {
@@ -51,6 +49,7 @@ pub(crate) async fn run(hub: Arc<Hub>) {
             }
         }
         pause().await;
+        limits::put_back(&hub.setup).await;
     }
 }
 

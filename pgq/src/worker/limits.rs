@@ -1,6 +1,7 @@
 //! The limits of the whole fleet that the code declares.
 
-use super::hub::limited;
+use super::claimer::report;
+use super::hub::{Setup, limited};
 use crate::driver::{Driver, DriverError};
 use crate::limit::{FleetLimit, FleetRate, KeyLimit, Limited};
 use crate::task::{Rate, Registry, TaskDescriptor, TaskOptions};
@@ -45,8 +46,14 @@ pub(super) fn key_limit(options: &TaskOptions) -> Option<KeyLimit> {
 }
 
 /// Lets jobs go on that wait for keys of tasks which have none any more, neither here nor in any build
-/// that has declared some since.
-pub(super) async fn put_back(driver: &dyn Driver, registry: &Registry) -> Result<(), DriverError> {
+/// that has declared some since. What fails is tried again a minute later: nothing else waits for it.
+pub(super) async fn put_back(setup: &Setup) {
+    if let Err(error) = put_all_back(&*setup.driver, &setup.registry).await {
+        tracing::warn!(error = %report(&error), "failed to put jobs back");
+    }
+}
+
+async fn put_all_back(driver: &dyn Driver, registry: &Registry) -> Result<(), DriverError> {
     let has_none = |task: &&TaskDescriptor| key_limit(task.options).is_none();
     if registry.tasks().all(|task| !has_none(&task)) {
         return Ok(());
@@ -62,9 +69,9 @@ pub(super) async fn put_back(driver: &dyn Driver, registry: &Registry) -> Result
         .flat_map(TaskDescriptor::names)
         .map(str::to_owned)
         .collect();
-    match names.is_empty() {
-        true => Ok(()),
-        // Those that somebody has locked are looked at again.
-        false => limited(driver.put_back(&names)).await.map(|_| ()),
+    let mut after = (!names.is_empty()).then_some(i64::MIN);
+    while let Some(key) = after {
+        after = limited(driver.put_back(&names, key)).await?;
     }
+    Ok(())
 }

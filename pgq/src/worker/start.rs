@@ -30,6 +30,9 @@ use crate::task::{KnownSchedule, TaskDescriptor};
 ///
 /// Fails if a loop of the worker has ended that should not.
 pub(crate) async fn run(setup: Setup, stop: &StopSignal) -> Result<Ended, DriverError> {
+    if reach(stop, true, || declare(&setup)).await?.is_none() {
+        return Ok(Ended::Stopped);
+    }
     let horizon = match setup.config.mode {
         Mode::Once => {
             let horizon = stop.unless_told(horizon(&*setup.driver)).await;
@@ -42,7 +45,7 @@ pub(crate) async fn run(setup: Setup, stop: &StopSignal) -> Result<Ended, Driver
     };
     let mut first = true;
     loop {
-        let Some(worker) = register(&setup, first, stop).await? else {
+        let Some(worker) = reach(stop, first, || register(&setup)).await? else {
             return Ok(Ended::Stopped);
         };
         match live(&setup, worker, horizon, stop).await? {
@@ -53,6 +56,16 @@ pub(crate) async fn run(setup: Setup, stop: &StopSignal) -> Result<Ended, Driver
             ended => return Ok(ended),
         }
     }
+}
+
+/// Says what the code declares, and lets go on what would otherwise wait for it to run.
+async fn declare(setup: &Setup) -> Result<(), DriverError> {
+    let declared = limits::declared(&setup.registry);
+    limited(setup.driver.declare_limits(&declared)).await?;
+    if setup.config.mode != Mode::Forever {
+        limits::put_back(setup).await;
+    }
+    Ok(())
 }
 
 /// Up to where jobs were enqueued by now, those that are due included.
@@ -67,27 +80,14 @@ struct Registered {
     at: Instant,
 }
 
-/// Registers the worker under a new id, when there is room for what its jobs will leave; `None` if
-/// it was stopped before the storage answered. Only the first time an error that does not pass by
-/// itself ends the worker: later, somebody is mending it.
-async fn register(
-    setup: &Setup,
-    first: bool,
-    stop: &StopSignal,
-) -> Result<Option<Registered>, DriverError> {
-    let queues: Vec<String> = setup
-        .config
-        .queues
-        .iter()
-        .map(|queue| queue.name.to_string())
-        .collect();
+/// Registers the worker under a new id, when there is room for what its jobs will leave.
+async fn register(setup: &Setup) -> Result<Registered, DriverError> {
+    let queues = setup.config.queues.iter();
+    let queues: Vec<String> = queues.map(|queue| queue.name.to_string()).collect();
     let build = build(setup);
-    let retains = setup.registry.retains();
-    let declared = limits::declared(&setup.registry);
-    let mut failures = 0;
-    while !stop.drain.is_cancelled() {
-        let id = WorkerId::random();
-        let at = Instant::now();
+    limited(setup.driver.prepare_history(&setup.registry.retains())).await?;
+    loop {
+        let (id, at) = (WorkerId::random(), Instant::now());
         let info = WorkerInfo {
             id,
             lease: setup.config.lease,
@@ -97,27 +97,33 @@ async fn register(
             concurrency: setup.config.concurrency,
             build: build.clone(),
         };
-        let registered = tokio::select! {
-            registered = async {
-                limited(setup.driver.prepare_history(&retains)).await?;
-                if first {
-                    limited(setup.driver.declare_limits(&declared)).await?;
-                    limits::put_back(&*setup.driver, &setup.registry).await?;
-                }
-                limited(setup.driver.register_worker(info)).await
-            } => registered,
-            // If it arrives nevertheless, its lease ends by itself.
-            () = stop.drain.cancelled() => return Ok(None),
-        };
-        match registered {
-            Ok(true) => return Ok(Some(Registered { id, at })),
-            Ok(false) => {}
+        // If it arrives though nobody waits any more, its lease ends by itself.
+        if limited(setup.driver.register_worker(info)).await? {
+            return Ok(Registered { id, at });
+        }
+    }
+}
+
+/// Repeats a call until the storage has answered; `None` if the worker was stopped before. Only the
+/// first time an error that does not pass by itself ends the worker: later, somebody is mending it.
+async fn reach<T, C>(
+    stop: &StopSignal,
+    first: bool,
+    call: impl Fn() -> C,
+) -> Result<Option<T>, DriverError>
+where
+    C: Future<Output = Result<T, DriverError>>,
+{
+    let mut failures = 0;
+    while let Some(answer) = stop.unless_told(call()).await {
+        match answer {
+            Ok(answer) => return Ok(Some(answer)),
             Err(error) if error.is_transient() || !first => {
-                tracing::warn!(error = %report(&error), "failed to register the worker");
+                tracing::warn!(error = %report(&error), "the worker cannot start yet");
                 failures += 1;
-                tokio::select! {
-                    () = tokio::time::sleep(retry_pause(failures)) => {}
-                    () = stop.drain.cancelled() => {}
+                let pause = tokio::time::sleep(retry_pause(failures));
+                if stop.unless_told(pause).await.is_none() {
+                    break;
                 }
             }
             Err(error) => return Err(error),

@@ -367,6 +367,14 @@ async fn more_jobs_of_a_key_start_when_its_limit_is_raised(
     Ok(())
 }
 
+async fn put_back(storage: &Storage) -> anyhow::Result<()> {
+    let mut after = Some(i64::MIN);
+    while let Some(key) = after {
+        after = storage.put_back(&[TASK.to_owned()], key).await?;
+    }
+    Ok(())
+}
+
 async fn jobs_go_on_that_wait_for_keys_which_their_task_has_no_more(
     storage: &Storage,
 ) -> anyhow::Result<()> {
@@ -374,7 +382,7 @@ async fn jobs_go_on_that_wait_for_keys_which_their_task_has_no_more(
     let worker = storage.worker().await?;
     assert_eq!(ids(&worker.ask_keys(2, None).await?), jobs[..1]);
 
-    assert_eq!(storage.put_back(&[TASK.to_owned()]).await?, 0);
+    put_back(storage).await?;
 
     while storage.promote(1000).await?.jobs > 0 {}
     let mut claim = worker.next_claim();
@@ -403,7 +411,7 @@ async fn jobs_that_wait_for_keys_are_left_to_a_worker_that_takes_them_so(
     let first = worker.ask_keys(10, None).await?;
     assert_eq!(ids(&first), jobs[..1]);
 
-    storage.put_back(&[TASK.to_owned()]).await?;
+    put_back(storage).await?;
 
     assert_eq!(storage.promote(10).await?.jobs, 0);
     worker.complete(&first[0]).await?;

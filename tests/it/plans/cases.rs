@@ -169,7 +169,7 @@ pub(super) const CASES: &[Case] = &[
     },
     Case {
         statement: "put_back",
-        arguments: &["'{send}', 1000, 'pgq_jobs'"],
+        arguments: &["'{send}', -9223372036854775808, 1000, 'pgq_jobs'", "'{send,sent}', 7, 1000, 'pgq_jobs'"],
         indexes: &[TURN_DUE, SCHEDULED_ID, ASIDE_KEY, ASIDE_JOB, ASIDE_TASK],
         looked_up: &[],
     },

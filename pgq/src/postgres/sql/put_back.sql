@@ -1,43 +1,107 @@
 -- Lets jobs go on that wait for keys of tasks whose jobs have none any more: they are due at once. While a
 -- worker lives that takes a task's jobs by keys, those of its queues wait for that: they would lose their
--- order.
+-- order. Where one line has the jobs of several queues, those in front of the first such job go on.
 --
 -- $1 tasks    text[], the names of the tasks
--- $2 limit    bigint, how many jobs
--- $3 channel  text
+-- $2 after    bigint: only greater keys are looked at
+-- $3 limit    bigint, of how many keys of each name, and how many jobs
+-- $4 channel  text
 --
--- Returns how many there were, and how many of them somebody has locked: those wait still.
-with kept as materialized (
+-- Returns the key to go on after, null if there are no more. A job that somebody has locked is passed over.
+with recursive kept as materialized (
     select distinct name.task, served.queue
     from unnest($1::text[]) as name (task)
     cross join pgq_jobs.worker as worker
     cross join lateral unnest(worker.queues) as served (queue)
     where worker.lease_until > now() and name.task = any (worker.keyed)
-), waiting as materialized (
-    select of_task.job
+), waited (task, key, number) as (
+    select first.task, first.key, 1::bigint
     from unnest($1::text[]) as name (task)
     cross join lateral (
-        select set_aside.job
+        select set_aside.task, set_aside.key
         from pgq_jobs.set_aside as set_aside
-        where set_aside.task = name.task
-          and (
-              select true
-              from kept
-              where kept.task = name.task
-                and kept.queue = case set_aside.line
-                    when '' then (
-                        select scheduled.queue
-                        from pgq_jobs.scheduled as scheduled
-                        where scheduled.id = set_aside.job
-                        limit 1
-                    )
-                    else set_aside.line
-                end
-              limit 1
-          ) is null
+        where set_aside.task = name.task and set_aside.key > $2
         order by set_aside.key
-        limit $2
-    ) as of_task
+        limit 1
+    ) as first
+    union all
+    select next.task, next.key, waited.number + 1
+    from waited
+    cross join lateral (
+        select set_aside.task, set_aside.key
+        from pgq_jobs.set_aside as set_aside
+        where set_aside.task = waited.task and set_aside.key > waited.key
+        order by set_aside.key
+        limit 1
+    ) as next
+    where waited.number < $3
+), stands (key, line, task, job) as (
+    -- The first job of each line.
+    select waited.key, front.line, front.task, front.job
+    from (select distinct key from waited) as waited
+    cross join lateral (
+        select set_aside.line, set_aside.task, set_aside.job
+        from pgq_jobs.set_aside as set_aside
+        where set_aside.key = waited.key
+        order by set_aside.line, set_aside.place
+        limit 1
+    ) as front
+    union all
+    select stands.key, front.line, front.task, front.job
+    from stands
+    cross join lateral (
+        select set_aside.line, set_aside.task, set_aside.job
+        from pgq_jobs.set_aside as set_aside
+        where set_aside.key = stands.key and set_aside.line > stands.line
+        order by set_aside.line, set_aside.place
+        limit 1
+    ) as front
+), goes as materialized (
+    select stands.key, stands.line
+    from stands
+    where stands.task = any ($1::text[])
+      and not exists (
+          select from kept
+          where kept.task = stands.task
+            and kept.queue = case stands.line
+                when '' then (
+                    select scheduled.queue
+                    from pgq_jobs.scheduled as scheduled
+                    where scheduled.id = stands.job
+                    limit 1
+                )
+                else stands.line
+            end
+      )
+    order by stands.key, stands.line
+), waiting as materialized (
+    select goes.key, ahead.job
+    from goes
+    cross join lateral (
+        select of_line.job, bool_or(of_line.is_kept) over (order by of_line.place) as is_behind
+        from (
+            select set_aside.job,
+                   set_aside.place,
+                   goes.line = '' and (
+                       select true
+                       from kept
+                       where kept.task = set_aside.task
+                         and kept.queue = (
+                             select scheduled.queue
+                             from pgq_jobs.scheduled as scheduled
+                             where scheduled.id = set_aside.job
+                             limit 1
+                         )
+                       limit 1
+                   ) is not null as is_kept
+            from pgq_jobs.set_aside as set_aside
+            where set_aside.key = goes.key and set_aside.line = goes.line
+            order by set_aside.line, set_aside.place
+            limit $3
+        ) as of_line
+    ) as ahead
+    where not ahead.is_behind
+    limit $3
 ), aside as materialized (
     select waiting.job, held.at
     from waiting
@@ -76,32 +140,69 @@ with kept as materialized (
         ) as gone
         where waiting.job in (select id from due) or waiting.job not in (select job from aside)
     ))
+    returning job
+), page as materialized (
+    select case
+        when (select count(*) from waiting) < $3 then (
+            select min(full_name.key)
+            from (select max(key) as key from waited group by task having count(*) >= $3) as full_name
+        )
+        -- Others of the last key may be left, unless none can go on now.
+        when exists (select from waits_no_more) then coalesce(
+            (select max(waited.key) from waited where waited.key < (select max(waiting.key) from waiting)),
+            $2
+        )
+        else (select max(waiting.key) from waiting)
+    end as after
+), turn_line (task, line) as (
+    select first.task, first.line
+    from unnest($1::text[]) as name (task)
+    cross join lateral (
+        select turn.task, turn.line
+        from pgq_jobs.key_turn as turn
+        where turn.task = name.task
+        order by turn.line
+        limit 1
+    ) as first
+    where (select page.after from page) is null
+    union all
+    select next.task, next.line
+    from turn_line
+    cross join lateral (
+        select turn.task, turn.line
+        from pgq_jobs.key_turn as turn
+        where turn.task = turn_line.task and turn.line > turn_line.line
+        order by turn.line
+        limit 1
+    ) as next
 ), no_turn as (
-    -- A bucket without a line is deleted when it is full, if the task has keys again.
+    -- Those of lines in which nobody waits, at the last page. A bucket without a line is deleted when it is
+    -- full, if the task has keys again.
     delete from pgq_jobs.key_turn
     where ctid = any (array(
         select turn.ctid
-        from unnest($1::text[]) as name (task)
+        from turn_line
         cross join lateral (
-            select of_task.ctid
-            from pgq_jobs.key_turn as of_task
-            where of_task.task = name.task
+            select of_line.ctid
+            from pgq_jobs.key_turn as of_line
+            where of_line.task = turn_line.task and of_line.line = turn_line.line
               and (
                   select set_aside.job
                   from pgq_jobs.set_aside as set_aside
-                  where set_aside.key = of_task.key and set_aside.line = of_task.line
+                  where set_aside.key = of_line.key and set_aside.line = of_line.line
                   order by set_aside.place
                   limit 1
               ) is null
-            order by of_task.line, of_task.due
-            limit $2
+            order by of_line.due
+            limit $3
             for update skip locked
         ) as turn
+        where not exists (
+            select from kept where kept.task = turn_line.task and kept.queue = turn_line.line
+        )
     ))
 ), woken as (
-    select pgq_jobs.wake($3, 'scheduled')
+    select pgq_jobs.wake($4, 'scheduled')
     from (select from due limit 1) as any_due
 )
-select (select count(*) from waiting) as found,
-       (select count(*) from aside) - (select count(*) from due) as locked,
-       (select count(*) from woken) as woken;
+select (select page.after from page) as after, (select count(*) from woken) as woken;
