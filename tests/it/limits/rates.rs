@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use pgq::{Context, Pgq, Rate};
+use pgq::{CancellationToken, Context, Pgq, Rate, Run};
 use pgq_tests::audit;
+use pgq_tests::eventually;
 use sqlx::PgPool;
 
 use super::{database, drain, work, worker};
@@ -21,6 +22,11 @@ async fn paced_by_tenant(
     _number: u32,
 ) -> anyhow::Result<()> {
     work(context, pool, &tenant.to_string(), Duration::ZERO).await
+}
+
+#[pgq::task(rate(max = "4/s", burst = 1, by = [tenant]))]
+async fn slow_by_tenant(tenant: u32, _number: u32) {
+    let _ = tenant;
 }
 
 #[pgq::task]
@@ -73,6 +79,40 @@ async fn each_key_has_the_rate_for_itself_in_all_workers() -> anyhow::Result<()>
     }
     assert_eq!(super::count(pool, "set_aside").await?, 0);
     assert_eq!(super::count(pool, "key_turn").await?, 0);
+    Ok(())
+}
+
+#[tokio::test]
+async fn jobs_that_wait_for_a_rate_in_several_queues_are_found_without_their_turns()
+-> anyhow::Result<()> {
+    let database = database().await?;
+    let pool = database.pool();
+    let queues = ["a", "b", "c", "d"];
+    for queue in queues {
+        for number in 0..4 {
+            let job = slow_by_tenant::job(1, number).queue(queue);
+            job.enqueue(pool).await?;
+        }
+    }
+    let run = || {
+        let run = worker::<slow_by_tenant>(&database).served_elsewhere("default");
+        queues.into_iter().fold(run, Run::queue)
+    };
+    let stop = CancellationToken::new();
+    let first = tokio::spawn(run().stop_on(stop.clone()).into_future());
+    eventually("jobs of each queue wait", async || {
+        let lines = "select count(distinct line) from pgq_jobs.set_aside";
+        Ok(sqlx::query_scalar::<_, i64>(lines).fetch_one(pool).await? == 4)
+    })
+    .await?;
+    stop.cancel();
+    first.await??;
+    let lost = sqlx::query("delete from pgq_jobs.key_turn").execute(pool);
+    assert!(lost.await?.rows_affected() > 0);
+
+    drain([run()]).await?;
+
+    assert_eq!(super::count(pool, "finished").await?, 16);
     Ok(())
 }
 

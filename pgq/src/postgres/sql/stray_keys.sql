@@ -48,28 +48,32 @@ with recursive waited (task, key, number) as (
         where permit.key = head.key
     )
     on conflict (key, job) do nothing
-), turned as (
-    insert into pgq_jobs.key_turn (key, line, task, due)
-    select distinct line.key, line.line, line.task, 0
+), stands (key, line, task) as (
+    -- The lines of each key of a rate.
+    select waited.key, front.line, front.task
     from waited
     cross join lateral (
-        (
-            select set_aside.key, set_aside.line, set_aside.kind, set_aside.task
-            from pgq_jobs.set_aside as set_aside
-            where set_aside.key = waited.key
-            order by set_aside.line, set_aside.place
-            limit 1
-        )
-        union all
-        (
-            select set_aside.key, set_aside.line, set_aside.kind, set_aside.task
-            from pgq_jobs.set_aside as set_aside
-            where set_aside.key = waited.key
-            order by set_aside.line desc, set_aside.place desc
-            limit 1
-        )
-    ) as line
-    where line.kind = 3
+        select set_aside.line, set_aside.task, set_aside.kind
+        from pgq_jobs.set_aside as set_aside
+        where set_aside.key = waited.key
+        order by set_aside.line, set_aside.place
+        limit 1
+    ) as front
+    where front.kind = 3
+    union
+    select stands.key, front.line, front.task
+    from stands
+    cross join lateral (
+        select set_aside.line, set_aside.task
+        from pgq_jobs.set_aside as set_aside
+        where set_aside.key = stands.key and set_aside.line > stands.line
+        order by set_aside.line, set_aside.place
+        limit 1
+    ) as front
+), turned as (
+    insert into pgq_jobs.key_turn (key, line, task, due)
+    select stands.key, stands.line, stands.task, 0
+    from stands
     on conflict (key, line) do nothing
 )
 select min(key) as after
