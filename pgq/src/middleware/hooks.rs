@@ -23,8 +23,12 @@ use crate::task::{Context, panic_message};
 /// An attempt that holds its thread past its time limit is told of as failed when it is given up. If a
 /// transaction of its task completes the job nevertheless, that is told of as well, as a success.
 ///
-/// Hooks run where the attempt does, one after the other; one that blocks holds up other attempts. A
-/// panic in one is logged, and does no more.
+/// Of a job that workers died of, the one worker tells that has rescued it, whatever its task: it may be
+/// one that this worker does not know, or of another service on the same schema. If that worker has no
+/// hooks, nobody is told, so set them in every worker.
+///
+/// Hooks run where the attempt does, one after the other; one that blocks holds up other attempts. What
+/// is told of a rescue runs beside them. A panic in one is logged, and does no more.
 pub trait Hooks: Send + Sync + 'static {
     /// Jobs were enqueued. In a transaction that is open they are not committed yet.
     fn on_enqueue(&self, enqueued: &Enqueued<'_>) {

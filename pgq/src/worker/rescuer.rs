@@ -22,9 +22,10 @@ pub(crate) async fn run(hub: Arc<Hub>) {
                     "rescued the jobs of workers that died",
                 );
                 count(&hub.meters, &rescued);
-                observed::found_dead(&hub, &rescued.failed);
                 hub.board().sweep_keys();
                 hub.wake_all();
+                // Last: a hook may be long.
+                observed::found_dead(&hub, &rescued.failed);
             }
             Ok(_) => {}
             Err(error) => {

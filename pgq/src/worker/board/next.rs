@@ -36,7 +36,7 @@ impl Board {
             }
             let mut head = None;
             while let Some(next) = self.lines[at].next_by_head(head) {
-                let source = next.2;
+                let (_, _, source) = next;
                 head = Some(next);
                 if self.permitted(&self.lines[at].sources[source]) == 0 {
                     continue;
