@@ -10,7 +10,7 @@ use metrics::{
     Counter, CounterFn, Gauge, GaugeFn, Histogram, HistogramFn, Key, KeyName, Metadata, Recorder,
     SharedString, Unit,
 };
-use pgq::driver::{AttemptDriver as _, Claim, Claimed, Driver as _, WorkerId, WorkerInfo};
+use pgq::driver::AttemptDriver as _;
 use pgq::metrics::{ALL, Kind};
 use pgq::postgres::PostgresDriver;
 use pgq::{Context, Registration, ScheduleDescriptor, Source, TaskError, Timing};
@@ -342,33 +342,8 @@ async fn jobs_that_follow_others_are_counted() -> anyhow::Result<()> {
 /// Leaves two jobs with a worker that has died: one runs again, and one has outlived too many.
 async fn leave_behind(pool: &PgPool) -> anyhow::Result<()> {
     let driver = PostgresDriver::new(pool.clone());
-    let worker = WorkerId::random();
-    let info = WorkerInfo {
-        id: worker,
-        lease: Duration::from_secs(60),
-        host: "gone".to_owned(),
-        pid: 1,
-        queues: Vec::new(),
-        concurrency: 1,
-        build: pgq::driver::Build::default(),
-    };
-    driver.prepare_history(&[pgq::Retain::DEFAULT]).await?;
-    assert!(driver.register_worker(info).await?);
     act::enqueue_many(pool, ["complete".to_owned(), "complete".to_owned()]).await?;
-    let claim = Claim {
-        worker,
-        number: 1,
-        queue: "default".into(),
-        tasks: ["metrics/act".to_owned()].into(),
-        fingerprints: None,
-        limit: 2,
-        horizon: None,
-        priority_max: None,
-    };
-    let Claimed::Jobs(jobs) = driver.claim(claim).await? else {
-        anyhow::bail!("claimed nothing");
-    };
-    assert_eq!(jobs.len(), 2);
+    let (worker, jobs) = super::claim_and_die(&driver, "metrics/act", 2).await?;
     // A suspect, which two workers have died of before.
     sqlx::query("update pgq_jobs.running set deaths = 4, marks = 256 + 128 where id = $1")
         .bind(jobs[0].id.as_i64())

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use pgq::driver::{Claim, Claimed, Driver, WorkerId, WorkerInfo};
+use pgq::driver::Driver;
 use pgq::middleware::{
     Completed, DeadLetter, Enqueued, Execution, Failure, Hooks, Success, TaskService,
 };
@@ -338,40 +338,14 @@ async fn hooks_are_told_what_becomes_of_a_job(place: &Place) -> anyhow::Result<(
 
 /// Claims the job that is ready, and dies with it.
 async fn die_of(driver: &dyn Driver, task: &str) -> anyhow::Result<()> {
-    let worker = WorkerId::random();
-    let info = WorkerInfo {
-        id: worker,
-        lease: Duration::from_secs(60),
-        host: "gone".to_owned(),
-        pid: 1,
-        queues: Vec::new(),
-        concurrency: 1,
-        build: pgq::driver::Build::default(),
-    };
-    anyhow::ensure!(driver.register_worker(info).await?);
-    let claim = Claim {
-        worker,
-        number: 1,
-        queue: "default".into(),
-        tasks: [task.to_owned()].into(),
-        fingerprints: None,
-        limit: 1,
-        horizon: None,
-        priority_max: None,
-    };
-    let claimed = driver.claim(claim).await?;
-    anyhow::ensure!(matches!(claimed, Claimed::Jobs(jobs) if jobs.len() == 1));
-    anyhow::ensure!(
-        driver
-            .heartbeat(worker, Duration::from_micros(1), 0)
-            .await?
-    );
+    let (worker, _) = super::claim_and_die(driver, task, 1).await?;
+    let lease = Duration::from_micros(1);
+    anyhow::ensure!(driver.heartbeat(worker, lease, 0).await?);
     Ok(())
 }
 
 async fn a_hook_is_told_of_a_job_that_workers_died_of(place: &Place) -> anyhow::Result<()> {
     let driver = &*place.driver;
-    driver.prepare_history(&[pgq::Retain::DEFAULT]).await?;
     let job = halve::enqueue(&place.driver, 2).await?;
     for _ in 0..2 {
         die_of(driver, "middleware/halve").await?;

@@ -39,6 +39,7 @@ mod weights;
 
 use std::time::Duration;
 
+use pgq::driver::{Claim, Claimed, ClaimedJob, Driver, WorkerId, WorkerInfo};
 use pgq::{Registry, Run, Task};
 use pgq_tests::database::TestDatabase;
 use sqlx::PgPool;
@@ -68,4 +69,39 @@ async fn count(pool: &PgPool, table: &'static str) -> anyhow::Result<i64> {
     Ok(sqlx::query_scalar(sqlx::AssertSqlSafe(sql))
         .fetch_one(pool)
         .await?)
+}
+
+/// Registers a worker that has claimed so many jobs of a task, and is not heard of any more.
+async fn claim_and_die(
+    driver: &dyn Driver,
+    task: &str,
+    limit: usize,
+) -> anyhow::Result<(WorkerId, Vec<ClaimedJob>)> {
+    let worker = WorkerId::random();
+    let info = WorkerInfo {
+        id: worker,
+        lease: Duration::from_secs(60),
+        host: "gone".to_owned(),
+        pid: 1,
+        queues: Vec::new(),
+        concurrency: 1,
+        build: pgq::driver::Build::default(),
+    };
+    driver.prepare_history(&[pgq::Retain::DEFAULT]).await?;
+    anyhow::ensure!(driver.register_worker(info).await?);
+    let claim = Claim {
+        worker,
+        number: 1,
+        queue: "default".into(),
+        tasks: [task.to_owned()].into(),
+        fingerprints: None,
+        limit,
+        horizon: None,
+        priority_max: None,
+    };
+    let Claimed::Jobs(jobs) = driver.claim(claim).await? else {
+        anyhow::bail!("not claimed");
+    };
+    anyhow::ensure!(jobs.len() == limit, "{jobs:?}");
+    Ok((worker, jobs))
 }

@@ -1,5 +1,6 @@
 //! Schedules: each tick is one job.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::Timelike;
@@ -9,6 +10,7 @@ use pgq::{
 };
 use pgq_tests::database::TestDatabase;
 use pgq_tests::eventually;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::{count, worker};
@@ -30,6 +32,15 @@ async fn with_input(
 }
 
 const DAYS: u8 = 7;
+
+type Gate = Arc<Semaphore>;
+
+/// Ends when somebody lets it pass.
+#[pgq::task]
+async fn wait_at_gate(gate: &Gate) -> anyhow::Result<()> {
+    gate.acquire().await?.forget();
+    Ok(())
+}
 
 /// What the macro submits for the linked schedules, for a worker of this one only.
 fn descriptor(timing: Timing) -> ScheduleDescriptor {
@@ -250,22 +261,45 @@ async fn jitter_delays_the_job_and_not_the_schedule() -> anyhow::Result<()> {
 async fn a_tick_that_waits_has_its_job_once_the_job_before_it_is_finished() -> anyhow::Result<()> {
     let database = TestDatabase::migrated().await?;
     let pool = database.pool();
-    let run = || {
-        let schedule = descriptor(Timing::Every(Duration::from_secs(1)));
-        let schedule = schedule.overlap(Overlap::QueueOne);
-        worker::<each_second>(&database).register(Registration::Schedule(schedule))
-    };
-    run_after(run, &database, "1 hour").await?;
-    assert_eq!(count(pool, "finished").await?, 1);
-
+    let gate = Gate::new(Semaphore::new(0));
+    let timing = Timing::Every(Duration::from_secs(1));
+    let input = || Ok(pgq::__private::InputWriter::new(0).finish());
+    let schedule = ScheduleDescriptor::of::<wait_at_gate>(timing, input, Source::caller());
     let stop = CancellationToken::new();
-    let running = tokio::spawn(run().stop_on(stop.clone()).into_future());
-    eventually("more ticks have run", || async {
-        Ok(count(pool, "finished").await? >= 3)
+    let run = worker::<wait_at_gate>(&database)
+        .state(Arc::clone(&gate))
+        .register(Registration::Schedule(schedule.overlap(Overlap::QueueOne)))
+        .stop_on(stop.clone());
+    let running = tokio::spawn(run.into_future());
+    eventually(
+        "ticks have come while a job of the schedule runs",
+        async || {
+            let ticks = "select coalesce(max(last_tick) < now() - interval '3 seconds', false)
+                     from pgq_jobs.schedule where last_job is not null";
+            Ok(sqlx::query_scalar(ticks).fetch_one(pool).await?)
+        },
+    )
+    .await?;
+    let unfinished =
+        async || anyhow::Ok(count(pool, "ready").await? + count(pool, "running").await?);
+    assert_eq!(unfinished().await?, 1);
+
+    gate.add_permits(1);
+    eventually("another job runs after the first", async || {
+        Ok(count(pool, "finished").await? == 1 && unfinished().await? == 1)
     })
     .await?;
+
+    gate.add_permits(1000);
     stop.cancel();
     running.await??;
+    let beside: i64 = sqlx::query_scalar(
+        "select count(*) from pgq_jobs.finished as one join pgq_jobs.finished as other
+           on one.created_at > other.created_at and one.created_at < other.finished_at",
+    )
+    .fetch_one(pool)
+    .await?;
+    assert_eq!(beside, 0);
     Ok(())
 }
 
