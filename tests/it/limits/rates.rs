@@ -94,12 +94,12 @@ async fn jobs_that_wait_for_a_rate_in_several_queues_are_found_without_their_tur
             job.enqueue(pool).await?;
         }
     }
-    let run = || {
+    let run = |queues: &[&'static str]| {
         let run = worker::<slow_by_tenant>(&database).served_elsewhere("default");
-        queues.into_iter().fold(run, Run::queue)
+        queues.iter().copied().fold(run, Run::queue)
     };
     let stop = CancellationToken::new();
-    let first = tokio::spawn(run().stop_on(stop.clone()).into_future());
+    let first = tokio::spawn(run(&queues).stop_on(stop.clone()).into_future());
     eventually("jobs of each queue wait", async || {
         let lines = "select count(distinct line) from pgq_jobs.set_aside";
         Ok(sqlx::query_scalar::<_, i64>(lines).fetch_one(pool).await? == 4)
@@ -110,9 +110,12 @@ async fn jobs_that_wait_for_a_rate_in_several_queues_are_found_without_their_tur
     let lost = sqlx::query("delete from pgq_jobs.key_turn").execute(pool);
     assert!(lost.await?.rows_affected() > 0);
 
-    drain([run()]).await?;
+    // Nobody serves the first and the last of them any more.
+    drain([run(&queues[1..3])]).await?;
 
-    assert_eq!(super::count(pool, "finished").await?, 16);
+    let finished = "select count(*) from pgq_jobs.finished where queue in ('b', 'c')";
+    let finished: i64 = sqlx::query_scalar(finished).fetch_one(pool).await?;
+    assert_eq!(finished, 8);
     Ok(())
 }
 
