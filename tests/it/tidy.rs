@@ -206,6 +206,33 @@ fn only_the_postgres_driver_and_the_facade_know_sqlx() -> anyhow::Result<()> {
 }
 
 #[test]
+fn only_what_stands_for_a_database_reads_the_wall_clock() -> anyhow::Result<()> {
+    let may = [
+        "pgq/src/memory/clock.rs",
+        // The age of what a test has left behind.
+        "pgq/src/testing/database/mod.rs",
+    ];
+    let members = ["pgq/src", "pgq-cron/src", "pgq-macros/src"];
+    for path in sources(&members, OsStr::new("rs"))? {
+        let relative = path.strip_prefix(root())?;
+        if may.iter().any(|may| relative == Path::new(may)) {
+            continue;
+        }
+        let text = without_tests(&fs::read_to_string(&path)?);
+        let reads = |line: &str| {
+            let clocks = ["SystemTime::now", "Utc::now", "Local::now"];
+            clocks.iter().any(|clock| line.contains(clock))
+        };
+        assert!(
+            !code_lines(&text).any(reads),
+            "{}: jobs are compared with the clock of the database only",
+            relative.display()
+        );
+    }
+    Ok(())
+}
+
+#[test]
 fn no_file_is_too_long() -> anyhow::Result<()> {
     let members = [
         "bench",

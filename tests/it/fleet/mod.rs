@@ -10,6 +10,7 @@ mod terminate;
 mod transactions;
 mod unique;
 mod unknown;
+mod year;
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
