@@ -422,25 +422,60 @@ begin
 end
 $$;
 
--- Where each schedule stands. A tick moves `last_tick` and enqueues its job in one statement.
+-- Numbers of the changes of schedules. Whoever draws one holds a lock until its transaction has ended, so
+-- that they become visible in their order: who has seen one has seen all before it.
+create sequence pgq_jobs.schedule_revision as bigint cache 1;
+
+-- The schedules, and where each stands. A tick moves `last_tick` and enqueues its job in one statement.
 create table pgq_jobs.schedule (
-    name        text        not null primary key,
-    task        text        collate "C" not null,
+    name          text        collate "C" not null primary key,
+    -- It was made at run time, and only this row says what it is. Others are declared by the code of
+    -- workers.
+    made          boolean     not null default false,
+    task          text        collate "C" not null,
     -- A cron expression, or an interval such as `every 90s`.
-    expression  text        not null,
-    time_zone   text        not null,
+    expression    text        not null,
+    time_zone     text        not null,
     -- No tick is before the start, and none at the end or later.
-    starts_at   timestamptz,
-    ends_at     timestamptz,
-    -- A hash of the name and of what says when the ticks are. Only builds that have the same one tick.
-    digest      bigint      not null,
-    last_tick   timestamptz not null,
+    starts_at     timestamptz,
+    ends_at       timestamptz,
+    -- Only who knows it ticks. Of a schedule that is declared a hash of the name and of what says when the
+    -- ticks are, of one that was made its revision.
+    digest        bigint      not null,
+    last_tick     timestamptz not null,
     -- The job of the last tick that had one.
-    last_job    bigint,
+    last_job      bigint,
     -- The hash of the lane in which that job is, or was, ready for the first time.
-    last_lane   bigint,
-    declared_at timestamptz not null default now()
-);
+    last_lane     bigint,
+    declared_at   timestamptz not null default now(),
+    -- Drawn by each change but ticks.
+    revision      bigint      not null default nextval('pgq_jobs.schedule_revision'),
+    -- Since when it does not tick.
+    paused_at     timestamptz,
+    -- The last jobs that it had, the newest first: those of ticks, and those that were triggered.
+    recent        bigint[]    not null default '{}',
+    missed        text        not null default 'once' check (missed in ('skip', 'once', 'all')),
+    -- In microseconds, as all times here.
+    missed_within bigint      check ((missed_within is not null) = (missed = 'all')),
+    overlap       text        not null default 'allow'
+        check (overlap in ('allow', 'skip', 'queue_one', 'cancel_running')),
+    jitter        bigint      not null default 0,
+    -- What its jobs are. Those of a schedule that is declared are made by who ticks, and this is for
+    -- whoever triggers one.
+    queue         text        collate "C" not null default 'default',
+    priority      smallint    not null default 0 check (priority between 0 and 9),
+    max_attempts  smallint    not null default 1 check (max_attempts between 1 and 1000),
+    fingerprint   bigint,
+    input         bytea       not null default '',
+    -- As the statements that enqueue take it; null if the jobs have none.
+    detail        jsonb,
+    -- By what the jobs are the same as others; null if they are not.
+    unique_key    bytea,
+    unique_within bigint,
+    conflict      text        check (conflict in ('skip', 'replace', 'raise'))
+) with (fillfactor = 50);
+-- changed_schedules
+create index schedule_revision_order on pgq_jobs.schedule (revision);
 
 -- Limits of the whole fleet: how many jobs of a queue or a task run at once, and how many of a task
 -- start in a time. Workers declare what their code says when they start; a row that is `overridden`

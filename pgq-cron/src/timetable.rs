@@ -118,6 +118,29 @@ impl Timetable {
         }
     }
 
+    /// Leaves out the ticks before an instant, and those at another one and after it.
+    ///
+    /// # Errors
+    ///
+    /// [`BoundsError::EndsBeforeStart`] if the end is not later than the start, and
+    /// [`BoundsError::NeverTicks`] if no tick is left.
+    pub fn between(
+        mut self,
+        starts: Option<DateTime<Utc>>,
+        ends: Option<DateTime<Utc>>,
+    ) -> Result<Self, BoundsError> {
+        if let (Some(starts), Some(ends)) = (starts, ends)
+            && ends <= starts
+        {
+            return Err(BoundsError::EndsBeforeStart);
+        }
+        (self.starts, self.ends) = (starts, ends);
+        match self.next_after(DateTime::UNIX_EPOCH - BEFORE_1970) {
+            Some(_) => Ok(self),
+            None => Err(BoundsError::NeverTicks),
+        }
+    }
+
     /// The instant from which on it ticks; `None` if it always has.
     #[must_use]
     pub fn starts_at(&self) -> Option<DateTime<Utc>> {

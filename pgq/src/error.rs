@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::client::{EnqueueError, JobError};
+use crate::client::{EnqueueError, JobError, ScheduleError};
 use crate::contract;
 use crate::driver::DriverError;
 use crate::task::Problems;
@@ -25,6 +25,9 @@ pub enum Error {
     /// The lock file of the contracts cannot be used.
     #[error(transparent)]
     Contract(#[from] contract::Error),
+    /// A schedule could not be made or changed.
+    #[error(transparent)]
+    Schedule(#[from] ScheduleError),
     /// A job has no result.
     #[error(transparent)]
     Job(#[from] JobError),

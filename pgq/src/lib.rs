@@ -47,6 +47,9 @@ mod worker;
 #[doc = include_str!("../docs/clocks.md")]
 pub mod clocks {}
 
+#[doc = include_str!("../docs/schedules.md")]
+pub mod schedules {}
+
 #[doc(hidden)]
 #[path = "private.rs"]
 pub mod __private;
@@ -57,7 +60,9 @@ pub use self::app::{Pgq, Within};
 pub use self::backoff::Backoff;
 pub use self::client::{
     ChangeError, Changes, EnqueueError, Enqueuer, INPUT_MAX_DEFAULT, JobBuilder, JobError,
-    JobHandle, Jobs, Reader, count_jobs, enqueue_many, wait_all, wait_all_for, wait_any, workers,
+    JobHandle, Jobs, ListedSchedules, Reader, ScheduleBuilder, ScheduleEdit, ScheduleError,
+    ScheduleHandle, ScheduleInfo, Schedules, count_jobs, enqueue_many, wait_all, wait_all_for,
+    wait_any, workers,
 };
 pub use self::driver::{Attempt, AttemptOutcome, Start};
 pub use self::error::{Error, Result};
@@ -71,7 +76,7 @@ pub use self::postgres::{JobConnection, JobTransaction};
 pub use self::queue::{
     ATTEMPTS_MAX, DEFAULT_QUEUE, HEADER_VALUE_MAX, HEADERS_MAX, NAME_MAX, PRIORITY_MAX, TAGS_MAX,
 };
-pub use self::schedule::{InvalidTiming, Missed, Overlap, Timing};
+pub use self::schedule::{InvalidTiming, Missed, Overlap, Timing, When};
 pub use self::task::{
     Batch, CancelReason, CompleteError, CompleteIn, Concurrency, Context, Injected,
     IntoBatchOutcome, IntoOutcome, IntoTaskError, MissingState, Problem, Problems, Rate,

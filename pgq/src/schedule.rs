@@ -1,10 +1,14 @@
 //! When a schedule ticks, and what becomes of a tick: data, no decisions.
 
+mod when;
+
 use std::fmt;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use pgq_cron::{Bounds, Expression, Interval, Timetable, Zone};
+
+pub use self::when::When;
 
 /// The longest time by which the jobs of ticks are spread: a day.
 const JITTER_MAX: Duration = Duration::from_secs(86_400);
@@ -173,17 +177,20 @@ pub enum Overlap {
     /// It waits: the last tick that came meanwhile has its job once the other one is finished. It
     /// looks for that once a second.
     QueueOne,
-    /// The other one is to be cancelled. Not applied yet: like [`Allow`](Self::Allow).
+    /// The other one is cancelled, as [`JobHandle::cancel`](crate::JobHandle::cancel) does, in the
+    /// transaction in which this one is enqueued. This one does not wait for the end of the other.
     CancelRunning,
 }
 
 /// How the ticks of one schedule are handled.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Policy {
-    pub(crate) missed: Missed,
-    pub(crate) overlap: Overlap,
+pub struct Policy {
+    /// What becomes of ticks at which no worker ran.
+    pub missed: Missed,
+    /// What becomes of a tick while the job of an earlier one is not finished.
+    pub overlap: Overlap,
     /// The longest delay of a tick's job; each tick has its own.
-    pub(crate) jitter: Duration,
+    pub jitter: Duration,
 }
 
 impl Policy {

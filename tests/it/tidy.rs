@@ -33,7 +33,9 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // What an application does with jobs.
     (
         "client",
-        &["driver", "job", "logs", "metrics", "queue", "task", "trace"],
+        &[
+            "driver", "job", "logs", "metrics", "queue", "schedule", "task", "trace",
+        ],
     ),
     ("contract", &["client", "driver", "job", "shape", "task"]),
     // Drivers.
@@ -67,6 +69,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "scheduler",
         &[
             "driver",
+            "job",
             "metrics",
             "middleware",
             "schedule",
@@ -124,6 +127,8 @@ const PURE: &[&str] = &[
     "limit/decide.rs",
     "queue.rs",
     "schedule.rs",
+    "schedule/when.rs",
+    "scheduler/agenda.rs",
     "scheduler/due.rs",
     "task/invalid.rs",
     "shape/compare.rs",

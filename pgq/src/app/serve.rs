@@ -58,6 +58,7 @@ async fn work(run: &Run, mode: Mode, stop: &StopSignal) -> Result<Report> {
     let mut scheduler = Scheduler::new(
         Arc::clone(&driver),
         Arc::clone(&registry),
+        fingerprints.clone(),
         run.hooks.clone(),
         config.lease,
     );
@@ -81,10 +82,12 @@ async fn work(run: &Run, mode: Mode, stop: &StopSignal) -> Result<Report> {
         config: Arc::new(config),
         queues: Arc::clone(&run.handle.queues),
         tally: Arc::clone(&tally),
+        schedules: Arc::default(),
     };
+    let revised = setup.schedules.subscribe();
     let ended = if mode == Mode::Forever {
         let scheduling = async {
-            scheduler.run_until(stop.drain.clone()).await;
+            scheduler.run_until(stop.drain.clone(), revised).await;
             std::future::pending::<std::convert::Infallible>().await
         };
         // Not spawned: it ends with this future, and what goes wrong in it is heard.

@@ -7,12 +7,13 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use super::send::{send, send_unique};
-use super::{EnqueueError, Enqueuer, JobHandle};
+use super::{EnqueueError, Enqueuer, INPUT_MAX_DEFAULT, JobHandle, ScheduleBuilder};
 use crate::driver::{Enqueue, KeyedJobs, NewJob, NewKey, Start};
 use crate::job::{Conflict, Detail, Enqueued, Expires, INPUT_MAX, Input};
 use crate::queue::{
     ATTEMPTS_MAX, DELAY_MAX, HEADER_VALUE_MAX, HEADERS_MAX, PRIORITY_MAX, TAGS_MAX, name_problem,
 };
+use crate::schedule::When;
 use crate::task::{self, Task, Unique, fingerprint};
 
 /// One job that is about to be enqueued.
@@ -150,6 +151,28 @@ impl<T: Task> JobBuilder<T> {
     /// What a driver is asked for.
     pub(super) fn into_request(self, input_max: usize) -> Result<Enqueue, EnqueueError> {
         request::<T>(self.options, [self.input], input_max)
+    }
+
+    /// The same for a schedule, whose jobs start at its ticks.
+    pub(super) fn into_scheduled(mut self, input_max: usize) -> Result<Enqueue, EnqueueError> {
+        if self.options.start != start_after(T::OPTIONS.delay) {
+            return Err(EnqueueError::Invalid {
+                task: T::NAME,
+                problem: "it starts at a tick of its schedule, so leave out its delay or time"
+                    .to_owned(),
+            });
+        }
+        self.options.start = Start::Now;
+        self.into_request(input_max)
+    }
+
+    /// Begins a schedule that enqueues this job at each of its ticks, with its input and its options. It
+    /// starts at the tick, whatever the delay of its task.
+    ///
+    /// See [`ScheduleBuilder`].
+    pub fn schedule(self, name: impl Into<String>, when: impl Into<When>) -> ScheduleBuilder {
+        let job = self.into_scheduled(INPUT_MAX_DEFAULT);
+        ScheduleBuilder::typed(name.into(), when.into(), job)
     }
 
     /// Enqueues the job.

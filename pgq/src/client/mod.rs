@@ -9,6 +9,7 @@ mod error;
 mod fleet;
 mod handle;
 mod jobs;
+mod schedules;
 mod send;
 mod wait;
 mod waiting;
@@ -20,6 +21,10 @@ pub use self::error::{ChangeError, EnqueueError, JobError};
 pub use self::fleet::workers;
 pub use self::handle::JobHandle;
 pub use self::jobs::{Jobs, count_jobs};
+pub use self::schedules::{
+    ListedSchedules, ScheduleBuilder, ScheduleEdit, ScheduleError, ScheduleHandle, ScheduleInfo,
+    Schedules,
+};
 pub use self::wait::{wait_all, wait_all_for, wait_any};
 
 /// The largest input that is enqueued unless another limit is set, in bytes: 1 MiB.

@@ -35,6 +35,8 @@ pub struct Directives {
     /// Jobs that the worker is to cancel, each with the claim under which it holds the job. There may
     /// be some that it does not hold any more.
     pub cancel: Vec<(JobId, i64)>,
+    /// The number of the last change of a schedule; 0 if there is none.
+    pub schedules: i64,
 }
 
 /// What cancelling a job came to.

@@ -17,7 +17,8 @@ pub enum Wake {
     Scheduled,
     /// A job has ended.
     Finished,
-    /// The directives of workers may have changed. It comes to every listener, parked or not.
+    /// The directives of workers may have changed, or schedules. It comes to every listener, parked or
+    /// not.
     Directives,
     /// The connection was lost and is back: wake-ups may have been missed, and the storage may
     /// have lost what it had not yet made durable. Nothing is parked any more.

@@ -40,9 +40,12 @@ pub use self::request::{
     HistoryReport, Kept, NewJob, NewLog, Promoted, QueuedInput, Rescued, Start, WorkerId,
     WorkerInfo,
 };
-pub use self::schedule::{Schedule, ScheduleState, StoredSchedule, Tick};
+pub use self::schedule::{
+    Schedule, ScheduleAsk, ScheduleChanges, ScheduleState, StoredSchedule, Template, Tick,
+};
 pub use self::schedule_driver::ScheduleDriver;
 pub use crate::job::{Detail, Expires, KeyedJobs, Marks, NewKey};
+pub use crate::schedule::Policy;
 
 /// Storage of jobs, as a set of atomic operations.
 ///

@@ -1,12 +1,14 @@
 //! What is said of schedules.
 
+use std::borrow::Cow;
+
 use chrono::{DateTime, Utc};
 
-use super::Enqueue;
-use crate::job::hash_of;
-use crate::schedule::Overlap;
+use super::{Enqueue, NewJob, Start};
+use crate::job::{JobId, hash_of};
+use crate::schedule::{Overlap, Policy};
 
-/// A schedule as the code declares it.
+/// A schedule: what a worker's code declares, or what was made at run time.
 #[derive(Clone, Debug)]
 pub struct Schedule {
     /// Its name, unique within the schema.
@@ -21,6 +23,10 @@ pub struct Schedule {
     pub starts_at: Option<DateTime<Utc>>,
     /// No tick is at this time or later; `None` if it goes on.
     pub ends_at: Option<DateTime<Utc>>,
+    /// How its ticks are handled.
+    pub policy: Policy,
+    /// What its jobs are.
+    pub template: Template,
 }
 
 impl Schedule {
@@ -40,6 +46,49 @@ impl Schedule {
             time(self.ends_at).as_bytes(),
         ])
     }
+
+    /// One of its jobs.
+    #[must_use]
+    pub fn enqueue(&self, start: Start) -> Enqueue {
+        let template = self.template.clone();
+        Enqueue {
+            task: Cow::Owned(self.task.clone()),
+            queue: Cow::Owned(template.queue),
+            priority: template.priority,
+            max_attempts: template.max_attempts,
+            fingerprint: template.fingerprint,
+            start,
+            jobs: vec![template.job],
+        }
+    }
+}
+
+/// What the jobs of a schedule are.
+#[derive(Clone, Debug)]
+pub struct Template {
+    /// The queue to wait in.
+    pub queue: String,
+    /// 0 to 9; larger ones are claimed first.
+    pub priority: i16,
+    /// 1 to 1000.
+    pub max_attempts: i16,
+    /// The fingerprint of the task's input; `None` if who made it does not know it.
+    pub fingerprint: Option<i64>,
+    /// The rest.
+    pub job: NewJob,
+}
+
+/// Without an input.
+impl Default for Template {
+    fn default() -> Self {
+        Self {
+            queue: "default".to_owned(),
+            priority: 0,
+            max_attempts: 1,
+            fingerprint: None,
+            job: NewJob::new(Vec::new()),
+        }
+    }
 }
 
 /// Where schedules stand.
@@ -47,35 +96,69 @@ impl Schedule {
 pub struct ScheduleState {
     /// The storage's current time.
     pub now: DateTime<Utc>,
-    /// Those that there are.
+    /// Those that there are, by name.
     pub schedules: Vec<StoredSchedule>,
 }
 
 /// Where one schedule stands.
 #[derive(Clone, Debug)]
 pub struct StoredSchedule {
-    /// Its name.
-    pub name: String,
-    /// The [`digest`](Schedule::digest) of its declaration: only builds that declare it so tick.
+    /// What it is.
+    pub schedule: Schedule,
+    /// It was made at run time; if not, it is declared by the code of workers.
+    pub made: bool,
+    /// Only who knows this ticks: the [`digest`](Schedule::digest) of a schedule that is declared, so
+    /// that only builds that declare it so tick; the revision of one that was made.
     pub digest: i64,
     /// Whether a worker lives whose build declares it so.
     pub is_kept: bool,
     /// Its last tick.
     pub last_tick: DateTime<Utc>,
+    /// The number of its last change; ticks are none.
+    pub revision: i64,
+    /// Since when it does not tick; `None` if it does.
+    pub paused_at: Option<DateTime<Utc>>,
+    /// Its last jobs, up to ten, the newest first: those of ticks, and those that were triggered.
+    pub recent: Vec<JobId>,
+}
+
+/// Asks which schedules have changed that a worker ticks.
+#[derive(Clone, Debug)]
+pub struct ScheduleAsk<'a> {
+    /// The last change that it knows; 0 for none.
+    pub after: i64,
+    /// Those that it declares.
+    pub names: &'a [String],
+    /// The tasks that it knows: of those that were made, it ticks the ones of these.
+    pub tasks: &'a [String],
+    /// How many to name at most.
+    pub limit: usize,
+}
+
+/// Schedules that have changed.
+#[derive(Clone, Debug)]
+pub struct ScheduleChanges {
+    /// The storage's current time.
+    pub now: DateTime<Utc>,
+    /// The numbers of the changes, in order, and the names of the schedules.
+    pub changed: Vec<(i64, String)>,
+    /// The last change of all, also of a schedule that was not asked for; 0 if there is none.
+    pub last: i64,
 }
 
 /// A tick that is due.
 #[derive(Clone, Debug)]
 pub struct Tick {
-    /// The schedule, as whoever ticks has declared it.
-    pub schedule: Schedule,
+    /// The name of the schedule.
+    pub schedule: String,
+    /// Its [`digest`](StoredSchedule::digest), as whoever ticks knows it.
+    pub digest: i64,
     /// What the last tick is believed to be.
     pub previous: DateTime<Utc>,
     /// The tick.
     pub at: DateTime<Utc>,
     /// What becomes of it while the job of the last tick that had one is not finished.
     pub overlap: Overlap,
-    /// The job of the tick: a single one, and a start of [`Start::Now`](super::Start::Now) or
-    /// [`Start::At`](super::Start::At).
+    /// The job of the tick: a single one, and a start of [`Start::Now`] or [`Start::At`].
     pub enqueue: Enqueue,
 }

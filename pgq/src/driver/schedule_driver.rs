@@ -3,14 +3,17 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
-use super::{DriverError, Schedule, ScheduleState, Tick, WorkerId};
+use super::{
+    DriverError, Enqueue, Schedule, ScheduleAsk, ScheduleChanges, ScheduleState, Tick, WorkerId,
+};
 use crate::job::JobId;
 
 /// The part of a [`Driver`](super::Driver) that is for schedules: their declarations and their ticks.
 #[async_trait]
 pub trait ScheduleDriver {
     /// Adds the schedules that are new, with the current time as their last tick, and updates the
-    /// others. One whose expression or zone has changed begins anew at the current time.
+    /// others. One whose expression or zone has changed begins anew at the current time. One of a name
+    /// that was made at run time is left as it is.
     ///
     /// # Errors
     ///
@@ -34,7 +37,8 @@ pub trait ScheduleDriver {
     async fn stop_ticking(&self, worker: WorkerId) -> Result<(), DriverError>;
 
     /// Declares a schedule as this build does, if its stored declaration is still the one of the digest
-    /// `seen`, and no worker lives that ticks and declares it so: nobody would. Ticks are due from its
+    /// `seen`, and no worker lives that ticks and declares it so: nobody would. One that was made at run
+    /// time is nobody's to take. Ticks are due from its
     /// last one on, or from `since`, whichever is later. Returns whether it was declared.
     ///
     /// # Errors
@@ -54,17 +58,87 @@ pub trait ScheduleDriver {
     /// Returns the error of the storage.
     async fn schedules(&self, names: &[String]) -> Result<ScheduleState, DriverError>;
 
-    /// Enqueues the job of a tick, if `tick.previous` is still the last tick of its schedule;
-    /// returns `None` if another worker was faster, or if the schedule was declared anew
-    /// with another expression, zone, start or end.
-    ///
-    /// While the last job that the schedule enqueued is not finished, `tick.overlap` decides. With
-    /// [`Skip`](crate::Overlap::Skip) the last tick moves and no job is enqueued, with
-    /// [`QueueOne`](crate::Overlap::QueueOne) nothing happens; both return `None`. A tick whose job has
-    /// a key that another one holds is as with `Skip`.
+    /// Names schedules that have changed since: that were declared, made, edited, paused or resumed.
+    /// Ticks are no changes, and one that is gone is not named.
     ///
     /// # Errors
     ///
-    /// On an error the tick has its job, or its last tick has not moved.
-    async fn tick(&self, tick: Tick) -> Result<Option<JobId>, DriverError>;
+    /// Returns the error of the storage.
+    async fn changed_schedules(&self, ask: ScheduleAsk<'_>)
+    -> Result<ScheduleChanges, DriverError>;
+
+    /// Enqueues the jobs of ticks, of each schedule one at most. A tick has its job if `previous` is
+    /// still the last tick of its schedule. It has none, and nothing happens, if another worker was
+    /// faster, or if the schedule was declared anew with another expression, zone, start or end, was
+    /// edited, paused or deleted. Returns the job of each tick, if it has one, in their order.
+    ///
+    /// While the last job that the schedule enqueued is not finished, `overlap` decides. With
+    /// [`Skip`](crate::Overlap::Skip) the last tick moves and no job is enqueued, with
+    /// [`QueueOne`](crate::Overlap::QueueOne) nothing happens. With
+    /// [`CancelRunning`](crate::Overlap::CancelRunning) that job is cancelled, as
+    /// [`cancel`](super::Driver::cancel) does, by the same transaction; while somebody keeps the storage
+    /// from that, nothing happens. A tick whose job has a key that another one holds is as with `Skip`.
+    ///
+    /// # Errors
+    ///
+    /// On an error each tick has its job, or its last tick has not moved.
+    async fn tick(&self, ticks: Vec<Tick>) -> Result<Vec<Option<JobId>>, DriverError>;
+
+    /// Enqueues a job of a schedule of that digest that is no tick: its last tick does not move, it may be
+    /// paused, and what is unfinished of it does not matter. Returns `None` if there is no such schedule,
+    /// or if the job has a key that another one holds.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of the storage.
+    async fn trigger(
+        &self,
+        schedule: &str,
+        digest: i64,
+        enqueue: Enqueue,
+    ) -> Result<Option<JobId>, DriverError>;
+
+    /// Returns where schedules stand, by name: up to `limit` after the name `after`.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of the storage.
+    async fn list_schedules(
+        &self,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<ScheduleState, DriverError>;
+
+    /// Makes a schedule at run time, with the current time as its last tick; returns `false` if there is
+    /// one of its name. Tells the workers.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of the storage.
+    async fn make_schedule(&self, schedule: &Schedule) -> Result<bool, DriverError>;
+
+    /// Puts this in the place of a schedule of its name that was made at run time and is of the revision
+    /// `seen`; returns `false` if there is none. If it is to tick at other times, it begins anew at the
+    /// current time. Tells the workers.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of the storage.
+    async fn edit_schedule(&self, schedule: &Schedule, seen: i64) -> Result<bool, DriverError>;
+
+    /// Lets a schedule tick no more, or again; returns whether that changed anything, `None` if there is
+    /// no such schedule. Tells the workers.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of the storage.
+    async fn pause_schedule(&self, name: &str, pause: bool) -> Result<Option<bool>, DriverError>;
+
+    /// Deletes a schedule that was made at run time, or that the code of no worker declares that lives;
+    /// returns `false` if there is none. Its jobs stay.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of the storage.
+    async fn delete_schedule(&self, name: &str) -> Result<bool, DriverError>;
 }

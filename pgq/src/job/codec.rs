@@ -84,6 +84,15 @@ impl DecodeError {
     }
 }
 
+/// Writes a value as JSON, as other languages do.
+pub(crate) fn encode_json<T: Serialize>(value: &T) -> Result<Vec<u8>, EncodeError> {
+    let mut bytes = vec![JSON];
+    serde_json::to_writer(&mut bytes, value).map_err(|error| EncodeError {
+        message: error.to_string(),
+    })?;
+    Ok(bytes)
+}
+
 pub(crate) fn encode_value<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, EncodeError> {
     let mut bytes = vec![MESSAGE_PACK];
     write_named(&mut bytes, value)?;

@@ -44,6 +44,7 @@ impl Store {
             paused: self.paused.keys().cloned().collect(),
             cancel: cancel.collect(),
             limits: self.limits.in_force(),
+            schedules: self.schedules.revision(),
         }
     }
 

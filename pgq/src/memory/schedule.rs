@@ -1,5 +1,7 @@
 //! Schedules and their ticks.
 
+mod change;
+
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
@@ -9,107 +11,162 @@ use super::MemoryDriver;
 use super::record::Record;
 use super::store::Store;
 use crate::driver::{
-    DriverError, Schedule, ScheduleDriver, ScheduleState, StoredSchedule, Tick, WorkerId,
+    DriverError, Enqueue, Schedule, ScheduleAsk, ScheduleChanges, ScheduleDriver, ScheduleState,
+    StoredSchedule, Tick, WorkerId,
 };
 use crate::job::JobId;
 use crate::schedule::Overlap;
 
-/// Where each schedule stands, by name.
-pub(super) type Schedules = BTreeMap<String, ScheduleRow>;
+/// How many jobs of a schedule are remembered.
+const RECENT_MAX: usize = 10;
+
+/// The schedules.
+#[derive(Debug, Default)]
+pub(super) struct Schedules {
+    rows: BTreeMap<String, ScheduleRow>,
+    /// The number of the last change.
+    revision: i64,
+}
 
 #[derive(Debug)]
-pub(super) struct ScheduleRow {
-    declared: Schedule,
+struct ScheduleRow {
+    schedule: Schedule,
+    made: bool,
     last_tick: DateTime<Utc>,
     /// The job of the last tick that had one.
     last_job: Option<JobId>,
+    revision: i64,
+    paused_at: Option<DateTime<Utc>>,
+    /// The newest first.
+    recent: Vec<JobId>,
+}
+
+impl ScheduleRow {
+    fn new(schedule: Schedule, made: bool, now: DateTime<Utc>) -> Self {
+        Self {
+            schedule,
+            made,
+            last_tick: now,
+            last_job: None,
+            revision: 0,
+            paused_at: None,
+            recent: Vec::new(),
+        }
+    }
+
+    fn digest(&self) -> i64 {
+        match self.made {
+            true => self.revision,
+            false => self.schedule.digest(),
+        }
+    }
+
+    fn remember(&mut self, job: JobId) {
+        self.recent.insert(0, job);
+        self.recent.truncate(RECENT_MAX);
+    }
+
+    /// Whether it is to have this tick.
+    fn admits(&self, tick: &Tick) -> bool {
+        self.digest() == tick.digest
+            && self.paused_at.is_none()
+            && self.last_tick == tick.previous
+            && self.last_tick < tick.at
+    }
+}
+
+impl Schedules {
+    /// The number of the last change that is to be seen.
+    pub(super) const fn revision(&self) -> i64 {
+        self.revision
+    }
 }
 
 impl Store {
-    pub(super) fn declare_schedules(&mut self, schedules: &[Schedule], now: DateTime<Utc>) {
-        for schedule in schedules {
-            let new = || ScheduleRow {
-                declared: schedule.clone(),
-                last_tick: now,
-                last_job: None,
-            };
-            let name = schedule.name.clone();
-            let row = self.schedules.entry(name).or_insert_with(new);
-            if row.declared.digest() != schedule.digest() {
-                row.last_tick = now.max(row.last_tick);
-            }
-            row.declared = schedule.clone();
-        }
-    }
-
-    pub(super) fn add_schedules(&mut self, schedules: &[Schedule], now: DateTime<Utc>) {
-        let is_new = |schedule: &&Schedule| !self.schedules.contains_key(&schedule.name);
-        let new: Vec<Schedule> = schedules.iter().filter(is_new).cloned().collect();
-        self.declare_schedules(&new, now);
-    }
-
-    pub(super) fn take_schedule(
-        &mut self,
-        schedule: &Schedule,
-        seen: i64,
-        since: DateTime<Utc>,
-        now: DateTime<Utc>,
-    ) -> bool {
-        let is_kept = self.is_kept(seen, now);
-        match self.schedules.get_mut(&schedule.name) {
-            Some(row) if row.declared.digest() == seen && !is_kept => {
-                row.declared = schedule.clone();
-                row.last_tick = row.last_tick.max(since);
-                true
-            }
-            _ => false,
-        }
-    }
-
-    /// Whether a worker lives that ticks and declares a schedule so.
-    fn is_kept(&self, digest: i64, now: DateTime<Utc>) -> bool {
-        self.workers().any(|(_, worker)| {
-            worker.lease_end > now && worker.info.build.declarations.contains(&digest)
-        })
-    }
-
-    pub(super) fn stored_schedules(
+    fn schedule_state(
         &self,
-        names: &[String],
         now: DateTime<Utc>,
-    ) -> Vec<StoredSchedule> {
-        let stored = |(name, row): (&String, &ScheduleRow)| StoredSchedule {
-            name: name.clone(),
-            digest: row.declared.digest(),
-            is_kept: self.is_kept(row.declared.digest(), now),
+        is_asked: impl Fn(&str) -> bool,
+        limit: usize,
+    ) -> ScheduleState {
+        let stored = |row: &ScheduleRow| StoredSchedule {
+            schedule: row.schedule.clone(),
+            made: row.made,
+            digest: row.digest(),
+            is_kept: self.is_kept(row.digest(), now),
             last_tick: row.last_tick,
+            revision: row.revision,
+            paused_at: row.paused_at,
+            recent: row.recent.clone(),
         };
-        let rows = names.iter();
-        let rows = rows.filter_map(|name| self.schedules.get_key_value(name));
-        rows.map(stored).collect()
+        let rows = self.schedules.rows.values();
+        let rows = rows.filter(|row| is_asked(&row.schedule.name));
+        ScheduleState {
+            now,
+            schedules: rows.take(limit).map(stored).collect(),
+        }
     }
 
-    pub(super) fn tick(&mut self, tick: Tick, now: DateTime<Utc>) -> Option<JobId> {
-        let row = self.schedules.get_mut(&tick.schedule.name)?;
-        if row.declared.digest() != tick.schedule.digest() {
+    fn changed_schedules(&self, ask: &ScheduleAsk<'_>, now: DateTime<Utc>) -> ScheduleChanges {
+        let is_asked = |row: &&ScheduleRow| {
+            row.revision > ask.after
+                && (ask.names.contains(&row.schedule.name)
+                    || row.made && ask.tasks.contains(&row.schedule.task))
+        };
+        let rows = self.schedules.rows.values().filter(is_asked);
+        let mut changed: Vec<_> = rows
+            .map(|row| (row.revision, row.schedule.name.clone()))
+            .collect();
+        changed.sort_unstable();
+        changed.truncate(ask.limit);
+        ScheduleChanges {
+            now,
+            changed,
+            last: self.schedules.revision,
+        }
+    }
+
+    fn tick(&mut self, tick: Tick, now: DateTime<Utc>) -> Option<JobId> {
+        let row = self.schedules.rows.get_mut(&tick.schedule)?;
+        if !row.admits(&tick) {
             return None;
         }
-        if row.last_tick != tick.previous || row.last_tick >= tick.at {
-            return None;
-        }
-        let is_unfinished = |job| self.jobs.get(&job).is_some_and(Record::is_unfinished);
+        let is_unfinished = |job: &JobId| self.jobs.get(job).is_some_and(Record::is_unfinished);
+        let unfinished = row.last_job.filter(is_unfinished);
         match tick.overlap {
-            Overlap::QueueOne if row.last_job.is_some_and(is_unfinished) => return None,
-            Overlap::Skip if row.last_job.is_some_and(is_unfinished) => {
+            Overlap::QueueOne if unfinished.is_some() => return None,
+            Overlap::Skip if unfinished.is_some() => {
                 row.last_tick = tick.at;
                 return None;
             }
             _ => row.last_tick = tick.at,
         }
         let job = self.enqueue_tick(tick.enqueue, now)?;
-        if let Some(row) = self.schedules.get_mut(&tick.schedule.name) {
+        if let Some(row) = self.schedules.rows.get_mut(&tick.schedule) {
             row.last_job = Some(job);
+            row.remember(job);
         }
+        match unfinished {
+            Some(last) if tick.overlap == Overlap::CancelRunning && last != job => {
+                self.cancel(last, now);
+            }
+            _ => {}
+        }
+        Some(job)
+    }
+
+    fn trigger(
+        &mut self,
+        schedule: &str,
+        digest: i64,
+        enqueue: Enqueue,
+        now: DateTime<Utc>,
+    ) -> Option<JobId> {
+        if self.schedules.rows.get(schedule)?.digest() != digest {
+            return None;
+        }
+        let job = self.enqueue_tick(enqueue, now)?;
+        self.schedules.rows.get_mut(schedule)?.remember(job);
         Some(job)
     }
 }
@@ -141,13 +198,55 @@ impl ScheduleDriver for MemoryDriver {
     }
 
     async fn schedules(&self, names: &[String]) -> Result<ScheduleState, DriverError> {
-        Ok(self.call(|store, now| ScheduleState {
-            now,
-            schedules: store.stored_schedules(names, now),
+        let is_asked = |name: &str| names.iter().any(|asked| asked == name);
+        Ok(self.call(|store, now| store.schedule_state(now, is_asked, usize::MAX)))
+    }
+
+    async fn changed_schedules(
+        &self,
+        ask: ScheduleAsk<'_>,
+    ) -> Result<ScheduleChanges, DriverError> {
+        Ok(self.call(|store, now| store.changed_schedules(&ask, now)))
+    }
+
+    async fn tick(&self, ticks: Vec<Tick>) -> Result<Vec<Option<JobId>>, DriverError> {
+        Ok(self.call(|store, now| {
+            let jobs = ticks.into_iter().map(|tick| store.tick(tick, now));
+            jobs.collect()
         }))
     }
 
-    async fn tick(&self, tick: Tick) -> Result<Option<JobId>, DriverError> {
-        Ok(self.call(|store, now| store.tick(tick, now)))
+    async fn trigger(
+        &self,
+        schedule: &str,
+        digest: i64,
+        enqueue: Enqueue,
+    ) -> Result<Option<JobId>, DriverError> {
+        Ok(self.call(|store, now| store.trigger(schedule, digest, enqueue, now)))
+    }
+
+    async fn list_schedules(
+        &self,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<ScheduleState, DriverError> {
+        let is_asked = |name: &str| after.is_none_or(|after| name > after);
+        Ok(self.call(|store, now| store.schedule_state(now, is_asked, limit)))
+    }
+
+    async fn make_schedule(&self, schedule: &Schedule) -> Result<bool, DriverError> {
+        Ok(self.call(|store, now| store.make_schedule(schedule, now)))
+    }
+
+    async fn edit_schedule(&self, schedule: &Schedule, seen: i64) -> Result<bool, DriverError> {
+        Ok(self.call(|store, now| store.edit_schedule(schedule, seen, now)))
+    }
+
+    async fn pause_schedule(&self, name: &str, pause: bool) -> Result<Option<bool>, DriverError> {
+        Ok(self.call(|store, now| store.pause_schedule(name, pause, now)))
+    }
+
+    async fn delete_schedule(&self, name: &str) -> Result<bool, DriverError> {
+        Ok(self.call(|store, now| store.delete_schedule(name, now)))
     }
 }

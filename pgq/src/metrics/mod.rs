@@ -137,6 +137,6 @@ metrics! {
     LEASES_LOST = Counter "pgq_leases_lost_total" [];
     /// Wake-ups that were received.
     WAKEUPS = Counter "pgq_wakeups_total" [];
-    /// Ticks that have a job.
+    /// Ticks that have a job. Those of schedules that were made at run time are together `run-time`.
     TICKS = Counter "pgq_ticks_total" ["schedule"];
 }

@@ -1,6 +1,6 @@
 //! The statements that direct workers.
 
-use sqlx::{Row, SqlStr};
+use sqlx::{PgExecutor, Row, SqlStr};
 
 use super::PostgresDriver;
 use super::error::{driver_error, lacks_partition};
@@ -64,9 +64,10 @@ impl PostgresDriver {
         for row in rows {
             match row {
                 (Some(kind), Some(name), ..) => directives.paused.extend(pausable(&kind, name)),
-                (.., Some(job), Some(claim)) => {
+                (.., Some(job), Some(claim), _) => {
                     directives.cancel.push((JobId::from_i64(job), claim));
                 }
+                (.., Some(schedules)) => directives.schedules = schedules,
                 _ => {}
             }
         }
@@ -76,15 +77,15 @@ impl PostgresDriver {
     /// Looks where the job is until it has not moved meanwhile: in each look it is in one table.
     pub(super) async fn cancel_job(&self, job: JobId) -> Result<Option<Cancellation>, DriverError> {
         loop {
-            let mut waited = self.cancel_waiting(job).await;
+            let mut waited = self.cancel_waiting(&self.pool, job).await;
             if waited.as_ref().is_err_and(lacks_partition) {
                 self.make_partitions(&[Retain::DEFAULT]).await?;
-                waited = self.cancel_waiting(job).await;
+                waited = self.cancel_waiting(&self.pool, job).await;
             }
             if waited? {
                 return Ok(Some(Cancellation::Cancelled));
             }
-            if self.cancel_running(job).await? {
+            if self.cancel_running(&self.pool, job).await? {
                 return Ok(Some(Cancellation::Requested));
             }
             let state = self.find(job).await?.map(|job| job.state);
@@ -94,25 +95,33 @@ impl PostgresDriver {
         }
     }
 
-    async fn cancel_waiting(&self, job: JobId) -> Result<bool, DriverError> {
+    pub(super) async fn cancel_waiting(
+        &self,
+        executor: impl PgExecutor<'_>,
+        job: JobId,
+    ) -> Result<bool, DriverError> {
         sqlx::query(self.statements.cancel_waiting.clone())
             .bind(job.as_i64())
             .bind(Retain::DEFAULT.completed.hours())
             .bind(self.schema().as_str())
             .persistent(false)
-            .fetch_one(&self.pool)
+            .fetch_one(executor)
             .await
             .and_then(|row| row.try_get("jobs"))
             .map(|jobs: i64| jobs > 0)
             .map_err(|error| driver_error("failed to cancel a job", error))
     }
 
-    async fn cancel_running(&self, job: JobId) -> Result<bool, DriverError> {
+    pub(super) async fn cancel_running(
+        &self,
+        executor: impl PgExecutor<'_>,
+        job: JobId,
+    ) -> Result<bool, DriverError> {
         sqlx::query(self.statements.cancel_running.clone())
             .bind(job.as_i64())
             .bind(self.schema().as_str())
             .persistent(false)
-            .fetch_one(&self.pool)
+            .fetch_one(executor)
             .await
             .and_then(|row| row.try_get("held"))
             .map(|jobs: i64| jobs > 0)
@@ -120,8 +129,15 @@ impl PostgresDriver {
     }
 }
 
-/// Something that is paused, by kind and name, or a job to be cancelled, with its claim.
-type Directive = (Option<String>, Option<String>, Option<i64>, Option<i64>);
+/// Something that is paused, by kind and name, a job to be cancelled, with its claim, or the number of the
+/// last change of a schedule.
+type Directive = (
+    Option<String>,
+    Option<String>,
+    Option<i64>,
+    Option<i64>,
+    Option<i64>,
+);
 
 const QUEUE: &str = "queue";
 const TASK: &str = "task";

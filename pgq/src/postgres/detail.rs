@@ -1,6 +1,7 @@
 //! Details as the statements take and return them: as JSON, one value for each job that has one.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
@@ -27,6 +28,9 @@ struct Written<'a> {
 #[derive(Deserialize)]
 struct Read {
     expires_at: Option<String>,
+    /// Only in the template of a schedule.
+    #[serde(default)]
+    expires_in: Option<i64>,
     concurrency_key: Option<i64>,
     order_key: Option<i64>,
     rate_key: Option<i64>,
@@ -73,8 +77,12 @@ pub(super) fn claimed(stored: Option<&str>) -> sqlx::Result<(Option<Box<Detail>>
     let read: Read =
         serde_json::from_str(stored).map_err(|error| sqlx::Error::Decode(error.into()))?;
     let expires = read.expires_at.as_deref().map(time).transpose()?;
+    let after = read
+        .expires_in
+        .and_then(|micros| u64::try_from(micros).ok());
+    let after = after.map(|micros| Expires::After(Duration::from_micros(micros)));
     let detail = Box::new(Detail {
-        expires: expires.map(Expires::At),
+        expires: expires.map(Expires::At).or(after),
         concurrency_key: read.concurrency_key,
         order_key: read.order_key,
         rate_key: read.rate_key,

@@ -1,51 +1,75 @@
 //! [`ScheduleDriver`] for PostgreSQL.
 
+mod stored;
+mod tick;
+
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use sqlx::{Row, SqlStr};
+use sqlx::postgres::{PgArguments, PgRow};
+use sqlx::query::Query;
+use sqlx::{Postgres, Row, SqlStr};
 
+use self::stored::{columns, state};
+use self::tick::Fired;
 use super::PostgresDriver;
 use super::error::driver_error;
-use super::large_input::Parted;
-use super::unique;
 use crate::driver::{
-    DriverError, Schedule, ScheduleDriver, ScheduleState, Start, StoredSchedule, Tick, WorkerId,
+    DriverError, Enqueue, Schedule, ScheduleAsk, ScheduleChanges, ScheduleDriver, ScheduleState,
+    Tick, WorkerId,
 };
-use crate::job::{Conflict, JobId};
+use crate::job::JobId;
 use crate::schedule::Overlap;
 
-impl PostgresDriver {
-    /// Declares schedules with one of the statements for that.
-    async fn declare(&self, statement: SqlStr, schedules: &[Schedule]) -> Result<(), DriverError> {
-        let column = |of: fn(&Schedule) -> &str| schedules.iter().map(of).collect::<Vec<_>>();
-        let time = |of: fn(&Schedule) -> Option<DateTime<Utc>>| {
-            schedules.iter().map(of).collect::<Vec<_>>()
-        };
-        sqlx::query(statement)
-            .bind(column(|schedule| &schedule.name))
-            .bind(column(|schedule| &schedule.task))
-            .bind(column(|schedule| &schedule.expression))
-            .bind(column(|schedule| &schedule.zone))
-            .bind(time(|schedule| schedule.starts_at))
-            .bind(time(|schedule| schedule.ends_at))
-            .bind(schedules.iter().map(Schedule::digest).collect::<Vec<_>>())
-            .execute(&self.pool)
-            .await
-            .map(|_| ())
-            .map_err(|error| driver_error("failed to declare the schedules", error))
+/// A statement with what it takes of schedules.
+fn of(
+    statement: SqlStr,
+    schedules: &[Schedule],
+) -> Result<Query<'_, Postgres, PgArguments>, DriverError> {
+    let columns =
+        columns(schedules).map_err(|error| driver_error("a schedule cannot be written", error))?;
+    Ok(sqlx::query(statement)
+        .bind(columns.schedules)
+        .bind(columns.inputs)
+        .bind(columns.keys)
+        // The pool may be the application's, behind a pooler.
+        .persistent(false))
+}
+
+fn changes(rows: &[PgRow]) -> sqlx::Result<ScheduleChanges> {
+    let first = rows.first().ok_or(sqlx::Error::RowNotFound)?;
+    let mut changed = Vec::new();
+    for row in rows {
+        if let Some(revision) = row.try_get("revision")? {
+            changed.push((revision, row.try_get("name")?));
+        }
     }
+    Ok(ScheduleChanges {
+        now: first.try_get("now")?,
+        last: first.try_get("last")?,
+        changed,
+    })
+}
+
+fn rows(limit: usize) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX)
 }
 
 #[async_trait]
 impl ScheduleDriver for PostgresDriver {
     async fn declare_schedules(&self, schedules: &[Schedule]) -> Result<(), DriverError> {
-        let statement = self.statements.declare_schedules.clone();
-        self.declare(statement, schedules).await
+        of(self.statements.declare_schedules.clone(), schedules)?
+            .execute(&self.pool)
+            .await
+            .map(|_| ())
+            .map_err(|error| driver_error("failed to declare the schedules", error))
     }
 
     async fn add_schedules(&self, schedules: &[Schedule]) -> Result<(), DriverError> {
-        let statement = self.statements.add_schedules.clone();
-        self.declare(statement, schedules).await
+        of(self.statements.add_schedules.clone(), schedules)?
+            .execute(&self.pool)
+            .await
+            .map(|_| ())
+            .map_err(|error| driver_error("failed to declare the schedules", error))
     }
 
     async fn stop_ticking(&self, worker: WorkerId) -> Result<(), DriverError> {
@@ -63,14 +87,8 @@ impl ScheduleDriver for PostgresDriver {
         seen: i64,
         since: DateTime<Utc>,
     ) -> Result<bool, DriverError> {
-        sqlx::query(self.statements.take_schedule.clone())
-            .bind(&schedule.name)
-            .bind(&schedule.task)
-            .bind(&schedule.expression)
-            .bind(&schedule.zone)
-            .bind(schedule.starts_at)
-            .bind(schedule.ends_at)
-            .bind(schedule.digest())
+        let schedules = std::slice::from_ref(schedule);
+        of(self.statements.take_schedule.clone(), schedules)?
             .bind(seen)
             .bind(since)
             .execute(&self.pool)
@@ -80,79 +98,108 @@ impl ScheduleDriver for PostgresDriver {
     }
 
     async fn schedules(&self, names: &[String]) -> Result<ScheduleState, DriverError> {
-        let map = |rows: Vec<sqlx::postgres::PgRow>| -> sqlx::Result<ScheduleState> {
-            let now = rows
-                .first()
-                .ok_or(sqlx::Error::RowNotFound)?
-                .try_get("now")?;
-            let mut schedules = Vec::new();
-            for row in rows {
-                if let Some(name) = row.try_get("name")? {
-                    schedules.push(StoredSchedule {
-                        name,
-                        digest: row.try_get("digest")?,
-                        is_kept: row.try_get("is_kept")?,
-                        last_tick: row.try_get("last_tick")?,
-                    });
-                }
-            }
-            Ok(ScheduleState { now, schedules })
-        };
         sqlx::query(self.statements.schedules.clone())
             .bind(names)
+            .persistent(false)
             .fetch_all(&self.pool)
             .await
-            .and_then(map)
+            .and_then(|rows| state(&rows))
             .map_err(|error| driver_error("failed to read the schedules", error))
     }
 
-    async fn tick(&self, tick: Tick) -> Result<Option<JobId>, DriverError> {
-        let Tick {
-            schedule,
-            previous,
-            at,
-            overlap,
-            enqueue,
-        } = tick;
-        let overlap = match overlap {
-            Overlap::Allow | Overlap::CancelRunning => "allow",
-            Overlap::Skip => "skip",
-            Overlap::QueueOne => "queue_one",
-        };
-        let run_at = match enqueue.start {
-            Start::At(time) => Some(time),
-            Start::Now | Start::After(_) => None,
-        };
-        let error = |error| driver_error("failed to enqueue the job of a tick", error);
-        // A tick that finds its job there has none, whatever becomes of others.
-        let conflict = match unique::conflict(&enqueue) {
-            Conflict::Raise => Conflict::Skip,
-            other => other,
-        };
-        let mut job = Parted::new(enqueue.jobs).map_err(error)?;
-        sqlx::query_scalar(self.statements.tick.clone())
-            .bind(&schedule.name)
-            .bind(previous)
-            .bind(at)
-            .bind(job.inline.pop().unwrap_or_default())
-            .bind(enqueue.task.into_owned())
-            .bind(enqueue.queue.into_owned())
-            .bind(enqueue.priority)
-            .bind(enqueue.max_attempts)
-            .bind(enqueue.fingerprint)
-            .bind(self.schema().as_str())
-            .bind(job.large.pop())
-            .bind(run_at)
-            .bind(overlap)
-            .bind(job.details.pop())
-            .bind(job.marks.pop().unwrap_or_default())
-            .bind(schedule.digest())
-            .bind(job.keys.pop())
-            .bind(job.periods.pop().flatten())
-            .bind(unique::name(conflict))
-            .fetch_optional(&self.pool)
+    async fn changed_schedules(
+        &self,
+        ask: ScheduleAsk<'_>,
+    ) -> Result<ScheduleChanges, DriverError> {
+        sqlx::query(self.statements.changed_schedules.clone())
+            .bind(ask.after)
+            .bind(ask.names)
+            .bind(ask.tasks)
+            .bind(rows(ask.limit))
+            .fetch_all(&self.pool)
             .await
-            .map(|id: Option<i64>| id.map(JobId::from_i64))
-            .map_err(error)
+            .and_then(|rows| changes(&rows))
+            .map_err(|error| driver_error("failed to look for schedules that have changed", error))
+    }
+
+    async fn tick(&self, ticks: Vec<Tick>) -> Result<Vec<Option<JobId>>, DriverError> {
+        self.fire(ticks.into_iter().map(Fired::from).collect())
+            .await
+    }
+
+    async fn trigger(
+        &self,
+        schedule: &str,
+        digest: i64,
+        enqueue: Enqueue,
+    ) -> Result<Option<JobId>, DriverError> {
+        let fired = Fired {
+            schedule: schedule.to_owned(),
+            digest,
+            previous: None,
+            at: None,
+            overlap: Overlap::Allow,
+            enqueue,
+        };
+        let mut jobs = self.fire(vec![fired]).await?;
+        Ok(jobs.pop().flatten())
+    }
+
+    async fn list_schedules(
+        &self,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<ScheduleState, DriverError> {
+        sqlx::query(self.statements.list_schedules.clone())
+            .bind(after)
+            .bind(rows(limit))
+            .persistent(false)
+            .fetch_all(&self.pool)
+            .await
+            .and_then(|rows| state(&rows))
+            .map_err(|error| driver_error("failed to list the schedules", error))
+    }
+
+    async fn make_schedule(&self, schedule: &Schedule) -> Result<bool, DriverError> {
+        let schedules = std::slice::from_ref(schedule);
+        of(self.statements.make_schedule.clone(), schedules)?
+            .bind(self.schema().as_str())
+            .fetch_one(&self.pool)
+            .await
+            .and_then(|row| row.try_get("done"))
+            .map_err(|error| driver_error("failed to make a schedule", error))
+    }
+
+    async fn edit_schedule(&self, schedule: &Schedule, seen: i64) -> Result<bool, DriverError> {
+        let schedules = std::slice::from_ref(schedule);
+        of(self.statements.edit_schedule.clone(), schedules)?
+            .bind(seen)
+            .bind(self.schema().as_str())
+            .fetch_one(&self.pool)
+            .await
+            .and_then(|row| row.try_get("done"))
+            .map_err(|error| driver_error("failed to edit a schedule", error))
+    }
+
+    async fn pause_schedule(&self, name: &str, pause: bool) -> Result<Option<bool>, DriverError> {
+        let row = sqlx::query(self.statements.pause_schedule.clone())
+            .bind(name)
+            .bind(pause)
+            .bind(self.schema().as_str())
+            .persistent(false)
+            .fetch_optional(&self.pool)
+            .await;
+        row.and_then(|row| row.map(|row| row.try_get("changed")).transpose())
+            .map_err(|error| driver_error("failed to pause or resume a schedule", error))
+    }
+
+    async fn delete_schedule(&self, name: &str) -> Result<bool, DriverError> {
+        sqlx::query(self.statements.delete_schedule.clone())
+            .bind(name)
+            .persistent(false)
+            .execute(&self.pool)
+            .await
+            .map(|done| done.rows_affected() == 1)
+            .map_err(|error| driver_error("failed to delete a schedule", error))
     }
 }

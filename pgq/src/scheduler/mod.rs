@@ -2,25 +2,29 @@
 //!
 //! Every worker runs one; there is no leader. Whoever moves a schedule's last tick enqueues its
 //! job, in one statement, so a tick has exactly one job however many try.
+//!
+//! A scheduler knows of each schedule when it is to be looked at next, and nothing else. It reads those
+//! that are due or have changed (`look.rs`), and ticks them (`fire.rs`); what it has missed it is refused.
 
 mod absence;
+mod agenda;
 mod due;
+mod fire;
+mod look;
 
-use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use self::absence::Absence;
-use self::due::{due_ticks, start};
-use crate::driver::{Driver, DriverError, Enqueue, NewJob, Schedule, Start, StoredSchedule, Tick};
-use crate::metrics;
+use self::agenda::Agenda;
+use crate::driver::{Driver, DriverError, Schedule, ScheduleAsk};
 use crate::middleware::HookList;
-use crate::schedule::Overlap;
-use crate::task::{KnownSchedule, Registry, TaskDescriptor};
+use crate::task::{KnownSchedule, Registry};
 use crate::worker::{limited, report, retry_pause};
 
 /// The longest sleep. It bounds how long a jump of the database's clock goes unnoticed.
@@ -29,19 +33,35 @@ const SLEEP_MAX: Duration = Duration::from_secs(60);
 /// How long before a tick the scheduler wakes to look at the database's clock again.
 const MARGIN: Duration = Duration::from_millis(1);
 
-/// The sleep while a tick waits for the end of a job, of which the scheduler is not told.
-const HELD_PAUSE: Duration = Duration::from_secs(1);
+/// How often all schedules are compared with those that are known, whatever went wrong before.
+const COMPARE_EVERY: Duration = Duration::from_secs(300);
 
-/// The schedules of this binary.
+/// How many schedules are read, or ticked, at once.
+const BATCH: usize = 500;
+
+/// The schedules that this process ticks: those of its code, and those that were made at run time for tasks
+/// that it knows.
 pub(crate) struct Scheduler {
     driver: Arc<dyn Driver>,
     registry: Arc<Registry>,
+    /// The schedules of its code.
     names: Vec<String>,
+    /// The tasks that it knows, by every name.
+    tasks: Vec<String>,
+    /// The fingerprints of the input that it can run; `None` if any is.
+    fingerprints: Option<Arc<[i64]>>,
     hooks: HookList,
     /// How long a schedule is left to another build of which no worker lives.
     patience: Duration,
-    /// The schedules that are declared otherwise.
-    absences: HashMap<&'static str, Absence>,
+    /// The schedules of its code that are declared otherwise.
+    absences: HashMap<String, Absence>,
+    /// The schedules of its code whose names have been given to others at run time.
+    shadowed: HashSet<String>,
+    agenda: Agenda,
+    /// The last change that it knows of.
+    revision: i64,
+    /// When it has begun to compare all schedules with those that it knows.
+    compared: Option<Instant>,
 }
 
 impl Scheduler {
@@ -49,28 +69,33 @@ impl Scheduler {
     pub(crate) fn new(
         driver: Arc<dyn Driver>,
         registry: Arc<Registry>,
+        fingerprints: Option<Arc<[i64]>>,
         hooks: HookList,
         patience: Duration,
     ) -> Self {
         let names = registry.schedules().map(|known| known.name.to_owned());
-        let names = names.collect();
         Self {
+            names: names.collect(),
+            tasks: registry.names().map(str::to_owned).collect(),
             driver,
             registry,
-            names,
+            fingerprints,
             hooks,
             patience,
             absences: HashMap::new(),
+            shadowed: HashSet::new(),
+            agenda: Agenda::default(),
+            revision: 0,
+            compared: None,
         }
     }
 
     /// Declares the schedules as this build does. One that is new has its first tick after this moment.
     pub(crate) async fn declare(&self) -> Result<(), DriverError> {
-        let schedules = self.declared(&self.names);
-        if schedules.is_empty() {
-            return Ok(());
+        for names in self.names.chunks(BATCH) {
+            limited(self.driver.declare_schedules(&self.declared(names))).await?;
         }
-        limited(self.driver.declare_schedules(&schedules)).await
+        Ok(())
     }
 
     /// Adds the schedules that are not there. For a process that is soon gone: the others are left to those
@@ -80,17 +105,20 @@ impl Scheduler {
     }
 
     async fn add_those(&self, names: &[String]) -> Result<(), DriverError> {
-        let schedules = self.declared(names);
-        if schedules.is_empty() {
-            return Ok(());
+        for names in names.chunks(BATCH) {
+            limited(self.driver.add_schedules(&self.declared(names))).await?;
         }
-        limited(self.driver.add_schedules(&schedules)).await
+        Ok(())
     }
 
     fn declared(&self, names: &[String]) -> Vec<Schedule> {
         let known = names.iter();
         let known = known.filter_map(|name| self.registry.known_schedule(name));
-        known.map(KnownSchedule::declared).collect()
+        known.map(|known| self.declaration(known)).collect()
+    }
+
+    fn declaration(&self, known: &KnownSchedule) -> Schedule {
+        known.declared(self.registry.task(known.descriptor.task))
     }
 
     /// Enqueues the jobs of all ticks that are due by now, for a process that does not go on ticking.
@@ -106,18 +134,19 @@ impl Scheduler {
         Ok(())
     }
 
-    /// Fires ticks until it is stopped.
-    pub(crate) async fn run_until(mut self, stop: CancellationToken) {
-        if self.names.is_empty() {
-            return;
-        }
+    /// Fires ticks until it is stopped. `revised` tells when schedules have changed.
+    pub(crate) async fn run_until(
+        mut self,
+        stop: CancellationToken,
+        revised: watch::Receiver<i64>,
+    ) {
         tokio::select! {
             () = stop.cancelled() => {}
-            () = self.run() => {}
+            () = self.run(revised) => {}
         }
     }
 
-    async fn run(&mut self) {
+    async fn run(&mut self, mut revised: watch::Receiver<i64>) {
         let mut failures = 0;
         loop {
             let pause = match self.fire().await {
@@ -128,11 +157,25 @@ impl Scheduler {
                 Err(error) => {
                     tracing::warn!(error = %report(&error), "failed to fire the schedules");
                     self.absences.values_mut().for_each(Absence::forget);
+                    if error.is_transient() {
+                        self.compared = None;
+                    }
                     failures += 1;
                     retry_pause(failures)
                 }
             };
-            tokio::time::sleep(pause).await;
+            let news = async {
+                // Each of its own changes comes back to it once.
+                let revision = self.revision;
+                let told = revised.wait_for(|last| *last > revision).await.is_ok();
+                if !told || failures > 0 {
+                    std::future::pending().await
+                }
+            };
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = news => {}
+            }
         }
     }
 
@@ -140,169 +183,66 @@ impl Scheduler {
     /// fails does not keep the others from theirs; the first error is returned in the end.
     async fn fire(&mut self) -> Result<Duration, DriverError> {
         let began = Instant::now();
-        let state = limited(self.driver.schedules(&self.names)).await?;
-        let mut next: Option<DateTime<Utc>> = None;
-        let mut pause_max = SLEEP_MAX;
+        let now = self.refresh().await?;
         let mut problem = None;
-        let registry = Arc::clone(&self.registry);
-        for stored in &state.schedules {
-            let Some(schedule) = registry.known_schedule(&stored.name) else {
-                continue;
-            };
-            if !self.is_own(schedule, stored) {
-                match self.take_over(schedule, stored, state.now).await {
-                    Ok(true) => pause_max = Duration::ZERO,
-                    Ok(false) => pause_max = pause_max.min(self.patience),
-                    Err(error) => problem = problem.or(Some(error)),
-                }
-                continue;
-            }
-            match self.catch_up(schedule, stored.last_tick, state.now).await {
-                Ok(Pending::Held) => pause_max = pause_max.min(HELD_PAUSE),
-                Ok(Pending::Nothing) => {}
-                Err(error) => problem = problem.or(Some(error)),
-            }
-            let upcoming = schedule.timetable.next_after(state.now);
-            next = [next, upcoming].into_iter().flatten().min();
-        }
-        if state.schedules.len() < self.names.len() {
-            // Somebody has deleted the rows.
-            let is_there =
-                |name: &String| state.schedules.iter().any(|stored| stored.name == *name);
-            let missing = self.names.iter().filter(|name| !is_there(name)).cloned();
-            self.add_those(&missing.collect::<Vec<_>>()).await?;
+        // Each once: what is due again by then waits for the next call.
+        for names in self.agenda.due(now).chunks(BATCH) {
+            let due = self.look(names).await?;
+            problem = problem.or(self.tick(due).await.err());
         }
         if let Some(problem) = problem {
             return Err(problem);
         }
         // To enqueue the jobs may have taken a while.
-        let pause = next.and_then(|next| (next - state.now).to_std().ok());
+        let next = self.agenda.next();
+        let pause = next.map(|next| (next - now).to_std().unwrap_or_default());
         let pause = pause.map(|pause| pause.saturating_sub(began.elapsed()) + MARGIN);
-        Ok(pause.map_or(pause_max, |pause| pause.min(pause_max)))
+        Ok(pause.map_or(SLEEP_MAX, |pause| pause.min(SLEEP_MAX)))
     }
 
-    /// Whether the stored declaration of a schedule is that of this build. If not, another build ticks.
-    fn is_own(&mut self, schedule: &KnownSchedule, stored: &StoredSchedule) -> bool {
-        let is_own = schedule.declared().digest() == stored.digest;
-        if is_own {
-            self.absences.remove(schedule.descriptor.name);
+    /// Notes what has changed, and returns the storage's current time.
+    async fn refresh(&mut self) -> Result<DateTime<Utc>, DriverError> {
+        let began = Instant::now();
+        let is_old = |compared: Instant| began.duration_since(compared) >= COMPARE_EVERY;
+        let all = self.compared.is_none_or(is_old);
+        if all {
+            self.revision = 0;
         }
-        is_own
-    }
-
-    /// Declares a schedule again if the build whose declaration is stored has been gone for a while: the
-    /// last process to start may have been one of an old build, and nobody would tick any more.
-    /// Returns whether it was.
-    async fn take_over(
-        &mut self,
-        schedule: &KnownSchedule,
-        stored: &StoredSchedule,
-        now: DateTime<Utc>,
-    ) -> Result<bool, DriverError> {
-        let name = schedule.descriptor.name;
-        let absence = self.absences.entry(name);
-        let absence = absence.or_insert_with(|| Absence::new(stored.digest, now));
-        let missing = absence.look(stored.digest, stored.is_kept, now, self.patience);
-        let Some(kept_at) = missing else {
-            return Ok(false);
-        };
-        let declared = schedule.declared();
-        let take = self.driver.take_schedule(&declared, stored.digest, kept_at);
-        let taken = limited(take).await?;
-        if taken {
-            tracing::warn!(
-                schedule = schedule.descriptor.name,
-                expression = declared.expression,
-                "another build had declared the schedule otherwise, and none of its workers is left; \
-                 it is declared again as this build does"
-            );
-        }
-        Ok(taken)
-    }
-
-    /// Enqueues the jobs of the ticks of one schedule that are due.
-    async fn catch_up(
-        &self,
-        schedule: &KnownSchedule,
-        last: DateTime<Utc>,
-        now: DateTime<Utc>,
-    ) -> Result<Pending, DriverError> {
-        let policy = schedule.descriptor.policy;
-        let mut previous = last;
-        for at in due_ticks(&schedule.timetable, policy.missed, last, now) {
-            let start = start(schedule.descriptor.name, at, policy.jitter, now);
-            let enqueued = self.tick(schedule, previous, at, start).await?;
-            // Another worker was faster, or a job is to end first: the next look tells.
-            if !enqueued && policy.overlap == Overlap::QueueOne {
-                return Ok(Pending::Held);
+        loop {
+            let ask = ScheduleAsk {
+                after: self.revision,
+                names: &self.names,
+                tasks: &self.tasks,
+                limit: BATCH,
+            };
+            let changes = limited(self.driver.changed_schedules(ask)).await?;
+            for (revision, name) in &changes.changed {
+                self.agenda.changed(name, *revision);
             }
-            previous = at;
+            match changes.changed.last() {
+                Some((revision, _)) if changes.changed.len() == BATCH => self.revision = *revision,
+                _ => {
+                    self.revision = changes.last.max(self.revision);
+                    if all {
+                        self.add_missing().await?;
+                        self.compared = Some(began);
+                    }
+                    return Ok(changes.now);
+                }
+            }
         }
-        Ok(Pending::Nothing)
     }
 
-    /// Returns whether the tick has a job by this call.
-    async fn tick(
-        &self,
-        schedule: &KnownSchedule,
-        previous: DateTime<Utc>,
-        at: DateTime<Utc>,
-        start: Start,
-    ) -> Result<bool, DriverError> {
-        let Some(enqueue) = self.job(schedule, start) else {
-            return Ok(false);
-        };
-        let name = schedule.descriptor.name;
-        let (task, queue) = (enqueue.task.clone(), enqueue.queue.clone());
-        let tick = Tick {
-            schedule: schedule.declared(),
-            previous,
-            at,
-            overlap: schedule.descriptor.policy.overlap,
-            enqueue,
-        };
-        let job = limited(self.driver.tick(tick)).await?;
-        if let Some(job) = job {
-            tracing::debug!(schedule = name, job = job.as_i64(), tick = %at, "fired a schedule");
-            metrics::count_tick(name);
-            metrics::count_enqueued(&task, &queue, 1);
-            self.hooks.enqueued(&task, &queue, &[job]);
+    /// Adds the schedules of its code whose rows somebody has deleted.
+    async fn add_missing(&mut self) -> Result<(), DriverError> {
+        let names = self.names.iter();
+        let missing = names.filter(|name| !self.agenda.knows(name)).cloned();
+        let missing: Vec<String> = missing.collect();
+        self.add_those(&missing).await?;
+        for name in missing {
+            // Its revision is not known yet.
+            self.agenda.changed(&name, 0);
         }
-        Ok(job.is_some())
+        Ok(())
     }
-
-    /// The job of a tick: like any other job of its task.
-    fn job(&self, schedule: &KnownSchedule, start: Start) -> Option<Enqueue> {
-        let task = self.registry.task(schedule.descriptor.task)?;
-        Some(Enqueue {
-            task: Cow::Borrowed(task.name),
-            queue: Cow::Borrowed(task.options.queue),
-            priority: task.options.priority,
-            max_attempts: task.options.max_attempts,
-            fingerprint: Some((task.fingerprint)()),
-            start,
-            jobs: vec![new_job(task, &schedule.input)],
-        })
-    }
-}
-
-/// The job of a tick, as an enqueue of its task would have it.
-fn new_job(task: &TaskDescriptor, input: &[u8]) -> NewJob {
-    let mut detail = task.options.detail();
-    // A schedule's input is a map if the parameters of its task are named: it was checked.
-    let _ = task.options.add_keys(task.key_name(), input, &mut detail);
-    let job = NewJob::new(input.to_vec()).detail(detail);
-    let unique = task.options.unique;
-    match unique.and_then(|unique| unique.of_input(task.key_name(), input).ok()) {
-        Some(key) => job.key(key),
-        None => job,
-    }
-}
-
-/// What is left of the ticks that are due.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Pending {
-    Nothing,
-    /// A tick may have to wait for the end of a job.
-    Held,
 }

@@ -4,12 +4,10 @@ use std::any::TypeId;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use pgq_cron::Timetable;
-
-use super::{Context, Registration, ScheduleDescriptor, Source, Task, TaskDescriptor, invalid};
-use crate::driver::Schedule;
+use super::{
+    Context, KnownSchedule, Registration, ScheduleDescriptor, Source, Task, TaskDescriptor, invalid,
+};
 use crate::job::INPUT_MAX;
-use crate::queue::name_problem;
 
 /// The tasks and schedules that one worker knows.
 #[derive(Clone, Debug, Default)]
@@ -19,28 +17,6 @@ pub struct Registry {
     aliases: BTreeMap<&'static str, &'static str>,
     schedules: BTreeMap<&'static str, KnownSchedule>,
     problems: Vec<Problem>,
-}
-
-/// A schedule that can tick: nothing is left that could fail then.
-#[derive(Clone, Debug)]
-pub(crate) struct KnownSchedule {
-    pub(crate) descriptor: ScheduleDescriptor,
-    pub(crate) timetable: Timetable,
-    pub(crate) input: Vec<u8>,
-}
-
-impl KnownSchedule {
-    /// How it is declared.
-    pub(crate) fn declared(&self) -> Schedule {
-        Schedule {
-            name: self.descriptor.name.to_owned(),
-            task: self.descriptor.task.to_owned(),
-            expression: self.descriptor.timing.to_string(),
-            zone: self.descriptor.timing.zone().to_owned(),
-            starts_at: self.timetable.starts_at(),
-            ends_at: self.timetable.ends_at(),
-        }
-    }
 }
 
 /// Something wrong with the tasks of this binary, found before the first claim.
@@ -305,7 +281,7 @@ impl Registry {
             });
             return;
         }
-        match known(schedule) {
+        match KnownSchedule::read(schedule) {
             Ok(known) => {
                 self.schedules.insert(schedule.name, known);
             }
@@ -464,27 +440,5 @@ impl Registry {
             problem,
             source: descriptor.source,
         })
-    }
-}
-
-/// Reads a schedule, or says everything that is wrong with it.
-fn known(descriptor: ScheduleDescriptor) -> Result<KnownSchedule, Vec<String>> {
-    let mut problems = Vec::new();
-    problems.extend(name_problem(descriptor.name).map(|problem| format!("its name {problem}")));
-    problems.extend(descriptor.policy.problem().map(str::to_owned));
-    let timetable = descriptor.timing.timetable();
-    let timetable = timetable.and_then(|timetable| descriptor.dates.bound(timetable));
-    let input = (descriptor.input)().map_err(|error| format!("its input: {error}"));
-    match (timetable, input) {
-        (Ok(timetable), Ok(input)) if problems.is_empty() => Ok(KnownSchedule {
-            descriptor,
-            timetable,
-            input,
-        }),
-        (timetable, input) => {
-            problems.extend(timetable.err());
-            problems.extend(input.err());
-            Err(problems)
-        }
     }
 }

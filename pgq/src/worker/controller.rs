@@ -24,6 +24,7 @@ pub(crate) async fn run(hub: Arc<Hub>) {
                 restrict(&hub, &directives).await;
                 cancel(&hub, &directives).await;
                 hub.directed.cancel();
+                tell_schedules(&hub, directives.schedules);
                 hub.setup.config.poll
             }
             Err(error) => {
@@ -38,6 +39,12 @@ pub(crate) async fn run(hub: Arc<Hub>) {
             () = hub.setup.queues.changed.notified() => serve(&hub).await,
         }
     }
+}
+
+/// Wakes the scheduler if schedules have changed.
+fn tell_schedules(hub: &Hub, last: i64) {
+    let schedules = &hub.setup.schedules;
+    schedules.send_if_modified(|known| std::mem::replace(known, last) != last);
 }
 
 async fn read(hub: &Hub) -> Result<Directives, DriverError> {

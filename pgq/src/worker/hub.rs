@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::error::TrySendError;
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -36,6 +36,8 @@ pub(crate) struct Setup {
     pub(crate) config: Arc<WorkerConfig>,
     pub(crate) queues: Arc<QueueChanges>,
     pub(crate) tally: Arc<Tally>,
+    /// Tells the scheduler the number of the last change of a schedule.
+    pub(crate) schedules: Arc<watch::Sender<i64>>,
 }
 
 /// What the loops of one start of a worker share. After a lost lease the worker starts again with

@@ -18,9 +18,7 @@ use super::limits::key_limit;
 use super::promoter::promote_due;
 use super::stop::{StopSignal, wind_up};
 use super::{controller, expirer, historian, limits, promoter, rescuer, wakeups};
-use crate::driver::{
-    Build, Driver, DriverError, DriverErrorKind, KnownTask, Schedule, WorkerId, WorkerInfo,
-};
+use crate::driver::{Build, Driver, DriverError, DriverErrorKind, KnownTask, WorkerId, WorkerInfo};
 use crate::task::{KnownSchedule, TaskDescriptor};
 
 /// Runs a worker until it is stopped, or has nothing more to do. Errors of the storage that pass
@@ -140,15 +138,14 @@ fn build(setup: &Setup) -> Build {
     };
     let mut tasks: Vec<KnownTask> = setup.registry.tasks().map(task).collect();
     tasks.sort_unstable_by(|one, other| one.name.cmp(&other.name));
-    let known = setup.registry.known_schedules();
-    let mut known: Vec<_> = known.map(KnownSchedule::declared).collect();
-    known.sort_unstable_by(|one, other| one.name.cmp(&other.name));
+    let known = || setup.registry.known_schedules();
     // Others leave the schedules that are declared so to this worker, so it must tick.
     let declarations = match setup.config.mode {
-        Mode::Forever => known.iter().map(Schedule::digest).collect(),
+        Mode::Forever => known().map(KnownSchedule::digest).collect(),
         Mode::Once | Mode::UntilIdle => Vec::new(),
     };
-    let schedules = known.into_iter().map(|schedule| schedule.name).collect();
+    let schedules = known().map(|known| known.descriptor.name.to_owned());
+    let schedules = schedules.collect();
     let keyed = setup.registry.tasks();
     let keyed = keyed.filter(|task| key_limit(task.options).is_some());
     let keyed = keyed.flat_map(TaskDescriptor::names).map(str::to_owned);

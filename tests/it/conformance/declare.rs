@@ -129,7 +129,11 @@ async fn only_the_schedules_that_are_asked_for_are_told(storage: &Storage) -> an
     let asked = ["c", "a", "unknown"].map(str::to_owned);
     let state = storage.schedules(&asked).await?;
 
-    let mut names: Vec<_> = state.schedules.iter().map(|found| &*found.name).collect();
+    let mut names: Vec<_> = state
+        .schedules
+        .iter()
+        .map(|found| &*found.schedule.name)
+        .collect();
     names.sort_unstable();
     assert_eq!(names, ["a", "c"]);
     Ok(())
@@ -161,7 +165,7 @@ async fn a_build_with_another_declaration_does_not_tick(storage: &Storage) -> an
         assert_eq!(last_tick(storage, "hourly").await?, last);
 
         let own = Tick {
-            schedule: new,
+            digest: new.digest(),
             ..tick("hourly", last)
         };
         assert!(storage.tick(own).await?.is_some());
@@ -247,7 +251,7 @@ async fn to_add_schedules_leaves_those_that_are_there(storage: &Storage) -> anyh
     let mut state = storage.schedules(&names).await?;
     state
         .schedules
-        .sort_by(|one, other| one.name.cmp(&other.name));
+        .sort_by(|one, other| one.schedule.name.cmp(&other.schedule.name));
     let digests: Vec<i64> = state.schedules.iter().map(|found| found.digest).collect();
     assert_eq!(digests, [old.digest(), schedule("new").digest()]);
     assert_eq!(state.schedules[0].last_tick, declared);

@@ -133,13 +133,16 @@ async fn the_input_of_a_tick_is_kept_apart(storage: &Storage) -> anyhow::Result<
         zone: "UTC".to_owned(),
         starts_at: None,
         ends_at: None,
+        policy: pgq::driver::Policy::default(),
+        template: pgq::driver::Template::default(),
     };
     storage
         .declare_schedules(std::slice::from_ref(&schedule))
         .await?;
     let previous = storage.schedules(&["hourly".to_owned()]).await?.schedules[0].last_tick;
     let tick = Tick {
-        schedule,
+        digest: schedule.digest(),
+        schedule: schedule.name,
         previous,
         at: previous + Duration::from_secs(3600),
         overlap: Overlap::Allow,

@@ -97,6 +97,8 @@ async fn the_job_of_a_tick_wakes(storage: &Storage) -> anyhow::Result<()> {
         zone: "UTC".to_owned(),
         starts_at: None,
         ends_at: None,
+        policy: pgq::driver::Policy::default(),
+        template: pgq::driver::Template::default(),
     };
     storage
         .declare_schedules(std::slice::from_ref(&schedule))
@@ -105,7 +107,8 @@ async fn the_job_of_a_tick_wakes(storage: &Storage) -> anyhow::Result<()> {
     let mut listener = parked(storage, [topic(QUEUE)]).await?;
 
     let tick = Tick {
-        schedule,
+        digest: schedule.digest(),
+        schedule: schedule.name,
         previous: state.schedules[0].last_tick,
         at: state.now + LONG,
         overlap: Overlap::Allow,

@@ -24,6 +24,7 @@ mod limit;
 mod list;
 mod listen;
 mod logs;
+mod made;
 mod overlap;
 mod pause;
 mod progress;
@@ -41,8 +42,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use pgq::driver::{
-    Claim, Claimed, ClaimedInput, ClaimedJob, Completion, End, Ending, Enqueue, Start, WorkerId,
-    WorkerInfo,
+    Claim, Claimed, ClaimedInput, ClaimedJob, Completion, End, Ending, Enqueue, Start, Tick,
+    WorkerId, WorkerInfo,
 };
 use pgq::{Job, JobId, Retain};
 
@@ -77,6 +78,13 @@ fn one() -> Enqueue {
 impl Storage {
     async fn now(&self) -> anyhow::Result<chrono::DateTime<chrono::Utc>> {
         Ok(self.schedules(&[]).await?.now)
+    }
+
+    /// Enqueues the job of one tick.
+    async fn tick(&self, tick: Tick) -> anyhow::Result<Option<JobId>> {
+        let mut jobs = self.driver().tick(vec![tick]).await?;
+        anyhow::ensure!(jobs.len() == 1, "one tick had the jobs {jobs:?}");
+        Ok(jobs.pop().flatten())
     }
 
     /// Enqueues one job.

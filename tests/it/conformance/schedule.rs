@@ -26,13 +26,16 @@ pub(super) fn schedule(name: &str) -> Schedule {
         zone: "UTC".to_owned(),
         starts_at: None,
         ends_at: None,
+        policy: pgq::driver::Policy::default(),
+        template: pgq::driver::Template::default(),
     }
 }
 
 /// A tick of the schedule of that name, a minute after `previous`.
 pub(super) fn tick(name: &str, previous: DateTime<Utc>) -> Tick {
     Tick {
-        schedule: schedule(name),
+        schedule: name.to_owned(),
+        digest: schedule(name).digest(),
         previous,
         at: previous + TimeDelta::minutes(1),
         overlap: Overlap::Allow,
@@ -44,7 +47,7 @@ pub(super) fn tick(name: &str, previous: DateTime<Utc>) -> Tick {
 pub(super) async fn last_tick(storage: &Storage, name: &str) -> anyhow::Result<DateTime<Utc>> {
     let state = storage.schedules(&[name.to_owned()]).await?;
     match &state.schedules[..] {
-        [found] if found.name == name => Ok(found.last_tick),
+        [found] if found.schedule.name == name => Ok(found.last_tick),
         other => anyhow::bail!("asked for {name}, found {other:?}"),
     }
 }

@@ -14,7 +14,8 @@ conformance! {
 /// A tick of a schedule whose last one was at `previous`.
 fn tick(previous: chrono::DateTime<chrono::Utc>, job: NewJob) -> Tick {
     Tick {
-        schedule: hourly(),
+        schedule: hourly().name,
+        digest: hourly().digest(),
         previous,
         at: previous + LONG,
         overlap: Overlap::Allow,
@@ -30,6 +31,8 @@ fn hourly() -> Schedule {
         zone: "UTC".to_owned(),
         starts_at: None,
         ends_at: None,
+        policy: pgq::driver::Policy::default(),
+        template: pgq::driver::Template::default(),
     }
 }
 

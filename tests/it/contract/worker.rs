@@ -206,3 +206,24 @@ async fn the_jobs_that_a_build_cannot_run_are_found_by_one_call() -> anyhow::Res
     );
     Ok(())
 }
+
+#[tokio::test]
+async fn a_schedule_is_left_to_a_worker_that_can_read_its_input() -> anyhow::Result<()> {
+    let database = TestDatabase::migrated().await?;
+    let pool = database.pool();
+    let job = JobBuilder::<Send<WithNumber>>::new(WithNumber { to: 7 });
+    let schedule = job.schedule("daily", pgq::When::cron("@daily"));
+    let schedule = schedule.create(pool).await?;
+    sqlx::query("update pgq_jobs.schedule set last_tick = last_tick - interval '2 days'")
+        .execute(pool)
+        .await?;
+    let before = schedule.get(pool).await?.last_tick;
+
+    drain::<First>(&database, &lock_of(&[build::<First>()])?).await?;
+    assert_eq!(schedule.get(pool).await?.last_tick, before);
+    drain::<WithNumber>(&database, &lock_of(&[build::<WithNumber>()])?).await?;
+
+    assert!(schedule.get(pool).await?.last_tick > before);
+    assert_eq!(schedule.runs(pool).await?[0].state, JobState::Completed);
+    Ok(())
+}

@@ -433,16 +433,6 @@ pub(super) const CASES: &[Case] = &[
         looked_up: &["job"],
     },
     Case {
-        statement: "tick",
-        arguments: &[
-            "'nightly', now() - interval '1 day', now(), '\\x01', 'send', 'mail',
-                      0::smallint, 5::smallint, 7, 'pgq_jobs', null, null, 'skip', null, 0::smallint,
-                      7, null, null, 'skip'",
-        ],
-        indexes: &[READY_ID, READY_LANES, RUNNING, SCHEDULED_ID],
-        looked_up: &[],
-    },
-    Case {
         statement: "expire_jobs",
         arguments: &[
             "500, 24::smallint, null, '{}', '{}', 'pgq_jobs'",

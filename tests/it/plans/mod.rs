@@ -5,6 +5,7 @@
 mod cases;
 mod shape;
 mod tables;
+mod ticks;
 
 use anyhow::Context as _;
 use pgq::postgres::{SESSION_SETTINGS, STATEMENTS};
@@ -16,6 +17,7 @@ use sqlx::{AssertSqlSafe, Executor, Postgres, Row};
 use self::cases::{CASES, Case};
 use self::shape::Partitions;
 use self::tables::JOBS;
+use self::ticks::TICKS;
 
 /// Whose connection a statement runs on.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -57,11 +59,15 @@ fn every_statement_that_reads_jobs_has_a_case() {
         });
         assert!(
             !reads_jobs
-                || CASES.iter().any(|case| case.statement == *name)
+                || all_cases().any(|case| case.statement == *name)
                 || ANY_ORDER.contains(name),
             "{name}: say in `CASES` how it is to run",
         );
     }
+}
+
+fn all_cases() -> impl Iterator<Item = &'static Case> {
+    CASES.iter().chain(TICKS)
 }
 
 /// Checks every case with that many jobs in each state: before the tables were ever analysed and
@@ -84,7 +90,7 @@ async fn plans_hold(jobs: i64) -> anyhow::Result<()> {
         for mode in ["force_custom_plan", "force_generic_plan"] {
             for session in SESSIONS {
                 configure(connection, session, mode).await?;
-                for case in CASES {
+                for case in all_cases() {
                     for (arguments, plan) in explain(connection, case).await? {
                         let faults = match (session, case.statement) {
                             (Session::Runtime, _) => shape::faults(case, &plan, &partitions),

@@ -42,6 +42,8 @@ fn of_another_build() -> Schedule {
         zone: "UTC".to_owned(),
         starts_at: None,
         ends_at: None,
+        policy: pgq::driver::Policy::default(),
+        template: pgq::driver::Template::default(),
     }
 }
 

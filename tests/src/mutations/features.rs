@@ -38,11 +38,42 @@ pub const FEATURES: &[Mutation] = &[
     Mutation {
         name: "a tick does not compare the last one",
         file: "pgq/src/postgres/sql/tick.sql",
-        find: "and schedule.last_tick = $2\n      and schedule.last_tick < $3\n      and not",
-        replace: "and schedule.last_tick < $3\n      and not",
+        find: "              and schedule.last_tick = given.previous\n",
+        replace: "",
         tests: &[
             "conformance::schedule::postgres::a_later_tick_of_a_caller_that_is_behind_enqueues_nothing",
         ],
+    },
+    Mutation {
+        name: "a paused schedule ticks",
+        file: "pgq/src/postgres/sql/tick.sql",
+        find: "schedule.paused_at is null\n",
+        replace: "true\n",
+        tests: &["conformance::made::postgres::a_paused_schedule_does_not_tick"],
+    },
+    Mutation {
+        name: "a schedule ticks as it was before an edit",
+        file: "pgq/src/postgres/sql/edit_schedule.sql",
+        find: "        digest = numbered.revision,\n",
+        replace: "",
+        tests: &["conformance::made::postgres::what_was_read_before_an_edit_does_not_tick"],
+    },
+    Mutation {
+        name: "an edited schedule makes up for times that it did not have",
+        file: "pgq/src/postgres/sql/edit_schedule.sql",
+        find: "then greatest(schedule.last_tick, clock_timestamp())",
+        replace: "then schedule.last_tick",
+        tests: &[
+            "conformance::made::postgres::an_edit_begins_anew_if_the_times_change",
+            "run::made::an_edit_fires_neither_twice_nor_for_the_past",
+        ],
+    },
+    Mutation {
+        name: "a tick leaves the job before it running",
+        file: "pgq/src/postgres/schedule/tick.rs",
+        find: "&& last != won.job",
+        replace: "&& last == won.job",
+        tests: &["conformance::overlap::postgres::a_job_that_runs_is_cancelled_by_the_next_tick"],
     },
     Mutation {
         name: "a schedule with another end goes on from its last tick",
@@ -54,7 +85,7 @@ pub const FEATURES: &[Mutation] = &[
     Mutation {
         name: "a tick does not look for the running job before it",
         file: "pgq/src/postgres/sql/tick.sql",
-        find: "running.id = last.job",
+        find: "running.id = due.watched",
         replace: "running.id = 0",
         tests: &[
             "conformance::overlap::postgres::a_tick_is_skipped_until_the_job_before_it_is_finished",

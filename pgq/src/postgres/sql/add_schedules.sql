@@ -1,17 +1,34 @@
 -- Adds the schedules that are not there, and leaves the others as they are declared.
 --
--- $1 names        text[]
--- $2 tasks        text[]
--- $3 expressions  text[]
--- $4 time zones   text[]
--- $5 starts       timestamptz[], null where it always ticks
--- $6 ends         timestamptz[], null where it goes on
--- $7 digests      bigint[]
+-- $1 schedules  text, as JSON
+-- $2 inputs     bytea[], theirs
+-- $3 keys       bytea[], by what their jobs are the same as others; null where they are not
+with locked as materialized (
+    -- Nobody sees a later revision before this one.
+    select pg_advisory_xact_lock(hashtextextended('pgq_jobs.schedule', 7366551)) is not null as done
+), given as materialized (
+    select given.place, given.name, given.task, given.expression, given.time_zone, given.starts_at,
+           given.ends_at, given.digest, given.missed, given.missed_within, given.overlap, given.jitter,
+           given.queue, given.priority, given.max_attempts, given.fingerprint, apart.input,
+           given.detail, apart.unique_key, given.unique_within, given.conflict
+    from jsonb_to_recordset($1::text::jsonb) as given (
+        place int, name text, task text, expression text, time_zone text, starts_at timestamptz,
+        ends_at timestamptz, digest bigint, missed text, missed_within bigint, overlap text,
+        jitter bigint, queue text, priority smallint, max_attempts smallint, fingerprint bigint,
+        detail jsonb, unique_within bigint, conflict text
+    )
+    join unnest($2::bytea[], $3::bytea[]) with ordinality as apart (input, unique_key, place)
+        on apart.place = given.place
+    cross join locked
+)
 insert into pgq_jobs.schedule
-    (name, task, expression, time_zone, starts_at, ends_at, digest, last_tick)
-select name, task, expression, time_zone, starts_at, ends_at, digest, now()
-from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::timestamptz[],
-            $7::bigint[])
-    as declared (name, task, expression, time_zone, starts_at, ends_at, digest)
-order by name
+    (name, task, expression, time_zone, starts_at, ends_at, digest, last_tick, revision, missed,
+     missed_within, overlap, jitter, queue, priority, max_attempts, fingerprint, input, detail,
+     unique_key, unique_within, conflict)
+select name, task, expression, time_zone, starts_at, ends_at, digest, now(),
+       nextval('pgq_jobs.schedule_revision'), missed, missed_within, overlap, jitter, queue, priority,
+       max_attempts, fingerprint, input, detail, unique_key, unique_within, conflict
+from given
+-- As ticks lock them.
+order by name collate "C"
 on conflict (name) do nothing;

@@ -1,5 +1,5 @@
--- Reads what a worker is to do: what is paused, and which of its jobs are to be cancelled. Requests
--- that a job has left behind are deleted.
+-- Reads what a worker is to do: what is paused, and which of its jobs are to be cancelled; and the number
+-- of the last change of a schedule. Requests that a job has left behind are deleted.
 --
 -- $1 worker  bigint
 with stale as (
@@ -11,9 +11,12 @@ with stale as (
           where running.worker = $1 and running.id = request.job and running.claim = request.claim
       )
 )
-select kind, name, null::bigint as job, null::bigint as claim
+select kind, name, null::bigint as job, null::bigint as claim, null::bigint as schedules
 from pgq_jobs.pause
 union all
-select null, null, request.job, request.claim
+select null, null, request.job, request.claim, null
 from pgq_jobs.cancel_request as request
-where request.worker = $1;
+where request.worker = $1
+union all
+select null, null, null, null, max(revision)
+from pgq_jobs.schedule;

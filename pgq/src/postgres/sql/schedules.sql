@@ -2,11 +2,17 @@
 -- ticks and declares it as it is stored.
 --
 -- $1 names  text[]
-select clock_timestamp() as now, schedule.name, schedule.last_tick, schedule.digest,
-       exists (
+select clock_timestamp() as now, schedule.name, schedule.made, schedule.task, schedule.expression,
+       schedule.time_zone, schedule.starts_at, schedule.ends_at, schedule.digest, schedule.last_tick,
+       schedule.revision, schedule.paused_at, schedule.recent, schedule.missed, schedule.missed_within,
+       schedule.overlap, schedule.jitter, schedule.queue, schedule.priority, schedule.max_attempts,
+       schedule.fingerprint, schedule.input, schedule.detail::text as detail, schedule.unique_key,
+       schedule.unique_within, schedule.conflict,
+       not schedule.made and exists (
            select
            from pgq_jobs.worker as worker
            where worker.lease_until > now() and schedule.digest = any (worker.declarations)
        ) as is_kept
 from (select) as always
-left join pgq_jobs.schedule as schedule on schedule.name = any ($1);
+left join pgq_jobs.schedule as schedule on schedule.name = any ($1)
+order by schedule.name;

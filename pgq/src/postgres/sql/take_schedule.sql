@@ -1,27 +1,57 @@
 -- Declares a schedule anew whose stored declaration is that of no worker that lives and ticks.
 --
--- $1 name        text
--- $2 task        text
--- $3 expression  text
--- $4 time zone   text
--- $5 starts_at   timestamptz, null where it always ticks
--- $6 ends_at     timestamptz, null where it goes on
--- $7 digest      bigint
--- $8 seen        bigint, the digest of the declaration that is to be replaced
--- $9 since       timestamptz: ticks before that are not made up for
-update pgq_jobs.schedule
-set task = $2,
-    expression = $3,
-    time_zone = $4,
-    starts_at = $5,
-    ends_at = $6,
-    digest = $7,
-    last_tick = greatest(last_tick, $9),
-    declared_at = now()
-where name = $1
-  and digest = $8
+-- $1 schedules  text, as JSON
+-- $2 inputs     bytea[], theirs
+-- $3 keys       bytea[], by what their jobs are the same as others; null where they are not
+-- $4 seen       bigint, the digest of the declaration that is to be replaced
+-- $5 since      timestamptz: ticks before that are not made up for
+with locked as materialized (
+    -- Nobody sees a later revision before this one.
+    select pg_advisory_xact_lock(hashtextextended('pgq_jobs.schedule', 7366551)) is not null as done
+), given as materialized (
+    select given.place, given.name, given.task, given.expression, given.time_zone, given.starts_at,
+           given.ends_at, given.digest, given.missed, given.missed_within, given.overlap, given.jitter,
+           given.queue, given.priority, given.max_attempts, given.fingerprint, apart.input,
+           given.detail, apart.unique_key, given.unique_within, given.conflict
+    from jsonb_to_recordset($1::text::jsonb) as given (
+        place int, name text, task text, expression text, time_zone text, starts_at timestamptz,
+        ends_at timestamptz, digest bigint, missed text, missed_within bigint, overlap text,
+        jitter bigint, queue text, priority smallint, max_attempts smallint, fingerprint bigint,
+        detail jsonb, unique_within bigint, conflict text
+    )
+    join unnest($2::bytea[], $3::bytea[]) with ordinality as apart (input, unique_key, place)
+        on apart.place = given.place
+    cross join locked
+)
+update pgq_jobs.schedule as schedule
+set task = given.task,
+    expression = given.expression,
+    time_zone = given.time_zone,
+    starts_at = given.starts_at,
+    ends_at = given.ends_at,
+    digest = given.digest,
+    last_tick = greatest(schedule.last_tick, $5),
+    declared_at = now(),
+    revision = nextval('pgq_jobs.schedule_revision'),
+    missed = given.missed,
+    missed_within = given.missed_within,
+    overlap = given.overlap,
+    jitter = given.jitter,
+    queue = given.queue,
+    priority = given.priority,
+    max_attempts = given.max_attempts,
+    fingerprint = given.fingerprint,
+    input = given.input,
+    detail = given.detail,
+    unique_key = given.unique_key,
+    unique_within = given.unique_within,
+    conflict = given.conflict
+from given
+where schedule.name = given.name
+  and not schedule.made
+  and schedule.digest = $4
   and not exists (
       select
       from pgq_jobs.worker as worker
-      where worker.lease_until > now() and $8 = any (worker.declarations)
+      where worker.lease_until > now() and $4 = any (worker.declarations)
   );

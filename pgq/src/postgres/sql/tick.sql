@@ -1,165 +1,166 @@
--- Enqueues the job of a tick, if nobody else has: the last tick is compared and set in the same
--- statement. So is whether the job before it is unfinished, if that matters: each move of a job is
--- one statement, so that a snapshot sees it in one of the tables.
+-- Enqueues the jobs of ticks, of those that nobody else has enqueued: the last tick is compared and set in
+-- the same statement. So is whether the job before it is unfinished, if that matters: each move of a job is
+-- one statement, so that a snapshot sees it in one of the tables. Returns the place of each tick that has a
+-- job now, the job, and the one before it.
 --
--- $1 schedule      text
--- $2 previous      timestamptz
--- $3 tick          timestamptz
--- $4 input         bytea, a stub if the input is kept apart
--- $5 task          text
--- $6 queue         text
--- $7 priority      smallint
--- $8 max_attempts  smallint
--- $9 fingerprint   bigint
--- $10 channel      text
--- $11 large        bytea, the input that is kept apart, or null
--- $12 run_at       timestamptz, or null for now
--- $13 overlap      text: what becomes of the tick while the job before it is unfinished. With 'skip'
---                  it has no job, with 'queue_one' it is left for later, with 'allow' nothing
--- $14 detail       text, the job's detail as JSON, or null
--- $15 marks        smallint
--- $16 digest       bigint, of the declaration
--- $17 key          bytea, what is compared if the job is to be unique, or null
--- $18 period       bigint, for how long in microseconds; null until it has ended
--- $19 conflict     text: with 'skip' the tick has no job if one is there that is the same, with
---                  'replace' its job takes the place of that one if it has not been started
+-- $1 schedules      text[], each once
+-- $2 digests        bigint[], of the schedules as who ticks knows them
+-- $3 previous       timestamptz[]
+-- $4 ticks          timestamptz[]; null where the job is no tick, and has been triggered
+-- $5 tasks          text[]
+-- $6 queues         text[]
+-- $7 priorities     smallint[]
+-- $8 max_attempts   smallint[]
+-- $9 fingerprints   bigint[]
+-- $10 marks         smallint[]
+-- $11 inputs        bytea[], stubs in the place of large ones
+-- $12 run_at        timestamptz[], null for now
+-- $13 overlaps      text[]: what becomes of a tick while the job before it is unfinished. With 'skip' it
+--                   has no job, with 'queue_one' it is left for later, else nothing
+-- $14 places        bigint[], from 1: where in `inputs` the stubs are
+-- $15 large         bytea[], the inputs that they stand for
+-- $16 detailed      bigint[], from 1: the places of the jobs that have a detail
+-- $17 details       text[], these, as JSON
+-- $18 channel       text
 --
--- A build whose declaration of the schedule is not the one that is stored does not tick: old and new
--- builds run side by side for a while, and only one of them knows when the ticks are.
-with last (job, lane) as (
-    select last_job, last_lane
-    from pgq_jobs.schedule
-    where name = $1
-), overlap (found) as materialized (
-    select case
-        when $13 = 'allow' then false
-        else exists (
-                select from last
-                join pgq_jobs.scheduled as scheduled on scheduled.id = last.job
-            )
-            or exists (
-                select from last
-                cross join lateral (
-                    select from pgq_jobs.ready as ready
-                    where hashtextextended(ready.queue, ready.priority) = last.lane
-                      and ready.seq = last.job
-                      and ready.id = last.job
-                    limit 1
-                ) as waiting
-            )
-            or exists (
-                select from last
-                join pgq_jobs.ready as ready on ready.id = last.job and ready.id <> ready.seq
-            )
-            or exists (
-                select from last
-                cross join pgq_jobs.worker as worker
-                cross join lateral (
-                    select from pgq_jobs.running as running
-                    where running.worker = worker.id and running.id = last.job
-                    limit 1
-                ) as held
-            )
-    end
-), due as materialized (
-    select schedule.name
-    from pgq_jobs.schedule as schedule
-    where schedule.name = $1
-      and schedule.digest = $16
-      and schedule.last_tick = $2
-      and schedule.last_tick < $3
-    for update
-), keyed (job, outcome) as materialized (
-    select taken.job, taken.outcome
+-- Who knows another digest does not tick: old and new builds run side by side for a while, and only one of
+-- them knows when the ticks are; and a schedule that was made at run time may have been edited since it was
+-- read. Rows are locked in the order of their names, so that two callers do not wait for each other.
+with due as materialized (
+    select given.place, schedule.name, given.at, schedule.last_job, schedule.last_lane, given.task,
+           given.queue, given.priority, given.max_attempts, given.fingerprint, given.marks, given.input,
+           given.run_at, given.overlap,
+           case
+               when given.at is not null and given.overlap in ('skip', 'queue_one')
+                   then schedule.last_job
+           end as watched
+    from unnest($1::text[], $2::bigint[], $3::timestamptz[], $4::timestamptz[], $5::text[],
+                $6::text[], $7::smallint[], $8::smallint[], $9::bigint[], $10::smallint[],
+                $11::bytea[], $12::timestamptz[], $13::text[]) with ordinality
+        as given (name, digest, previous, at, task, queue, priority, max_attempts, fingerprint, marks,
+                  input, run_at, overlap, place)
+    join pgq_jobs.schedule as schedule on schedule.name = given.name
+    where schedule.digest = given.digest
+      and case
+          when given.at is null then true
+          else schedule.paused_at is null
+              and schedule.last_tick = given.previous
+              and schedule.last_tick < given.at
+      end
+    order by schedule.name
+    for update of schedule
+), judged as materialized (
+    select due.place, due.name, due.at, due.last_job, due.last_lane, due.task, due.queue,
+           due.priority, due.max_attempts, due.fingerprint, due.marks, due.input, due.run_at,
+           due.overlap, nextval('pgq_jobs.job_number') as job,
+           coalesce(later.found, waiting.found, again.found, held.found, false) as found
     from due
-    cross join overlap
-    cross join lateral pgq_jobs.take_keys(
-        -- Only for a tick that is due: the call depends on both.
-        array[
-            case
-                when due.name is not null and not overlap.found
-                    then substr(encode(sha256($17), 'hex'), 1, 32)::uuid
-            end
-        ],
-        array[$18::bigint], $19, hashtextextended($6, $7::smallint)
-    ) as taken
-    where $17::bytea is not null and not overlap.found
-), won (job, found, is_new) as (
+    left join lateral (
+        select true as found
+        from pgq_jobs.scheduled as scheduled
+        where scheduled.id = due.watched
+        limit 1
+    ) as later on true
+    left join lateral (
+        select true as found
+        from pgq_jobs.ready as ready
+        where hashtextextended(ready.queue, ready.priority) = due.last_lane
+          and ready.seq = due.watched
+          and ready.id = due.watched
+        limit 1
+    ) as waiting on true
+    left join lateral (
+        select true as found
+        from pgq_jobs.ready as ready
+        where ready.id = due.watched and ready.id <> ready.seq
+        limit 1
+    ) as again on true
+    left join lateral (
+        select true as found
+        from pgq_jobs.worker as worker
+        cross join lateral (
+            select running.id
+            from pgq_jobs.running as running
+            where running.worker = worker.id and running.id = due.watched
+            limit 1
+        ) as one
+        limit 1
+    ) as held on true
+), won as (
     update pgq_jobs.schedule as schedule
-    set last_tick = $3,
+    set last_tick = coalesce(judged.at, schedule.last_tick),
         last_job = case
-            when overlap.found or keyed.outcome = 'existing' then schedule.last_job
-            else coalesce(keyed.job, nextval('pgq_jobs.job_number'))
+            when judged.at is null or judged.found then schedule.last_job
+            else judged.job
         end,
         last_lane = case
-            when overlap.found or keyed.outcome = 'existing' then schedule.last_lane
-            else hashtextextended($6, $7::smallint)
+            when judged.at is null or judged.found then schedule.last_lane
+            else hashtextextended(judged.queue, judged.priority)
+        end,
+        recent = case
+            when judged.found then schedule.recent
+            else (judged.job || schedule.recent)[1:10]
         end
-    from overlap
-    left join keyed on true
-    where schedule.name = $1
-      and schedule.digest = $16
-      and schedule.last_tick = $2
-      and schedule.last_tick < $3
-      and not (overlap.found and $13 = 'queue_one')
-    returning schedule.last_job, overlap.found or coalesce(keyed.outcome = 'existing', false),
-              coalesce(keyed.outcome = 'new', true)
+    from judged
+    where schedule.name = judged.name and not (judged.found and judged.overlap = 'queue_one')
+    returning judged.place, judged.job, judged.last_job as last_job, judged.task, judged.queue,
+              judged.priority, judged.max_attempts, judged.fingerprint, judged.marks, judged.input,
+              judged.run_at, judged.found
 ), added as (
     insert into pgq_jobs.ready
         (id, seq, fingerprint, created_at, deliveries, priority, attempt, max_attempts, deaths,
          marks, queue, task, input)
-    select job, case when is_new then job else nextval('pgq_jobs.job_number') end, $9, now(), 0, $7,
-           0, $8, 0, $15, $6, $5, $4
+    select job, job, fingerprint, now(), 0, priority, 0, max_attempts, 0, marks, queue, task, input
     from won
-    where not found and $12::timestamptz is null
-    returning id
+    where not found and run_at is null
 ), later as (
     insert into pgq_jobs.scheduled
         (id, fingerprint, created_at, run_at, deliveries, priority, attempt, max_attempts, deaths,
          marks, queue, task, input)
-    select job, $9, now(), $12, 0, $7, 0, $8, 0, $15, $6, $5, $4
+    select job, fingerprint, now(), run_at, 0, priority, 0, max_attempts, 0, marks, queue, task, input
     from won
-    where not found and $12 is not null
-    returning id
-), enqueued (id, topic) as (
-    select id, 'ready ' || $6
-    from added
-    union all
-    select id, 'scheduled'
-    from later
+    where not found and run_at is not null
 ), kept as (
     insert into pgq_jobs.large_input (job, input)
-    select id, $11
-    from enqueued
-    where $11::bytea is not null
+    select won.job, large.input
+    from unnest($14::bigint[], $15::bytea[]) as large (place, input)
+    join won on won.place = large.place and not won.found
 ), detailed as (
     insert into pgq_jobs.detail
         (job, expires_at, concurrency_key, order_key, rate_key, parent, root, tags, headers)
-    select enqueued.id,
+    select won.job,
            coalesce(
                given.expires_at,
-               greatest($12, now()) + given.expires_in * interval '1 microsecond'
+               greatest(won.run_at, now()) + given.expires_in * interval '1 microsecond'
            ),
            given.concurrency_key, given.order_key, given.rate_key, given.parent, given.root,
            given.tags, given.headers
-    from enqueued
-    cross join jsonb_to_record($14::jsonb) as given (
+    from unnest($16::bigint[], $17::text[]) as detail (place, json)
+    join won on won.place = detail.place and not won.found
+    cross join jsonb_to_record(detail.json::jsonb) as given (
         expires_at timestamptz, expires_in bigint, concurrency_key bigint, order_key bigint,
         rate_key bigint, parent bigint, root bigint, tags text[], headers jsonb
     )
-    where $14 is not null
     returning job, expires_at
 ), expiring as (
     insert into pgq_jobs.expiry (job, expires_at, lane)
-    select job, expires_at, hashtextextended($6, $7::smallint)
+    select detailed.job, detailed.expires_at, hashtextextended(won.queue, won.priority)
     from detailed
-    where expires_at is not null
+    join won on won.job = detailed.job
+    where detailed.expires_at is not null
+), topic as (
+    select distinct case
+        when won.run_at is null then 'ready ' || won.queue
+        when won.run_at < now() + interval '2 seconds' then 'scheduled'
+    end as name
+    from won
+    where not won.found
 ), woken as materialized (
-    select case
-        when $12 is null or $12 < now() + interval '2 seconds' then pgq_jobs.wake($10, topic)
-    end
-    from enqueued
+    select bool_or(pgq_jobs.wake($18, topic.name)) as told
+    from topic
+    where topic.name is not null
 )
-select enqueued.id
-from enqueued
-cross join woken;
+select won.place, won.job, won.last_job
+from won
+cross join woken
+where not won.found;

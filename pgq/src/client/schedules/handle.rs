@@ -1,0 +1,219 @@
+//! [`ScheduleHandle`].
+
+use futures_util::future::try_join_all;
+
+use super::{ScheduleEdit, ScheduleError, ScheduleInfo};
+use crate::client::{JobHandle, Reader};
+use crate::driver::{Driver, ScheduleState, Start, StoredSchedule};
+use crate::job::{Enqueued, Job};
+use crate::metrics;
+
+/// How often a schedule is looked at again that others change between the look and the change.
+pub(super) const TRIES: usize = 20;
+
+/// A schedule of a database, by its name: one that was made at run time, or that code declares.
+///
+/// Everything that is done through it is durable, and holds for every worker of the database, also beside
+/// ticks that come at the same time: what a worker has read before is refused when it ticks. Workers take
+/// note at once as a rule, and within their [poll interval](crate::Run::poll_interval).
+///
+/// ```no_run
+/// # async fn example(pool: sqlx::PgPool) -> Result<(), pgq::ScheduleError> {
+/// let report = pgq::ScheduleHandle::named("report/7");
+/// println!("next: {:?}", report.get(&pool).await?.next);
+/// let job = report.trigger::<()>(&pool).await?;
+/// println!("job {} is a run out of turn", job.id());
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScheduleHandle {
+    name: String,
+}
+
+impl ScheduleHandle {
+    /// The schedule of that name, whether or not there is one.
+    #[must_use]
+    pub fn named(name: impl Into<String>) -> Self {
+        Self { name: name.into() }
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What it is, where it stands, and when its next ticks are.
+    ///
+    /// # Errors
+    ///
+    /// Fails with [`ScheduleError::NotFound`] if there is none.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: the call only looks.
+    pub async fn get(&self, reader: impl Reader) -> Result<ScheduleInfo, ScheduleError> {
+        let (stored, now) = self.read(&*reader.driver()).await?;
+        Ok(ScheduleInfo::new(stored, now))
+    }
+
+    /// Its last runs, the newest first: of the last ten jobs that its ticks and
+    /// [`trigger`](Self::trigger) have enqueued, those that have not been pruned.
+    ///
+    /// # Errors
+    ///
+    /// Fails with [`ScheduleError::NotFound`] if there is no such schedule.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: the call only looks.
+    pub async fn runs(&self, reader: impl Reader) -> Result<Vec<Job>, ScheduleError> {
+        let driver = reader.driver();
+        let (stored, _) = self.read(&*driver).await?;
+        let jobs = try_join_all(stored.recent.into_iter().map(|job| driver.find(job))).await;
+        let jobs = jobs.map_err(|source| self.failed("looked at", source))?;
+        Ok(jobs.into_iter().flatten().collect())
+    }
+
+    /// Lets it tick no more. Returns `false` if it was paused already. Its jobs go on.
+    ///
+    /// # Errors
+    ///
+    /// Fails with [`ScheduleError::NotFound`] if there is none.
+    ///
+    /// # Cancel safety
+    ///
+    /// A dropped call may have paused it; calling it again does no harm.
+    pub async fn pause(&self, reader: impl Reader) -> Result<bool, ScheduleError> {
+        self.set_pause(&*reader.driver(), true).await
+    }
+
+    /// Lets it tick again. Returns `false` if it was not paused. What becomes of the ticks that came
+    /// meanwhile is up to its [`Missed`](crate::Missed): by default the last of them has a job.
+    ///
+    /// # Errors
+    ///
+    /// Fails with [`ScheduleError::NotFound`] if there is none.
+    ///
+    /// # Cancel safety
+    ///
+    /// A dropped call may have ended the pause; calling it again does no harm.
+    pub async fn resume(&self, reader: impl Reader) -> Result<bool, ScheduleError> {
+        self.set_pause(&*reader.driver(), false).await
+    }
+
+    async fn set_pause(&self, driver: &dyn Driver, pause: bool) -> Result<bool, ScheduleError> {
+        let change = if pause { "paused" } else { "resumed" };
+        let changed = driver.pause_schedule(&self.name, pause).await;
+        changed
+            .map_err(|source| self.failed(change, source))?
+            .ok_or_else(|| self.not_found())
+    }
+
+    /// Enqueues one of its jobs at once, also while it is paused. It is no tick: the next one comes as if
+    /// nothing had been, and does not look whether this job is finished. `T` is what the task returns.
+    ///
+    /// # Errors
+    ///
+    /// Fails with [`ScheduleError::NotFound`] if there is none, and with [`ScheduleError::Conflict`] if the
+    /// jobs of its task are unique and there is one that is the same.
+    ///
+    /// # Cancel safety
+    ///
+    /// A dropped call may have enqueued the job.
+    pub async fn trigger<T>(&self, reader: impl Reader) -> Result<JobHandle<T>, ScheduleError> {
+        let driver = reader.driver();
+        for _ in 0..TRIES {
+            let (stored, _) = self.read(&*driver).await?;
+            let enqueue = stored.schedule.enqueue(Start::Now);
+            let (task, queue) = (enqueue.task.clone(), enqueue.queue.clone());
+            let is_keyed = enqueue.is_keyed();
+            let triggered = driver.trigger(&self.name, stored.digest, enqueue).await;
+            match triggered.map_err(|source| self.failed("triggered", source))? {
+                Some(job) => {
+                    metrics::count_enqueued(&task, &queue, 1);
+                    return Ok(JobHandle::new(job, Enqueued::New));
+                }
+                // It is as it was, so the key was in the way.
+                None if is_keyed && self.read(&*driver).await?.0.digest == stored.digest => {
+                    return Err(ScheduleError::Conflict {
+                        schedule: self.name.clone(),
+                    });
+                }
+                None => {}
+            }
+        }
+        Err(self.contended())
+    }
+
+    /// Begins a change of it.
+    pub fn edit(&self) -> ScheduleEdit {
+        ScheduleEdit::new(self.clone())
+    }
+
+    /// Deletes it. Its jobs stay, those that wait included. One that code has declared can be deleted once
+    /// no worker lives whose code does.
+    ///
+    /// # Errors
+    ///
+    /// Fails with [`ScheduleError::NotFound`] if there is none, and with [`ScheduleError::Declared`] if the
+    /// code of a worker that lives declares it.
+    ///
+    /// # Cancel safety
+    ///
+    /// A dropped call may have deleted it.
+    pub async fn delete(&self, reader: impl Reader) -> Result<(), ScheduleError> {
+        let driver = reader.driver();
+        let deleted = driver.delete_schedule(&self.name).await;
+        if deleted.map_err(|source| self.failed("deleted", source))? {
+            return Ok(());
+        }
+        let (stored, _) = self.read(&*driver).await?;
+        Err(self.declared(stored, "deleted"))
+    }
+
+    /// Reads it, with the storage's current time.
+    pub(super) async fn read(
+        &self,
+        driver: &dyn Driver,
+    ) -> Result<(StoredSchedule, chrono::DateTime<chrono::Utc>), ScheduleError> {
+        let state = driver.schedules(std::slice::from_ref(&self.name)).await;
+        let state = state.map_err(|source| self.failed("looked at", source))?;
+        let ScheduleState { now, mut schedules } = state;
+        let found = schedules.pop().ok_or_else(|| self.not_found())?;
+        Ok((found, now))
+    }
+
+    pub(super) fn failed(
+        &self,
+        change: &'static str,
+        source: crate::driver::DriverError,
+    ) -> ScheduleError {
+        ScheduleError::Driver {
+            schedule: self.name.clone(),
+            change,
+            source,
+        }
+    }
+
+    pub(super) fn declared(&self, stored: StoredSchedule, change: &'static str) -> ScheduleError {
+        ScheduleError::Declared {
+            schedule: self.name.clone(),
+            task: stored.schedule.task,
+            change,
+        }
+    }
+
+    pub(super) fn contended(&self) -> ScheduleError {
+        ScheduleError::Contended {
+            schedule: self.name.clone(),
+        }
+    }
+
+    fn not_found(&self) -> ScheduleError {
+        ScheduleError::NotFound {
+            schedule: self.name.clone(),
+        }
+    }
+}

@@ -1,0 +1,383 @@
+//! [`ScheduleBuilder`].
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::{ScheduleError, ScheduleHandle};
+use crate::client::{EnqueueError, Reader};
+use crate::driver::{Driver, Enqueue, NewJob, Policy, Schedule, Template};
+use crate::job::{INPUT_MAX, encode_json};
+use crate::queue::{ATTEMPTS_MAX, PRIORITY_MAX, name_problem};
+use crate::schedule::{Missed, Overlap, When};
+use crate::task::{Registry, TaskOptions, template};
+
+/// A schedule that is about to be made at run time.
+///
+/// It is one of the database, and not of a program: it ticks while any worker lives that knows its task,
+/// until it is deleted, and is changed through its [`ScheduleHandle`]. In all else it is as one that is
+/// declared with `#[pgq::cron]`: each tick is one job, however many workers there are.
+///
+/// ```
+/// # #[pgq::task]
+/// # async fn send_report(shop: u64) {}
+/// # async fn example(pool: sqlx::PgPool) -> Result<(), pgq::ScheduleError> {
+/// use pgq::{Missed, When};
+///
+/// let report = send_report::job(7)
+///     .priority(3)
+///     .schedule("report/7", When::cron_in("0 8 * * MON", "Europe/Berlin"))
+///     .missed(Missed::Skip)
+///     .create(&pool)
+///     .await?;
+/// report.pause(&pool).await?;
+/// # Ok(())
+/// # }
+/// ```
+#[must_use = "a schedule does nothing until it is created"]
+pub struct ScheduleBuilder {
+    name: String,
+    when: When,
+    policy: Policy,
+    jobs: Jobs,
+    allows_unknown: bool,
+}
+
+/// What the jobs of a schedule are to be.
+pub(super) enum Jobs {
+    /// Of a task that is known by its type.
+    Typed(Result<Enqueue, EnqueueError>),
+    /// Of a task that is known by its name.
+    Named {
+        task: String,
+        /// The text says why it could not be written.
+        template: Result<Template, String>,
+    },
+}
+
+impl Jobs {
+    /// Jobs of the task of that name, which have this input.
+    pub(super) fn named(task: &str, input: &impl Serialize) -> Self {
+        match encode_json(input) {
+            Ok(input) => Self::of_input(task, input),
+            Err(error) => Self::Named {
+                task: task.to_owned(),
+                template: Err(format!("their input: {error}")),
+            },
+        }
+    }
+
+    /// Jobs of the task of that name, which have an input that is written already.
+    pub(super) fn of_input(task: &str, input: Vec<u8>) -> Self {
+        Self::Named {
+            task: task.to_owned(),
+            template: Ok(of_name(task, input)),
+        }
+    }
+
+    /// Checks the jobs; nothing is sent to the storage. Returns the name of their task, and whether this
+    /// program knows it.
+    pub(super) fn read(self, schedule: &str) -> Result<(String, Template, bool), ScheduleError> {
+        let options = |problem| ScheduleError::Options {
+            schedule: schedule.to_owned(),
+            problem,
+        };
+        let (task, template) = match self {
+            Self::Typed(Ok(enqueue)) => {
+                let (task, template, is_known) = typed(enqueue);
+                return match problem(&template) {
+                    Some(problem) => Err(options(problem)),
+                    None => Ok((task, template, is_known)),
+                };
+            }
+            Self::Typed(Err(source)) => {
+                let schedule = schedule.to_owned();
+                return Err(ScheduleError::Job { schedule, source });
+            }
+            Self::Named { task, template } => (task, template.map_err(options)?),
+        };
+        if let Some(problem) = name_problem(&task) {
+            return Err(options(format!("the name of their task {problem}")));
+        }
+        if let Some(problem) = problem(&template) {
+            return Err(options(problem));
+        }
+        let registry = Registry::linked();
+        let known = registry.task(&task);
+        if let Some(Err(source)) = known.map(|known| (known.check_input)(&template.job.input)) {
+            return Err(ScheduleError::Input {
+                schedule: schedule.to_owned(),
+                task,
+                source,
+            });
+        }
+        let is_known = known.is_some();
+        Ok((task, template, is_known))
+    }
+}
+
+/// With the options of the task, if this program knows it.
+fn of_name(task: &str, input: Vec<u8>) -> Template {
+    let registry = Registry::linked();
+    let options = TaskOptions::new();
+    match registry.task(task) {
+        Some(task) => template(task, input),
+        None => Template {
+            queue: options.queue.to_owned(),
+            priority: options.priority,
+            max_attempts: options.max_attempts,
+            fingerprint: None,
+            job: NewJob::new(input),
+        },
+    }
+}
+
+fn typed(enqueue: Enqueue) -> (String, Template, bool) {
+    let Enqueue {
+        task,
+        queue,
+        priority,
+        max_attempts,
+        fingerprint,
+        mut jobs,
+        ..
+    } = enqueue;
+    let template = Template {
+        queue: queue.into_owned(),
+        priority,
+        max_attempts,
+        fingerprint,
+        job: jobs.pop().unwrap_or_else(|| NewJob::new(Vec::new())),
+    };
+    (task.into_owned(), template, true)
+}
+
+fn problem(template: &Template) -> Option<String> {
+    if let Some(problem) = name_problem(&template.queue) {
+        return Some(format!("their queue {problem}"));
+    }
+    if !(0..=PRIORITY_MAX).contains(&template.priority) {
+        return Some(format!("their priority must be 0 to {PRIORITY_MAX}"));
+    }
+    if !(1..=ATTEMPTS_MAX).contains(&template.max_attempts) {
+        return Some(format!("their max_attempts must be 1 to {ATTEMPTS_MAX}"));
+    }
+    let size = template.job.input.len();
+    (size > INPUT_MAX)
+        .then(|| format!("their input has {size} bytes, but at most {INPUT_MAX} are allowed"))
+}
+
+impl ScheduleBuilder {
+    pub(super) const fn new(name: String, when: When, jobs: Jobs) -> Self {
+        Self {
+            name,
+            when,
+            policy: Policy::DEFAULT,
+            jobs,
+            allows_unknown: false,
+        }
+    }
+
+    /// A schedule of jobs that are known by their type.
+    pub(in crate::client) const fn typed(
+        name: String,
+        when: When,
+        job: Result<Enqueue, EnqueueError>,
+    ) -> Self {
+        Self::new(name, when, Jobs::Typed(job))
+    }
+
+    /// A schedule of the task of that name, whose jobs have `input`: a map by the names of the task's
+    /// parameters, which is stored as JSON. For programs that do not have the task; others begin with
+    /// [`JobBuilder::schedule`](crate::JobBuilder::schedule).
+    ///
+    /// ```
+    /// # async fn example(pool: sqlx::PgPool) -> Result<(), Box<dyn std::error::Error>> {
+    /// use std::collections::BTreeMap;
+    /// use pgq::{ScheduleBuilder, When};
+    ///
+    /// let input = BTreeMap::from([("shop", 7)]);
+    /// ScheduleBuilder::of_task("send_report", &input, "report/7", When::cron("0 8 * * MON"))
+    ///     .queue("mail")
+    ///     .create(&pool)
+    ///     .await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn of_task(
+        task: impl AsRef<str>,
+        input: &impl Serialize,
+        name: impl Into<String>,
+        when: impl Into<When>,
+    ) -> Self {
+        Self::new(name.into(), when.into(), Jobs::named(task.as_ref(), input))
+    }
+
+    /// Sets what becomes of ticks at which no worker ran, or while it was paused. Default:
+    /// [`Missed::Once`].
+    pub const fn missed(mut self, missed: Missed) -> Self {
+        self.policy.missed = missed;
+        self
+    }
+
+    /// Sets what becomes of a tick while the job of an earlier one is not finished. Default:
+    /// [`Overlap::Allow`].
+    pub const fn overlap(mut self, overlap: Overlap) -> Self {
+        self.policy.overlap = overlap;
+        self
+    }
+
+    /// Sets the longest delay of a tick's job, up to a day. Each tick has a delay of its own, which is the
+    /// same in each worker. Default: none.
+    pub const fn jitter(mut self, jitter: Duration) -> Self {
+        self.policy.jitter = jitter;
+        self
+    }
+
+    /// Sets the queue of its jobs.
+    pub fn queue(self, queue: impl Into<String>) -> Self {
+        self.with(|template| template.queue = queue.into())
+    }
+
+    /// Sets the priority of its jobs, 0 to 9; larger ones are claimed first.
+    pub fn priority(self, priority: i16) -> Self {
+        self.with(|template| template.priority = priority)
+    }
+
+    /// Sets the number of attempts of its jobs, 1 to 1000.
+    pub fn max_attempts(self, max_attempts: i16) -> Self {
+        self.with(|template| template.max_attempts = max_attempts)
+    }
+
+    fn with(mut self, change: impl FnOnce(&mut Template)) -> Self {
+        match &mut self.jobs {
+            Jobs::Named {
+                template: Ok(template),
+                ..
+            } => change(template),
+            Jobs::Typed(Ok(enqueue)) => {
+                let (_, mut template, _) = typed(enqueue.clone());
+                change(&mut template);
+                enqueue.queue = template.queue.into();
+                enqueue.priority = template.priority;
+                enqueue.max_attempts = template.max_attempts;
+            }
+            Jobs::Named { .. } | Jobs::Typed(Err(_)) => {}
+        }
+        self
+    }
+
+    /// Makes the schedule even if nobody knows its task: it ticks once a worker does.
+    pub const fn allow_unknown_task(mut self) -> Self {
+        self.allows_unknown = true;
+        self
+    }
+
+    /// Makes the schedule. Its first tick comes after this moment. Workers know it at once as a rule, and
+    /// within their [poll interval](crate::Run::poll_interval).
+    ///
+    /// # Errors
+    ///
+    /// See [`ScheduleError`]: everything that could be wrong with it is said here, and not at a tick.
+    ///
+    /// # Cancel safety
+    ///
+    /// A dropped call may have made the schedule; calling it again fails with
+    /// [`ScheduleError::Taken`] then.
+    pub async fn create(self, reader: impl Reader) -> Result<ScheduleHandle, ScheduleError> {
+        let Self {
+            name,
+            when,
+            policy,
+            jobs,
+            allows_unknown,
+        } = self;
+        if let Some(problem) = name_problem(&name) {
+            let schedule = name;
+            return Err(ScheduleError::Name { schedule, problem });
+        }
+        let (task, template, is_known) = jobs.read(&name)?;
+        let schedule = checked(name, &when, policy, task, template)?;
+        let driver = reader.driver();
+        if !is_known && !allows_unknown {
+            refuse_unknown(&*driver, &schedule).await?;
+        }
+        let made = driver.make_schedule(&schedule).await;
+        match made.map_err(|source| ScheduleError::Driver {
+            schedule: schedule.name.clone(),
+            change: "made",
+            source,
+        })? {
+            true => Ok(ScheduleHandle::named(schedule.name)),
+            false => Err(ScheduleError::Taken {
+                schedule: schedule.name,
+            }),
+        }
+    }
+}
+
+impl fmt::Debug for ScheduleBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ScheduleBuilder")
+            .field("name", &self.name)
+            .field("when", &self.when)
+            .field("policy", &self.policy)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A schedule that can tick: nothing is left that could fail then.
+pub(super) fn checked(
+    name: String,
+    when: &When,
+    policy: Policy,
+    task: String,
+    template: Template,
+) -> Result<Schedule, ScheduleError> {
+    if let Err(problem) = when.timetable() {
+        let schedule = name;
+        return Err(ScheduleError::When { schedule, problem });
+    }
+    if let Some(problem) = policy.problem() {
+        return Err(ScheduleError::Policy {
+            schedule: name,
+            problem: problem.to_owned(),
+        });
+    }
+    let [starts_at, ends_at] = when.dates();
+    Ok(Schedule {
+        name,
+        task,
+        expression: when.expression(),
+        zone: when.zone().to_owned(),
+        starts_at,
+        ends_at,
+        policy,
+        template,
+    })
+}
+
+/// Fails if no worker that lives knows the task.
+pub(super) async fn refuse_unknown(
+    driver: &dyn Driver,
+    schedule: &Schedule,
+) -> Result<(), ScheduleError> {
+    let workers = driver.workers().await;
+    let workers = workers.map_err(|source| ScheduleError::Driver {
+        schedule: schedule.name.clone(),
+        change: "made",
+        source,
+    })?;
+    let mut tasks = workers
+        .iter()
+        .filter(|worker| worker.is_alive)
+        .flat_map(|worker| &worker.build.tasks);
+    match tasks.any(|task| task.name == schedule.task) {
+        true => Ok(()),
+        false => Err(ScheduleError::UnknownTask {
+            schedule: schedule.name.clone(),
+            task: schedule.task.clone(),
+        }),
+    }
+}

@@ -1,0 +1,127 @@
+//! What is declared of schedules, and what is changed at run time.
+
+use chrono::{DateTime, Utc};
+
+use super::ScheduleRow;
+use crate::driver::{Schedule, Wake};
+use crate::memory::store::Store;
+
+impl Store {
+    pub(super) fn declare_schedules(&mut self, schedules: &[Schedule], now: DateTime<Utc>) {
+        for schedule in schedules {
+            match self.schedules.rows.get_mut(&schedule.name) {
+                Some(row) if row.made => continue,
+                Some(row) => {
+                    if row.schedule.digest() != schedule.digest() {
+                        row.last_tick = now.max(row.last_tick);
+                    }
+                    row.schedule = schedule.clone();
+                }
+                None => self.insert_schedule(ScheduleRow::new(schedule.clone(), false, now)),
+            }
+            self.revise(&schedule.name);
+        }
+    }
+
+    pub(super) fn add_schedules(&mut self, schedules: &[Schedule], now: DateTime<Utc>) {
+        let is_new = |schedule: &&Schedule| !self.schedules.rows.contains_key(&schedule.name);
+        let new: Vec<Schedule> = schedules.iter().filter(is_new).cloned().collect();
+        self.declare_schedules(&new, now);
+    }
+
+    pub(super) fn take_schedule(
+        &mut self,
+        schedule: &Schedule,
+        seen: i64,
+        since: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) -> bool {
+        let is_kept = self.is_kept(seen, now);
+        match self.schedules.rows.get_mut(&schedule.name) {
+            Some(row) if !row.made && row.digest() == seen && !is_kept => {
+                row.schedule = schedule.clone();
+                row.last_tick = row.last_tick.max(since);
+                self.revise(&schedule.name);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether a worker lives that ticks and declares a schedule so.
+    pub(super) fn is_kept(&self, digest: i64, now: DateTime<Utc>) -> bool {
+        self.workers().any(|(_, worker)| {
+            worker.lease_end > now && worker.info.build.declarations.contains(&digest)
+        })
+    }
+
+    pub(super) fn make_schedule(&mut self, schedule: &Schedule, now: DateTime<Utc>) -> bool {
+        if self.schedules.rows.contains_key(&schedule.name) {
+            return false;
+        }
+        self.insert_schedule(ScheduleRow::new(schedule.clone(), true, now));
+        self.revise(&schedule.name);
+        self.wake(Wake::Directives);
+        true
+    }
+
+    pub(super) fn edit_schedule(
+        &mut self,
+        schedule: &Schedule,
+        seen: i64,
+        now: DateTime<Utc>,
+    ) -> bool {
+        match self.schedules.rows.get_mut(&schedule.name) {
+            Some(row) if row.made && row.revision == seen => {
+                if row.schedule.digest() != schedule.digest() {
+                    row.last_tick = now.max(row.last_tick);
+                }
+                row.schedule = schedule.clone();
+                self.revise(&schedule.name);
+                self.wake(Wake::Directives);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    pub(super) fn pause_schedule(
+        &mut self,
+        name: &str,
+        pause: bool,
+        now: DateTime<Utc>,
+    ) -> Option<bool> {
+        let row = self.schedules.rows.get_mut(name)?;
+        if row.paused_at.is_some() == pause {
+            return Some(false);
+        }
+        row.paused_at = pause.then_some(now);
+        self.revise(name);
+        self.wake(Wake::Directives);
+        Some(true)
+    }
+
+    pub(super) fn delete_schedule(&mut self, name: &str, now: DateTime<Utc>) -> bool {
+        let is_declared = self.workers().any(|(_, worker)| {
+            let declared = &worker.info.build.schedules;
+            worker.lease_end > now && declared.iter().any(|declared| declared == name)
+        });
+        let rows = &mut self.schedules.rows;
+        let is_made = rows.get(name).is_some_and(|row| row.made);
+        (is_made || !is_declared) && rows.remove(name).is_some()
+    }
+
+    fn insert_schedule(&mut self, row: ScheduleRow) {
+        let name = row.schedule.name.clone();
+        self.schedules.rows.insert(name, row);
+    }
+
+    /// Numbers a change, which workers find when they look.
+    fn revise(&mut self, name: &str) {
+        self.schedules.revision += 1;
+        let revision = self.schedules.revision;
+        if let Some(row) = self.schedules.rows.get_mut(name) {
+            row.revision = revision;
+        }
+    }
+}

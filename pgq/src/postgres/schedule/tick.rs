@@ -1,0 +1,320 @@
+//! Ticks.
+//!
+//! Most go to the database together. Two kinds go by themselves: those of unique jobs, whose keys are
+//! taken in an order of their own, and those that cancel the job before them, which is a transaction.
+
+use chrono::{DateTime, Utc};
+use sqlx::postgres::PgRow;
+use sqlx::{Connection, PgConnection, Row};
+
+use super::stored::overlap_name;
+use crate::driver::{DriverError, DriverErrorKind, Enqueue, NewJob, Start, Tick};
+use crate::job::{Conflict, JobId, Retain};
+use crate::postgres::PostgresDriver;
+use crate::postgres::error::{driver_error, lacks_partition};
+use crate::postgres::large_input::Parted;
+use crate::postgres::unique;
+use crate::schedule::Overlap;
+
+/// How long a tick waits for what somebody else has locked of the job that it cancels: it holds up other
+/// ticks meanwhile, and comes again. A worker that is stopped within the transaction, as by SIGSTOP, must
+/// not keep the schedule from others: the server ends its session.
+const LIMITS: &str = "select set_config('lock_timeout', '100ms', true),
+                             set_config('idle_in_transaction_session_timeout', '2000', true)";
+
+/// How often the job before a tick is looked for that moves at the same time.
+const LOOKS_MAX: usize = 20;
+
+/// A job of a schedule.
+pub(super) struct Fired {
+    pub(super) schedule: String,
+    pub(super) digest: i64,
+    pub(super) previous: Option<DateTime<Utc>>,
+    /// `None` if it has been triggered.
+    pub(super) at: Option<DateTime<Utc>>,
+    pub(super) overlap: Overlap,
+    pub(super) enqueue: Enqueue,
+}
+
+impl From<Tick> for Fired {
+    fn from(tick: Tick) -> Self {
+        Self {
+            schedule: tick.schedule,
+            digest: tick.digest,
+            previous: Some(tick.previous),
+            at: Some(tick.at),
+            overlap: tick.overlap,
+            enqueue: tick.enqueue,
+        }
+    }
+}
+
+/// The job of a tick, and the one before it.
+struct Won {
+    /// From 0.
+    place: usize,
+    job: JobId,
+    last: Option<JobId>,
+}
+
+impl PostgresDriver {
+    pub(super) async fn fire(&self, ticks: Vec<Fired>) -> Result<Vec<Option<JobId>>, DriverError> {
+        let mut jobs = vec![None; ticks.len()];
+        let (mut together, mut places) = (Vec::new(), Vec::new());
+        let mut apart = Vec::new();
+        for (place, tick) in ticks.into_iter().enumerate() {
+            let cancels = tick.at.is_some() && tick.overlap == Overlap::CancelRunning;
+            if cancels || tick.enqueue.is_keyed() {
+                apart.push((place, tick, cancels));
+            } else {
+                together.push(tick);
+                places.push(place);
+            }
+        }
+        if !together.is_empty() {
+            let mut connection = self.pool.acquire().await.map_err(failed)?;
+            for won in self.fire_together(&mut connection, together).await? {
+                if let Some(place) = places.get(won.place) {
+                    jobs[*place] = Some(won.job);
+                }
+            }
+        }
+        for (place, tick, cancels) in apart {
+            let mut connection = self.pool.acquire().await.map_err(failed)?;
+            jobs[place] = match cancels {
+                true => self.fire_and_cancel(&mut connection, tick).await?,
+                false => {
+                    let won = self.fire_unique(&mut connection, tick).await?;
+                    won.map(|won| won.job)
+                }
+            };
+        }
+        Ok(jobs)
+    }
+
+    async fn fire_together(
+        &self,
+        connection: &mut PgConnection,
+        ticks: Vec<Fired>,
+    ) -> Result<Vec<Won>, DriverError> {
+        // To trigger a job the pool may be the application's, behind a pooler.
+        let is_worker = ticks.iter().all(|tick| tick.at.is_some());
+        let mut columns = Columns::default();
+        let mut jobs = Vec::with_capacity(ticks.len());
+        for tick in ticks {
+            jobs.extend(columns.push(tick));
+        }
+        let parted = Parted::new(jobs).map_err(failed)?;
+        let rows = sqlx::query(self.statements.tick.clone())
+            .bind(columns.schedules)
+            .bind(columns.digests)
+            .bind(columns.previous)
+            .bind(columns.ticks)
+            .bind(columns.tasks)
+            .bind(columns.queues)
+            .bind(columns.priorities)
+            .bind(columns.max_attempts)
+            .bind(columns.fingerprints)
+            .bind(parted.marks)
+            .bind(parted.inline)
+            .bind(columns.run_at)
+            .bind(columns.overlaps)
+            .bind(parted.places)
+            .bind(parted.large)
+            .bind(parted.detailed)
+            .bind(parted.details)
+            .bind(self.schema().as_str())
+            .persistent(is_worker)
+            .fetch_all(connection)
+            .await
+            .map_err(failed)?;
+        let won = |row: PgRow| {
+            let place: i64 = row.try_get("place")?;
+            Ok(Won {
+                place: usize::try_from(place - 1).unwrap_or(usize::MAX),
+                ..won(&row)?
+            })
+        };
+        rows.into_iter()
+            .map(won)
+            .collect::<Result<_, _>>()
+            .map_err(failed)
+    }
+
+    async fn fire_unique(
+        &self,
+        connection: &mut PgConnection,
+        tick: Fired,
+    ) -> Result<Option<Won>, DriverError> {
+        // A tick that finds its job there has none, whatever becomes of others.
+        let conflict = match unique::conflict(&tick.enqueue) {
+            Conflict::Raise => Conflict::Skip,
+            other => other,
+        };
+        let is_worker = tick.at.is_some();
+        let run_at = run_at(tick.enqueue.start);
+        let mut job = Parted::new(tick.enqueue.jobs).map_err(failed)?;
+        let row = sqlx::query(self.statements.tick_unique.clone())
+            .bind(tick.schedule)
+            .bind(tick.previous)
+            .bind(tick.at)
+            .bind(job.inline.pop().unwrap_or_default())
+            .bind(tick.enqueue.task.into_owned())
+            .bind(tick.enqueue.queue.into_owned())
+            .bind(tick.enqueue.priority)
+            .bind(tick.enqueue.max_attempts)
+            .bind(tick.enqueue.fingerprint)
+            .bind(self.schema().as_str())
+            .bind(job.large.pop())
+            .bind(run_at)
+            .bind(overlap_name(tick.overlap))
+            .bind(job.details.pop())
+            .bind(job.marks.pop().unwrap_or_default())
+            .bind(tick.digest)
+            .bind(job.keys.pop())
+            .bind(job.periods.pop().flatten())
+            .bind(unique::name(conflict))
+            .persistent(is_worker)
+            .fetch_optional(connection)
+            .await
+            .map_err(failed)?;
+        row.map(|row| won(&row)).transpose().map_err(failed)
+    }
+
+    /// A tick whose job takes the place of the one before it, which is cancelled in the same transaction.
+    /// Nothing happens while somebody else has locked that one, for a moment or, to complete it, for as
+    /// long as he likes.
+    async fn fire_and_cancel(
+        &self,
+        connection: &mut PgConnection,
+        tick: Fired,
+    ) -> Result<Option<JobId>, DriverError> {
+        let mut transaction = connection.begin().await.map_err(failed)?;
+        let fired = match self.fire_within(&mut transaction, tick).await {
+            Ok(job) => {
+                transaction.commit().await.map_err(failed)?;
+                return Ok(job);
+            }
+            Err(error) => error,
+        };
+        transaction.rollback().await.map_err(failed)?;
+        if lacks_partition(&fired) {
+            self.make_partitions(&[Retain::DEFAULT]).await?;
+        }
+        match fired.kind() {
+            DriverErrorKind::Conflict => Ok(None),
+            _ => Err(fired),
+        }
+    }
+
+    async fn fire_within(
+        &self,
+        transaction: &mut PgConnection,
+        tick: Fired,
+    ) -> Result<Option<JobId>, DriverError> {
+        let limit = sqlx::raw_sql(LIMITS).execute(&mut *transaction);
+        limit.await.map_err(failed)?;
+        let won = match tick.enqueue.is_keyed() {
+            true => self.fire_unique(transaction, tick).await?,
+            false => self.fire_together(transaction, vec![tick]).await?.pop(),
+        };
+        let Some(won) = won else {
+            return Ok(None);
+        };
+        if let Some(last) = won.last
+            && last != won.job
+        {
+            self.cancel_within(transaction, last).await?;
+        }
+        Ok(Some(won.job))
+    }
+
+    /// Cancels a job in a transaction, unless it has ended. It may move between two looks.
+    async fn cancel_within(
+        &self,
+        transaction: &mut PgConnection,
+        job: JobId,
+    ) -> Result<(), DriverError> {
+        for _ in 0..LOOKS_MAX {
+            if self.cancel_waiting(&mut *transaction, job).await?
+                || self.cancel_running(&mut *transaction, job).await?
+            {
+                return Ok(());
+            }
+            let unfinished: bool = sqlx::query_scalar(self.statements.is_unfinished.clone())
+                .bind(job.as_i64())
+                .persistent(false)
+                .fetch_one(&mut *transaction)
+                .await
+                .map_err(failed)?;
+            if !unfinished {
+                return Ok(());
+            }
+        }
+        let problem = "the job before a tick moved each time that it was to be cancelled";
+        Err(DriverError::new(DriverErrorKind::Conflict, problem))
+    }
+}
+
+/// What the statement for many ticks takes.
+#[derive(Default)]
+struct Columns {
+    schedules: Vec<String>,
+    digests: Vec<i64>,
+    previous: Vec<Option<DateTime<Utc>>>,
+    ticks: Vec<Option<DateTime<Utc>>>,
+    tasks: Vec<String>,
+    queues: Vec<String>,
+    priorities: Vec<i16>,
+    max_attempts: Vec<i16>,
+    fingerprints: Vec<Option<i64>>,
+    run_at: Vec<Option<DateTime<Utc>>>,
+    overlaps: Vec<&'static str>,
+}
+
+impl Columns {
+    /// Returns the job.
+    fn push(&mut self, tick: Fired) -> Option<NewJob> {
+        let Enqueue {
+            task,
+            queue,
+            priority,
+            max_attempts,
+            fingerprint,
+            start,
+            mut jobs,
+        } = tick.enqueue;
+        self.schedules.push(tick.schedule);
+        self.digests.push(tick.digest);
+        self.previous.push(tick.previous);
+        self.ticks.push(tick.at);
+        self.tasks.push(task.into_owned());
+        self.queues.push(queue.into_owned());
+        self.priorities.push(priority);
+        self.max_attempts.push(max_attempts);
+        self.fingerprints.push(fingerprint);
+        self.run_at.push(run_at(start));
+        self.overlaps.push(overlap_name(tick.overlap));
+        jobs.pop()
+    }
+}
+
+const fn run_at(start: Start) -> Option<DateTime<Utc>> {
+    match start {
+        Start::At(time) => Some(time),
+        Start::Now | Start::After(_) => None,
+    }
+}
+
+fn won(row: &PgRow) -> sqlx::Result<Won> {
+    let last: Option<i64> = row.try_get("last_job")?;
+    Ok(Won {
+        place: 0,
+        job: JobId::from_i64(row.try_get("job")?),
+        last: last.map(JobId::from_i64),
+    })
+}
+
+fn failed(error: sqlx::Error) -> DriverError {
+    driver_error("failed to enqueue the jobs of ticks", error)
+}
