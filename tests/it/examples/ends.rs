@@ -70,6 +70,14 @@ ends! {
         ["tick 3 is job ", "stopped after "];
     schedule_policies_skip_what_overlaps: "schedule_policies",
         ["import 2 of shop, limit None\n", "2 imports\n"];
+    schedule_overlap_cancels_what_is_out_of_date: "schedule_overlap",
+        ["forecast 1 is out of date\n", "forecast 3 has begun\n", "3 forecasts\n"];
+    schedule_run_time_does_what_it_is_told: "schedule_run_time",
+        [
+            "next: Some(",
+            "triggered: shop 7\n",
+            "report/7 ticks every 1s, paused: true\n",
+        ];
     schedule_time_zone_ticks: "schedule_time_zone",
         ["tick 3\n", "stopped after "];
     testing_moves_the_clock: "testing",
