@@ -28,7 +28,7 @@ async fn forecast(context: &pgq::Context, runs: &Runs) {
     }
     tokio::select! {
         () = tokio::time::sleep(Duration::from_secs(60)) => println!("forecast {number} is done"),
-        () = context.cancelled() => println!("forecast {number} is out of date"),
+        () = context.cancelled().cancelled() => println!("forecast {number} is out of date"),
     }
 }
 

@@ -75,6 +75,10 @@ fn latest_tick(
 ) -> Option<DateTime<Utc>> {
     let is_due = |tick: &DateTime<Utc>| *tick <= now;
     let first = timetable.next_after(last).filter(is_due)?;
+    // As a rule there is one.
+    if timetable.next_after(first).filter(is_due).is_none() {
+        return Some(first);
+    }
     // Halves the time that is left until the latest tick is found: a schedule of each second that
     // was down for a year has too many ticks to walk.
     let (mut latest, mut end) = (first, now);

@@ -169,7 +169,7 @@ impl Scheduler {
                 let revision = self.revision;
                 let told = revised.wait_for(|last| *last > revision).await.is_ok();
                 if !told || failures > 0 {
-                    std::future::pending().await
+                    std::future::pending::<()>().await;
                 }
             };
             tokio::select! {

@@ -348,3 +348,26 @@ async fn a_schedule_may_be_made_by_the_name_of_its_task() -> anyhow::Result<()> 
     assert!(rest.schedules.len() == 1 && rest.next.is_none());
     Ok(())
 }
+
+#[tokio::test]
+async fn a_job_that_is_unique_is_not_triggered_beside_one_that_is_the_same() -> anyhow::Result<()> {
+    let database = TestDatabase::migrated().await?;
+    let pool = database.pool();
+    let schedule = double::job(1)
+        .unique("one")
+        .schedule("made", When::cron(HOURLY))
+        .create(pool)
+        .await?;
+
+    let first = schedule.trigger::<u32>(pool).await?;
+    let second = schedule.trigger::<u32>(pool).await;
+    assert!(matches!(second, Err(ScheduleError::Conflict { .. })));
+    go_back(pool, "1 day").await?;
+    drain(once(&database)).await?;
+
+    // The tick had none, either.
+    assert_eq!(schedule.get(pool).await?.recent, [first.id()]);
+    let third = schedule.trigger::<u32>(pool).await?;
+    assert_ne!(third.id(), first.id());
+    Ok(())
+}

@@ -1,7 +1,7 @@
 //! Many schedules, and ticks beside those who change them.
 
 use std::collections::BTreeSet;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use pgq::driver::{Claim, Claimed, Driver as _, ScheduleDriver as _, Tick, WorkerId, WorkerInfo};
 use pgq::postgres::PostgresDriver;
@@ -62,7 +62,6 @@ async fn ten_thousand_schedules_that_are_due_at_once_have_a_job_each() -> anyhow
         .await?;
 
     let stop = CancellationToken::new();
-    let began = Instant::now();
     let workers = [(); 2].map(|()| {
         let run = run(&database).concurrency(1).stop_on(stop.clone());
         tokio::spawn(run.into_future())
@@ -72,7 +71,6 @@ async fn ten_thousand_schedules_that_are_due_at_once_have_a_job_each() -> anyhow
         Ok(count(pool, ticked).await? == 10_001)
     })
     .await?;
-    println!("10,001 schedules have ticked after {:?}", began.elapsed());
     stop.cancel();
     for worker in workers {
         worker.await??;
@@ -84,6 +82,42 @@ async fn ten_thousand_schedules_that_are_due_at_once_have_a_job_each() -> anyhow
         10_001
     );
     Ok(())
+}
+
+#[tokio::test]
+async fn a_worker_finds_schedules_that_nobody_tells_it_of() -> anyhow::Result<()> {
+    let database = TestDatabase::migrated().await?;
+    let pool = database.pool();
+    let rare = note::job(1).schedule("0", When::cron("0 0 29 2 *"));
+    rare.create(pool).await?;
+    let stop = CancellationToken::new();
+    let run = run(&database).poll_interval(Duration::from_millis(50));
+    let worker = tokio::spawn(run.stop_on(stop.clone()).into_future());
+    eventually("the worker is there", async || {
+        Ok(count(pool, "worker").await? == 1)
+    })
+    .await?;
+
+    multiply(pool, 3).await?;
+    sqlx::query(
+        "update pgq_jobs.schedule
+         set expression = '* * * * * *', digest = 2000000 + digest, revision = 2000000 + revision
+         where name = '2'",
+    )
+    .execute(pool)
+    .await?;
+
+    // Not a minute later, when it would look for itself.
+    eventually("the one ticks that does so each second", async || {
+        Ok(count(pool, "finished").await? >= 2)
+    })
+    .await?;
+    assert_eq!(
+        count(pool, "schedule where cardinality(recent) > 0").await?,
+        1
+    );
+    stop.cancel();
+    Ok(worker.await??)
 }
 
 #[tokio::test]

@@ -150,7 +150,7 @@ impl ScheduleEdit {
             policy.overlap = overlap.unwrap_or(policy.overlap);
             policy.jitter = jitter.unwrap_or(policy.jitter);
             let (task, template) = match (&input, &jobs) {
-                (Some(input), _) => with_input(name, task, template, input)?,
+                (Some(input), _) => with_input(name, &task, template, input)?,
                 (None, Some((task, template, _))) => (task.clone(), template.clone()),
                 (None, None) => (task, template),
             };
@@ -171,11 +171,11 @@ impl ScheduleEdit {
 /// The same jobs with another input.
 fn with_input(
     schedule: &str,
-    task: String,
+    task: &str,
     template: Template,
     input: &[u8],
 ) -> Result<(String, Template), ScheduleError> {
-    let fresh = Jobs::of_input(&task, input.to_vec());
+    let fresh = Jobs::of_input(task, input.to_vec());
     let (task, mut fresh, is_known) = fresh.read(schedule)?;
     let mut job = template.job;
     job.input = std::mem::take(&mut fresh.job.input);

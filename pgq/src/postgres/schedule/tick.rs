@@ -81,12 +81,11 @@ impl PostgresDriver {
         }
         for (place, tick, cancels) in apart {
             let mut connection = self.pool.acquire().await.map_err(failed)?;
-            jobs[place] = match cancels {
-                true => self.fire_and_cancel(&mut connection, tick).await?,
-                false => {
-                    let won = self.fire_unique(&mut connection, tick).await?;
-                    won.map(|won| won.job)
-                }
+            jobs[place] = if cancels {
+                self.fire_and_cancel(&mut connection, tick).await?
+            } else {
+                let won = self.fire_unique(&mut connection, tick).await?;
+                won.map(|won| won.job)
             };
         }
         Ok(jobs)
