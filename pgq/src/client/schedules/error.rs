@@ -95,8 +95,9 @@ pub enum ScheduleError {
         /// What was to become of it.
         change: &'static str,
     },
-    /// The schedule was changed by others each time that it was looked at.
-    #[error("others change the schedule `{schedule}` all the time; try again")]
+    /// The schedule was changed by others each time that it was looked at, or somebody kept it, or a key of
+    /// its job, locked.
+    #[error("others change the schedule `{schedule}`, or keep it locked; try again")]
     Contended {
         /// The name of the schedule.
         schedule: String,

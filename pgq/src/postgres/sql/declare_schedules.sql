@@ -5,9 +5,19 @@
 -- $1 schedules  text, as JSON
 -- $2 inputs     bytea[], theirs
 -- $3 keys       bytea[], by what their jobs are the same as others; null where they are not
-with locked as materialized (
-    -- Nobody sees a later revision before this one.
+with held as materialized (
+    select schedule.name
+    from jsonb_to_recordset($1::text::jsonb) as declared (name text)
+    join pgq_jobs.schedule as schedule on schedule.name = declared.name
+    where not schedule.made
+    -- As ticks lock them.
+    order by schedule.name
+    for update of schedule
+), locked as materialized (
+    -- Nobody sees a later revision before this one. It comes after the rows, for which it may wait: all other
+    -- changes wait for it.
     select pg_advisory_xact_lock(hashtextextended('pgq_jobs.schedule', 7366551)) is not null as done
+    from (select count(*) from held) as all_held
 ), given as materialized (
     select given.place, given.name, given.task, given.expression, given.time_zone, given.starts_at,
            given.ends_at, given.digest, given.missed, given.missed_within, given.overlap, given.jitter,

@@ -6,9 +6,20 @@
 -- $3 keys       bytea[], by what their jobs are the same as others; null where they are not
 -- $4 revision   bigint, of the one that is there
 -- $5 channel    text
-with locked as materialized (
-    -- Nobody sees a later revision before this one.
+with limited as materialized (
+    select set_config('lock_timeout', '5s', true) is not null as done
+), held as materialized (
+    select schedule.name
+    from limited
+    cross join jsonb_to_recordset($1::text::jsonb) as edited (name text)
+    join pgq_jobs.schedule as schedule on schedule.name = edited.name
+    where schedule.made and schedule.revision = $4
+    for update of schedule
+), locked as materialized (
+    -- Nobody sees a later revision before this one. It comes after the row, for which it may wait: all other
+    -- changes wait for it.
     select pg_advisory_xact_lock(hashtextextended('pgq_jobs.schedule', 7366551)) is not null as done
+    from held
 ), given as materialized (
     select given.place, given.name, given.task, given.expression, given.time_zone, given.starts_at,
            given.ends_at, given.digest, given.missed, given.missed_within, given.overlap, given.jitter,

@@ -5,9 +5,17 @@
 -- $3 keys       bytea[], by what their jobs are the same as others; null where they are not
 -- $4 seen       bigint, the digest of the declaration that is to be replaced
 -- $5 since      timestamptz: ticks before that are not made up for
-with locked as materialized (
-    -- Nobody sees a later revision before this one.
+with held as materialized (
+    select schedule.name
+    from jsonb_to_recordset($1::text::jsonb) as taken (name text)
+    join pgq_jobs.schedule as schedule on schedule.name = taken.name
+    where not schedule.made and schedule.digest = $4
+    for update of schedule
+), locked as materialized (
+    -- Nobody sees a later revision before this one. It comes after the row, for which it may wait: all other
+    -- changes wait for it.
     select pg_advisory_xact_lock(hashtextextended('pgq_jobs.schedule', 7366551)) is not null as done
+    from held
 ), given as materialized (
     select given.place, given.name, given.task, given.expression, given.time_zone, given.starts_at,
            given.ends_at, given.digest, given.missed, given.missed_within, given.overlap, given.jitter,
