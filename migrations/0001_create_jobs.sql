@@ -477,6 +477,13 @@ create table pgq_jobs.schedule (
 -- changed_schedules
 create index schedule_revision_order on pgq_jobs.schedule (revision);
 
+-- The number of the last deletion of a schedule, in its one row: nothing else is left of that.
+create table pgq_jobs.schedule_deletion (
+    one      boolean not null default true primary key check (one),
+    revision bigint  not null
+) with (fillfactor = 50);
+insert into pgq_jobs.schedule_deletion (revision) values (0);
+
 -- Limits of the whole fleet: how many jobs of a queue or a task run at once, and how many of a task
 -- start in a time. Workers declare what their code says when they start; a row that is `overridden`
 -- was set at run time, and comes before that.

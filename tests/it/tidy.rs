@@ -129,7 +129,7 @@ const PURE: &[&str] = &[
     "schedule.rs",
     "schedule/when.rs",
     "scheduler/agenda.rs",
-    "scheduler/due.rs",
+    "task/due.rs",
     "task/invalid.rs",
     "shape/compare.rs",
     "shape/parse.rs",

@@ -98,6 +98,19 @@ pub struct ScheduleState {
     pub now: DateTime<Utc>,
     /// Those that there are, by name.
     pub schedules: Vec<StoredSchedule>,
+    /// Those that there are and that this version cannot read.
+    pub unreadable: Vec<UnreadableSchedule>,
+}
+
+/// A schedule that this version cannot read.
+#[derive(Clone, Debug)]
+pub struct UnreadableSchedule {
+    /// Its name.
+    pub name: String,
+    /// The number of its last change.
+    pub revision: i64,
+    /// What is wrong with it.
+    pub problem: String,
 }
 
 /// Where one schedule stands.
@@ -142,8 +155,11 @@ pub struct ScheduleChanges {
     pub now: DateTime<Utc>,
     /// The numbers of the changes, in order, and the names of the schedules.
     pub changed: Vec<(i64, String)>,
-    /// The last change of all, also of a schedule that was not asked for; 0 if there is none.
+    /// The last change of all, also of a schedule that was not asked for, and the last deletion; 0 if there
+    /// is none.
     pub last: i64,
+    /// The number of the last deletion, of whichever schedule; 0 if there was none.
+    pub deleted: i64,
 }
 
 /// A tick that is due.
@@ -161,4 +177,27 @@ pub struct Tick {
     pub overlap: Overlap,
     /// The job of the tick: a single one, and a start of [`Start::Now`] or [`Start::At`].
     pub enqueue: Enqueue,
+}
+
+/// What became of a tick.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ticked {
+    /// It has this job.
+    Enqueued(JobId),
+    /// It is over, and has no job: one before it is unfinished, or one has its key.
+    Skipped,
+    /// Nothing has happened: somebody else was faster, the schedule is not as it was or is gone, or a job is
+    /// to end first.
+    Refused,
+}
+
+impl Ticked {
+    /// Its job.
+    #[must_use]
+    pub const fn job(self) -> Option<JobId> {
+        match self {
+            Self::Enqueued(job) => Some(job),
+            Self::Skipped | Self::Refused => None,
+        }
+    }
 }

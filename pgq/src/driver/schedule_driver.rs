@@ -4,9 +4,9 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use super::{
-    DriverError, Enqueue, Schedule, ScheduleAsk, ScheduleChanges, ScheduleState, Tick, WorkerId,
+    DriverError, Enqueue, Schedule, ScheduleAsk, ScheduleChanges, ScheduleState, Tick, Ticked,
+    WorkerId,
 };
-use crate::job::JobId;
 
 /// The part of a [`Driver`](super::Driver) that is for schedules: their declarations and their ticks.
 #[async_trait]
@@ -59,7 +59,7 @@ pub trait ScheduleDriver {
     async fn schedules(&self, names: &[String]) -> Result<ScheduleState, DriverError>;
 
     /// Names schedules that have changed since: that were declared, made, edited, paused or resumed.
-    /// Ticks are no changes, and one that is gone is not named.
+    /// Ticks are no changes, and one that is gone is not named: only the number of the last deletion is told.
     ///
     /// # Errors
     ///
@@ -70,33 +70,36 @@ pub trait ScheduleDriver {
     /// Enqueues the jobs of ticks, of each schedule one at most. A tick has its job if `previous` is
     /// still the last tick of its schedule. It has none, and nothing happens, if another worker was
     /// faster, or if the schedule was declared anew with another expression, zone, start or end, was
-    /// edited, paused or deleted. Returns the job of each tick, if it has one, in their order.
+    /// edited, paused or deleted. Returns what became of each, in their order.
     ///
     /// While the last job that the schedule enqueued is not finished, `overlap` decides. With
     /// [`Skip`](crate::Overlap::Skip) the last tick moves and no job is enqueued, with
     /// [`QueueOne`](crate::Overlap::QueueOne) nothing happens. With
     /// [`CancelRunning`](crate::Overlap::CancelRunning) that job is cancelled, as
-    /// [`cancel`](super::Driver::cancel) does, by the same transaction; while somebody keeps the storage
-    /// from that, nothing happens. A tick whose job has a key that another one holds is as with `Skip`.
+    /// [`cancel`](super::Driver::cancel) does, by the same transaction. A tick whose job has a key that
+    /// another one holds is as with `Skip`.
     ///
     /// # Errors
     ///
-    /// On an error each tick has its job, or its last tick has not moved.
-    async fn tick(&self, ticks: Vec<Tick>) -> Result<Vec<Option<JobId>>, DriverError>;
+    /// On an error each tick has its job, or its last tick has not moved. Fails with a conflict, without
+    /// waiting for long, while somebody else keeps locked what one of them needs: that one is to be tried
+    /// again later, and the others apart from it.
+    async fn tick(&self, ticks: Vec<Tick>) -> Result<Vec<Ticked>, DriverError>;
 
     /// Enqueues a job of a schedule of that digest that is no tick: its last tick does not move, it may be
-    /// paused, and what is unfinished of it does not matter. Returns `None` if there is no such schedule,
-    /// or if the job has a key that another one holds.
+    /// paused, and what is unfinished of it does not matter. It is skipped if the job has a key that another
+    /// one holds, and refused if there is no such schedule.
     ///
     /// # Errors
     ///
-    /// Returns the error of the storage.
+    /// Returns the error of the storage: a conflict, without waiting for long, while somebody else keeps
+    /// locked what it needs.
     async fn trigger(
         &self,
         schedule: &str,
         digest: i64,
         enqueue: Enqueue,
-    ) -> Result<Option<JobId>, DriverError>;
+    ) -> Result<Ticked, DriverError>;
 
     /// Returns where schedules stand, by name: up to `limit` after the name `after`.
     ///
@@ -118,16 +121,22 @@ pub trait ScheduleDriver {
     async fn make_schedule(&self, schedule: &Schedule) -> Result<bool, DriverError>;
 
     /// Puts this in the place of a schedule of its name that was made at run time and is of the revision
-    /// `seen`; returns `false` if there is none. If it is to tick at other times, it begins anew at the
-    /// current time. Tells the workers.
+    /// `seen`; returns `false` if there is none. If it is to tick at other times, it begins anew at the time
+    /// `since`. Tells the workers.
     ///
     /// # Errors
     ///
     /// Returns the error of the storage.
-    async fn edit_schedule(&self, schedule: &Schedule, seen: i64) -> Result<bool, DriverError>;
+    async fn edit_schedule(
+        &self,
+        schedule: &Schedule,
+        seen: i64,
+        since: DateTime<Utc>,
+    ) -> Result<bool, DriverError>;
 
     /// Lets a schedule tick no more, or again; returns whether that changed anything, `None` if there is
-    /// no such schedule. Tells the workers.
+    /// no such schedule. One that [skips](crate::Missed::Skip) what it has missed begins anew after a pause.
+    /// Tells the workers.
     ///
     /// # Errors
     ///
@@ -135,7 +144,7 @@ pub trait ScheduleDriver {
     async fn pause_schedule(&self, name: &str, pause: bool) -> Result<Option<bool>, DriverError>;
 
     /// Deletes a schedule that was made at run time, or that the code of no worker declares that lives;
-    /// returns `false` if there is none. Its jobs stay.
+    /// returns `false` if there is none. Its jobs stay. Tells the workers.
     ///
     /// # Errors
     ///

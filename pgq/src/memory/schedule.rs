@@ -12,7 +12,7 @@ use super::record::Record;
 use super::store::Store;
 use crate::driver::{
     DriverError, Enqueue, Schedule, ScheduleAsk, ScheduleChanges, ScheduleDriver, ScheduleState,
-    StoredSchedule, Tick, WorkerId,
+    StoredSchedule, Tick, Ticked, WorkerId,
 };
 use crate::job::JobId;
 use crate::schedule::Overlap;
@@ -26,6 +26,8 @@ pub(super) struct Schedules {
     rows: BTreeMap<String, ScheduleRow>,
     /// The number of the last change.
     revision: i64,
+    /// That of the last deletion.
+    deleted: i64,
 }
 
 #[derive(Debug)]
@@ -62,6 +64,7 @@ impl ScheduleRow {
     }
 
     fn remember(&mut self, job: JobId) {
+        self.recent.retain(|known| *known != job);
         self.recent.insert(0, job);
         self.recent.truncate(RECENT_MAX);
     }
@@ -104,6 +107,7 @@ impl Store {
         ScheduleState {
             now,
             schedules: rows.take(limit).map(stored).collect(),
+            unreadable: Vec::new(),
         }
     }
 
@@ -123,25 +127,28 @@ impl Store {
             now,
             changed,
             last: self.schedules.revision,
+            deleted: self.schedules.deleted,
         }
     }
 
-    fn tick(&mut self, tick: Tick, now: DateTime<Utc>) -> Option<JobId> {
-        let row = self.schedules.rows.get_mut(&tick.schedule)?;
-        if !row.admits(&tick) {
-            return None;
-        }
+    fn tick(&mut self, tick: Tick, now: DateTime<Utc>) -> Ticked {
+        let row = self.schedules.rows.get_mut(&tick.schedule);
+        let Some(row) = row.filter(|row| row.admits(&tick)) else {
+            return Ticked::Refused;
+        };
         let is_unfinished = |job: &JobId| self.jobs.get(job).is_some_and(Record::is_unfinished);
         let unfinished = row.last_job.filter(is_unfinished);
         match tick.overlap {
-            Overlap::QueueOne if unfinished.is_some() => return None,
+            Overlap::QueueOne if unfinished.is_some() => return Ticked::Refused,
             Overlap::Skip if unfinished.is_some() => {
                 row.last_tick = tick.at;
-                return None;
+                return Ticked::Skipped;
             }
             _ => row.last_tick = tick.at,
         }
-        let job = self.enqueue_tick(tick.enqueue, now)?;
+        let Some(job) = self.enqueue_tick(tick.enqueue, now) else {
+            return Ticked::Skipped;
+        };
         if let Some(row) = self.schedules.rows.get_mut(&tick.schedule) {
             row.last_job = Some(job);
             row.remember(job);
@@ -152,7 +159,7 @@ impl Store {
             }
             _ => {}
         }
-        Some(job)
+        Ticked::Enqueued(job)
     }
 
     fn trigger(
@@ -161,13 +168,18 @@ impl Store {
         digest: i64,
         enqueue: Enqueue,
         now: DateTime<Utc>,
-    ) -> Option<JobId> {
-        if self.schedules.rows.get(schedule)?.digest() != digest {
-            return None;
+    ) -> Ticked {
+        let row = self.schedules.rows.get(schedule);
+        if row.is_none_or(|row| row.digest() != digest) {
+            return Ticked::Refused;
         }
-        let job = self.enqueue_tick(enqueue, now)?;
-        self.schedules.rows.get_mut(schedule)?.remember(job);
-        Some(job)
+        let Some(job) = self.enqueue_tick(enqueue, now) else {
+            return Ticked::Skipped;
+        };
+        if let Some(row) = self.schedules.rows.get_mut(schedule) {
+            row.remember(job);
+        }
+        Ticked::Enqueued(job)
     }
 }
 
@@ -209,7 +221,7 @@ impl ScheduleDriver for MemoryDriver {
         Ok(self.call(|store, now| store.changed_schedules(&ask, now)))
     }
 
-    async fn tick(&self, ticks: Vec<Tick>) -> Result<Vec<Option<JobId>>, DriverError> {
+    async fn tick(&self, ticks: Vec<Tick>) -> Result<Vec<Ticked>, DriverError> {
         Ok(self.call(|store, now| {
             let jobs = ticks.into_iter().map(|tick| store.tick(tick, now));
             jobs.collect()
@@ -221,7 +233,7 @@ impl ScheduleDriver for MemoryDriver {
         schedule: &str,
         digest: i64,
         enqueue: Enqueue,
-    ) -> Result<Option<JobId>, DriverError> {
+    ) -> Result<Ticked, DriverError> {
         Ok(self.call(|store, now| store.trigger(schedule, digest, enqueue, now)))
     }
 
@@ -238,8 +250,13 @@ impl ScheduleDriver for MemoryDriver {
         Ok(self.call(|store, now| store.make_schedule(schedule, now)))
     }
 
-    async fn edit_schedule(&self, schedule: &Schedule, seen: i64) -> Result<bool, DriverError> {
-        Ok(self.call(|store, now| store.edit_schedule(schedule, seen, now)))
+    async fn edit_schedule(
+        &self,
+        schedule: &Schedule,
+        seen: i64,
+        since: DateTime<Utc>,
+    ) -> Result<bool, DriverError> {
+        Ok(self.call(|store, _| store.edit_schedule(schedule, seen, since)))
     }
 
     async fn pause_schedule(&self, name: &str, pause: bool) -> Result<Option<bool>, DriverError> {

@@ -36,7 +36,9 @@ struct Read {
     rate_key: Option<i64>,
     parent: Option<i64>,
     root: Option<i64>,
+    #[serde(default)]
     tags: Vec<String>,
+    #[serde(default)]
     headers: BTreeMap<String, String>,
     /// Only in the answer to a claim.
     #[serde(default)]

@@ -15,9 +15,8 @@ use super::PostgresDriver;
 use super::error::driver_error;
 use crate::driver::{
     DriverError, Enqueue, Schedule, ScheduleAsk, ScheduleChanges, ScheduleDriver, ScheduleState,
-    Tick, WorkerId,
+    Tick, Ticked, WorkerId,
 };
-use crate::job::JobId;
 use crate::schedule::Overlap;
 
 /// A statement with what it takes of schedules.
@@ -46,6 +45,7 @@ fn changes(rows: &[PgRow]) -> sqlx::Result<ScheduleChanges> {
     Ok(ScheduleChanges {
         now: first.try_get("now")?,
         last: first.try_get("last")?,
+        deleted: first.try_get("deleted")?,
         changed,
     })
 }
@@ -122,7 +122,7 @@ impl ScheduleDriver for PostgresDriver {
             .map_err(|error| driver_error("failed to look for schedules that have changed", error))
     }
 
-    async fn tick(&self, ticks: Vec<Tick>) -> Result<Vec<Option<JobId>>, DriverError> {
+    async fn tick(&self, ticks: Vec<Tick>) -> Result<Vec<Ticked>, DriverError> {
         self.fire(ticks.into_iter().map(Fired::from).collect())
             .await
     }
@@ -132,7 +132,7 @@ impl ScheduleDriver for PostgresDriver {
         schedule: &str,
         digest: i64,
         enqueue: Enqueue,
-    ) -> Result<Option<JobId>, DriverError> {
+    ) -> Result<Ticked, DriverError> {
         let fired = Fired {
             schedule: schedule.to_owned(),
             digest,
@@ -141,8 +141,8 @@ impl ScheduleDriver for PostgresDriver {
             overlap: Overlap::Allow,
             enqueue,
         };
-        let mut jobs = self.fire(vec![fired]).await?;
-        Ok(jobs.pop().flatten())
+        let mut ticked = self.fire(vec![fired]).await?;
+        Ok(ticked.pop().unwrap_or(Ticked::Refused))
     }
 
     async fn list_schedules(
@@ -170,11 +170,17 @@ impl ScheduleDriver for PostgresDriver {
             .map_err(|error| driver_error("failed to make a schedule", error))
     }
 
-    async fn edit_schedule(&self, schedule: &Schedule, seen: i64) -> Result<bool, DriverError> {
+    async fn edit_schedule(
+        &self,
+        schedule: &Schedule,
+        seen: i64,
+        since: DateTime<Utc>,
+    ) -> Result<bool, DriverError> {
         let schedules = std::slice::from_ref(schedule);
         of(self.statements.edit_schedule.clone(), schedules)?
             .bind(seen)
             .bind(self.schema().as_str())
+            .bind(since)
             .fetch_one(&self.pool)
             .await
             .and_then(|row| row.try_get("done"))
@@ -196,10 +202,11 @@ impl ScheduleDriver for PostgresDriver {
     async fn delete_schedule(&self, name: &str) -> Result<bool, DriverError> {
         sqlx::query(self.statements.delete_schedule.clone())
             .bind(name)
+            .bind(self.schema().as_str())
             .persistent(false)
-            .execute(&self.pool)
+            .fetch_one(&self.pool)
             .await
-            .map(|done| done.rows_affected() == 1)
+            .and_then(|row| row.try_get("done"))
             .map_err(|error| driver_error("failed to delete a schedule", error))
     }
 }

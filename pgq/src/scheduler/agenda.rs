@@ -1,6 +1,6 @@
 //! When to look at which schedule.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 
@@ -28,6 +28,13 @@ impl Agenda {
         }
     }
 
+    /// Takes note of the revision of a schedule that is due, and stays so: until its ticks have been fired
+    /// nobody may forget them.
+    pub(super) fn stay(&mut self, name: &str, revision: i64, now: DateTime<Utc>) {
+        let planned = self.entries.get(name).and_then(|entry| entry.at);
+        self.set(name, revision, Some(planned.map_or(now, |at| at.min(now))));
+    }
+
     /// Sets when a schedule of this revision is to be looked at next.
     pub(super) fn set(&mut self, name: &str, revision: i64, at: Option<DateTime<Utc>>) {
         self.forget(name);
@@ -48,6 +55,12 @@ impl Agenda {
     pub(super) fn look_no_later(&mut self, name: &str, at: DateTime<Utc>) {
         let planned = self.entries.get(name).and_then(|entry| entry.at);
         self.look_at(name, planned.map_or(at, |planned| planned.min(at)));
+    }
+
+    /// Forgets all others.
+    pub(super) fn retain(&mut self, names: &HashSet<String>) {
+        self.entries.retain(|name, _| names.contains(name));
+        self.order.retain(|(_, name)| names.contains(name));
     }
 
     pub(super) fn forget(&mut self, name: &str) {
@@ -98,6 +111,23 @@ mod tests {
         agenda.forget("unknown");
         assert_eq!(agenda.next(), Some(at(30)));
         assert!(agenda.knows("ended") && !agenda.knows("early"));
+    }
+
+    #[test]
+    fn what_is_due_stays_so_in_its_place() {
+        let mut agenda = Agenda::default();
+        agenda.set("b", 1, Some(at(10)));
+        agenda.set("a", 1, Some(at(20)));
+        agenda.stay("b", 2, at(30));
+        agenda.stay("c", 1, at(30));
+
+        assert_eq!(agenda.due(at(30)), ["b", "a", "c"]);
+        agenda.changed("b", 2);
+        assert_eq!(agenda.next(), Some(at(10)));
+        agenda.set("ended", 1, None);
+        agenda.retain(&HashSet::from(["a".to_owned()]));
+        assert_eq!(agenda.due(at(99)), ["a"]);
+        assert!(!agenda.knows("ended") && agenda.knows("a"));
     }
 
     #[test]

@@ -1,52 +1,99 @@
 //! Looks at schedules: which of their ticks are due, and when to look again.
 
+use std::collections::{HashMap, HashSet};
+
 use chrono::{DateTime, TimeDelta, Utc};
 use pgq_cron::Timetable;
 
 use super::absence::Absence;
-use super::due::due_ticks;
-use super::{Scheduler, limited};
-use crate::driver::{DriverError, Schedule, StoredSchedule};
+use super::{Problem, Scheduler};
+use crate::driver::{DriverError, Schedule, ScheduleState, StoredSchedule};
 use crate::schedule::When;
-use crate::task::KnownSchedule;
+use crate::task::{KnownSchedule, due_ticks};
+use crate::worker::limited;
 
 /// The ticks of one schedule that are due.
 pub(super) struct Due {
     pub(super) schedule: Schedule,
     pub(super) made: bool,
     pub(super) digest: i64,
+    pub(super) revision: i64,
     pub(super) last: DateTime<Utc>,
     /// The oldest first.
     pub(super) ticks: Vec<DateTime<Utc>>,
+    /// The tick after them.
+    pub(super) next: Option<DateTime<Utc>>,
     /// The time of the look.
     pub(super) now: DateTime<Utc>,
 }
 
 impl Scheduler {
-    /// Reads these schedules, and says which of their ticks are due. All are looked at again when it is
-    /// time for that.
-    pub(super) async fn look(&mut self, names: &[String]) -> Result<Vec<Due>, DriverError> {
-        let state = limited(self.driver.schedules(names)).await?;
-        let mut gone: Vec<&String> = names.iter().collect();
-        gone.retain(|name| {
-            !state
-                .schedules
-                .iter()
-                .any(|one| one.schedule.name == **name)
-        });
-        for name in gone {
-            self.agenda.forget(name);
-            if self.registry.known_schedule(name).is_some() {
-                // Somebody has deleted the row.
-                self.add_those(std::slice::from_ref(name)).await?;
-                self.agenda.changed(name, 0);
+    /// Reads these schedules, and says which of their ticks are due, in the order of the names. These stay due
+    /// until they have been fired; of the others is noted when to look at them again.
+    pub(super) async fn look(&mut self, names: &[String], problem: &mut Problem) -> Vec<Due> {
+        let mut due = Vec::new();
+        let mut batches = vec![names];
+        while let Some(names) = batches.pop() {
+            match limited(self.driver.schedules(names)).await {
+                Ok(state) => due.extend(self.look_at_those(names, state, problem).await),
+                // Until the one is alone that cannot be read.
+                Err(error) if names.len() > 1 && !error.is_transient() => {
+                    let (first, second) = names.split_at(names.len() / 2);
+                    batches.extend([second, first]);
+                }
+                Err(error) => problem.note(error),
             }
         }
-        let mut due = Vec::new();
-        for stored in state.schedules {
-            due.extend(self.look_at(stored, state.now).await?);
+        due
+    }
+
+    async fn look_at_those(
+        &mut self,
+        names: &[String],
+        state: ScheduleState,
+        problem: &mut Problem,
+    ) -> Vec<Due> {
+        let mut unreadable = HashSet::new();
+        for one in state.unreadable {
+            let (schedule, problem) = (&one.name, one.problem);
+            tracing::warn!(
+                schedule,
+                problem,
+                "this version of pgq cannot read the schedule"
+            );
+            self.agenda.set(schedule, one.revision, None);
+            unreadable.insert(one.name);
         }
-        Ok(due)
+        let stored = state.schedules.into_iter();
+        let mut stored: HashMap<String, StoredSchedule> = stored
+            .map(|stored| (stored.schedule.name.clone(), stored))
+            .collect();
+        let (mut due, mut deleted) = (Vec::new(), Vec::new());
+        for name in names {
+            let Some(stored) = stored.remove(name) else {
+                match self.registry.known_schedule(name) {
+                    _ if unreadable.contains(name) => {}
+                    Some(_) => deleted.push(name.clone()),
+                    None => self.agenda.forget(name),
+                }
+                continue;
+            };
+            match self.look_at(stored, state.now).await {
+                Ok(found) => due.extend(found),
+                Err(error) => problem.note(error),
+            }
+        }
+        // Somebody has deleted their rows.
+        match self.add_those(&deleted).await {
+            Ok(()) => {
+                for name in deleted {
+                    self.agenda.forget(&name);
+                    self.agenda.changed(&name, 0);
+                }
+            }
+            Err(error) => problem.note(error),
+        }
+        due
     }
 
     async fn look_at(
@@ -87,19 +134,25 @@ impl Scheduler {
             self.agenda.set(&name, stored.revision, None);
             return Ok(None);
         }
-        self.agenda
-            .set(&name, stored.revision, timetable.next_after(now));
         let schedule = match known {
             Some(known) if !stored.made => self.declaration(known),
             _ => stored.schedule,
         };
         let ticks = due_ticks(&timetable, schedule.policy.missed, stored.last_tick, now);
+        let next = timetable.next_after(now);
+        if ticks.is_empty() {
+            self.agenda.set(&name, stored.revision, next);
+            return Ok(None);
+        }
+        self.agenda.stay(&name, stored.revision, now);
         Ok(Some(Due {
             schedule,
             made: stored.made,
             digest: stored.digest,
+            revision: stored.revision,
             last: stored.last_tick,
             ticks,
+            next,
             now,
         }))
     }

@@ -8,7 +8,6 @@
 
 mod absence;
 mod agenda;
-mod due;
 mod fire;
 mod look;
 
@@ -22,7 +21,8 @@ use tokio_util::sync::CancellationToken;
 
 use self::absence::Absence;
 use self::agenda::Agenda;
-use crate::driver::{Driver, DriverError, Schedule, ScheduleAsk};
+use self::fire::Chain;
+use crate::driver::{Driver, DriverError, DriverErrorKind, Schedule, ScheduleAsk};
 use crate::middleware::HookList;
 use crate::task::{KnownSchedule, Registry};
 use crate::worker::{limited, report, retry_pause};
@@ -35,6 +35,9 @@ const MARGIN: Duration = Duration::from_millis(1);
 
 /// How often all schedules are compared with those that are known, whatever went wrong before.
 const COMPARE_EVERY: Duration = Duration::from_secs(300);
+
+/// How often declarations are tried that others are in the way of.
+const DECLARE_TRIES: u32 = 5;
 
 /// How many schedules are read, or ticked, at once.
 const BATCH: usize = 500;
@@ -60,8 +63,38 @@ pub(crate) struct Scheduler {
     agenda: Agenda,
     /// The last change that it knows of.
     revision: i64,
+    /// The last deletion that it knows of.
+    deleted: i64,
     /// When it has begun to compare all schedules with those that it knows.
     compared: Option<Instant>,
+}
+
+/// What became of one look at all that is due.
+struct Round {
+    /// How long to sleep.
+    pause: Duration,
+    /// Ticks are left, for which there was no time.
+    is_cut_short: bool,
+}
+
+/// What has failed first of what is done for many schedules.
+#[derive(Default)]
+struct Problem(Option<DriverError>);
+
+impl Problem {
+    fn note(&mut self, error: DriverError) {
+        self.0.get_or_insert(error);
+    }
+
+    /// Whether nothing else would succeed, either.
+    fn is_everywhere(&self) -> bool {
+        let kind = self.0.as_ref().map(DriverError::kind);
+        kind == Some(DriverErrorKind::Unavailable)
+    }
+
+    fn into_result(self) -> Result<(), DriverError> {
+        self.0.map_or(Ok(()), Err)
+    }
 }
 
 impl Scheduler {
@@ -86,6 +119,7 @@ impl Scheduler {
             shadowed: HashSet::new(),
             agenda: Agenda::default(),
             revision: 0,
+            deleted: 0,
             compared: None,
         }
     }
@@ -93,7 +127,16 @@ impl Scheduler {
     /// Declares the schedules as this build does. One that is new has its first tick after this moment.
     pub(crate) async fn declare(&self) -> Result<(), DriverError> {
         for names in self.names.chunks(BATCH) {
-            limited(self.driver.declare_schedules(&self.declared(names))).await?;
+            let declared = self.declared(names);
+            let mut failures = 0;
+            // Others declare at the same time, or change what is declared.
+            while let Err(error) = limited(self.driver.declare_schedules(&declared)).await {
+                failures += 1;
+                if error.kind() != DriverErrorKind::Conflict || failures == DECLARE_TRIES {
+                    return Err(error);
+                }
+                tokio::time::sleep(retry_pause(failures)).await;
+            }
         }
         Ok(())
     }
@@ -123,7 +166,7 @@ impl Scheduler {
 
     /// Enqueues the jobs of all ticks that are due by now, for a process that does not go on ticking.
     pub(crate) async fn fire_once(&mut self) -> Result<(), DriverError> {
-        self.fire().await?;
+        while self.fire().await?.is_cut_short {}
         for name in self.absences.keys() {
             tracing::warn!(
                 schedule = name,
@@ -149,10 +192,11 @@ impl Scheduler {
     async fn run(&mut self, mut revised: watch::Receiver<i64>) {
         let mut failures = 0;
         loop {
+            let told = *revised.borrow_and_update();
             let pause = match self.fire().await {
-                Ok(pause) => {
+                Ok(round) => {
                     failures = 0;
-                    pause
+                    round.pause
                 }
                 Err(error) => {
                     tracing::warn!(error = %report(&error), "failed to fire the schedules");
@@ -166,9 +210,9 @@ impl Scheduler {
             };
             let news = async {
                 // Each of its own changes comes back to it once.
-                let revision = self.revision;
-                let told = revised.wait_for(|last| *last > revision).await.is_ok();
-                if !told || failures > 0 {
+                let known = told.max(self.revision);
+                let is_told = revised.wait_for(|last| *last > known).await.is_ok();
+                if !is_told || failures > 0 {
                     std::future::pending::<()>().await;
                 }
             };
@@ -179,25 +223,36 @@ impl Scheduler {
         }
     }
 
-    /// Enqueues the jobs of all ticks that are due, and returns how long to sleep. A schedule that
-    /// fails does not keep the others from theirs; the first error is returned in the end.
-    async fn fire(&mut self) -> Result<Duration, DriverError> {
+    /// Enqueues the jobs of ticks that are due, and returns how long to sleep; what is left is due at once. A
+    /// schedule that fails does not keep the others from theirs; the first error is returned in the end.
+    async fn fire(&mut self) -> Result<Round, DriverError> {
         let began = Instant::now();
         let now = self.refresh().await?;
-        let mut problem = None;
+        let mut problem = Problem::default();
+        let mut apart = Vec::new();
+        let mut is_cut_short = false;
         // Each once: what is due again by then waits for the next call.
         for names in self.agenda.due(now).chunks(BATCH) {
-            let due = self.look(names).await?;
-            problem = problem.or(self.tick(due).await.err());
+            let due = self.look(names, &mut problem).await.into_iter();
+            let (waiting, together) = due.map(Chain::new).partition(|chain| chain.is_apart);
+            apart.extend::<Vec<Chain>>(waiting);
+            is_cut_short |= self.tick_together(together, &mut problem).await;
+            if problem.is_everywhere() {
+                break;
+            }
         }
-        if let Some(problem) = problem {
-            return Err(problem);
-        }
+        // Those that may have to wait for others keep none waiting.
+        is_cut_short |= self.tick_apart(apart, &mut problem).await;
+        problem.into_result()?;
         // To enqueue the jobs may have taken a while.
         let next = self.agenda.next();
         let pause = next.map(|next| (next - now).to_std().unwrap_or_default());
         let pause = pause.map(|pause| pause.saturating_sub(began.elapsed()) + MARGIN);
-        Ok(pause.map_or(SLEEP_MAX, |pause| pause.min(SLEEP_MAX)))
+        let pause = pause.map_or(SLEEP_MAX, |pause| pause.min(SLEEP_MAX));
+        Ok(Round {
+            pause,
+            is_cut_short,
+        })
     }
 
     /// Notes what has changed, and returns the storage's current time.
@@ -208,6 +263,7 @@ impl Scheduler {
         if all {
             self.revision = 0;
         }
+        let mut names = HashSet::new();
         loop {
             let ask = ScheduleAsk {
                 after: self.revision,
@@ -219,14 +275,22 @@ impl Scheduler {
             for (revision, name) in &changes.changed {
                 self.agenda.changed(name, *revision);
             }
+            names.extend(changes.changed.iter().map(|(_, name)| name.clone()));
             match changes.changed.last() {
                 Some((revision, _)) if changes.changed.len() == BATCH => self.revision = *revision,
                 _ => {
                     self.revision = changes.last.max(self.revision);
                     if all {
+                        self.agenda.retain(&names);
                         self.add_missing().await?;
                         self.compared = Some(began);
+                    } else if changes.deleted > self.deleted {
+                        // It may have been one of its code, or one that had the name of such a one.
+                        for name in &self.names {
+                            self.agenda.look_no_later(name, changes.now);
+                        }
                     }
+                    self.deleted = changes.deleted;
                     return Ok(changes.now);
                 }
             }

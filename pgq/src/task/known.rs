@@ -2,8 +2,8 @@
 
 use pgq_cron::Timetable;
 
-use super::{ScheduleDescriptor, TaskDescriptor};
-use crate::driver::{NewJob, Schedule, Template};
+use super::{Registry, ScheduleDescriptor, TaskDescriptor};
+use crate::driver::{Enqueue, NewJob, Schedule, Start, Template};
 use crate::queue::name_problem;
 
 /// A schedule that can tick: nothing is left that could fail then.
@@ -74,4 +74,21 @@ pub(crate) fn template(task: &TaskDescriptor, input: Vec<u8>) -> Template {
         fingerprint: Some((task.fingerprint)()),
         job,
     }
+}
+
+/// One of the jobs of a schedule, with the keys by which its task is limited now: it may not have been when the
+/// schedule was made, or whoever made it may not have known the task.
+pub(crate) fn job_of(registry: &Registry, schedule: &Schedule, start: Start) -> Enqueue {
+    let mut enqueue = schedule.enqueue(start);
+    if let Some(task) = registry.task(&schedule.task) {
+        for job in &mut enqueue.jobs {
+            let mut detail = job.detail.take().unwrap_or_default();
+            // A job whose input cannot be read has no keys; its attempt fails for that.
+            let _ = task
+                .options
+                .add_keys(task.key_name(), &job.input, &mut detail);
+            job.detail = (!detail.is_empty()).then_some(detail);
+        }
+    }
+    enqueue
 }

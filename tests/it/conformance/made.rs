@@ -23,6 +23,8 @@ conformance! {
     what_was_deleted_does_not_tick,
     only_what_was_made_is_edited_or_deleted,
     a_paused_schedule_does_not_tick,
+    a_pause_skips_its_ticks_if_the_schedule_does,
+    a_deletion_is_told,
     a_job_that_is_triggered_is_no_tick,
     changes_are_told_in_their_order,
     a_worker_is_told_of_changes_of_its_own_only,
@@ -289,6 +291,42 @@ async fn a_paused_schedule_does_not_tick(storage: &Storage) -> anyhow::Result<()
     Ok(())
 }
 
+async fn a_pause_skips_its_ticks_if_the_schedule_does(storage: &Storage) -> anyhow::Result<()> {
+    let mut skip = schedule("made");
+    skip.policy.missed = Missed::Skip;
+    storage.make_schedule(&skip).await?;
+    storage.pause_schedule("made", true).await?;
+    storage.pass(SHORT).await?;
+    let now = storage.now().await?;
+
+    storage.pause_schedule("made", false).await?;
+
+    assert!(stored(storage, "made").await?.last_tick >= now);
+    Ok(())
+}
+
+async fn a_deletion_is_told(storage: &Storage) -> anyhow::Result<()> {
+    storage.make_schedule(&schedule("made")).await?;
+    storage.make_schedule(&schedule("last")).await?;
+    let ask = ScheduleAsk {
+        after: 0,
+        names: &[],
+        tasks: &[],
+        limit: 1,
+    };
+    let before = storage.changed_schedules(ask.clone()).await?;
+    assert_eq!(before.deleted, 0);
+
+    storage.delete_schedule("last").await?;
+
+    let after = storage.changed_schedules(ask).await?;
+    assert!(after.deleted > before.last && after.last == after.deleted);
+    let worker = storage.worker().await?;
+    let directives = storage.directives(worker.id).await?;
+    assert_eq!(directives.schedules, after.last);
+    Ok(())
+}
+
 async fn a_job_that_is_triggered_is_no_tick(storage: &Storage) -> anyhow::Result<()> {
     let skip = Schedule {
         policy: Policy {
@@ -416,6 +454,7 @@ async fn ticks_of_many_schedules_are_enqueued_at_once(storage: &Storage) -> anyh
     }));
 
     let jobs = storage.driver().tick(ticks).await?;
+    let jobs: Vec<_> = jobs.into_iter().map(pgq::driver::Ticked::job).collect();
 
     let had: Vec<bool> = jobs.iter().map(Option::is_some).collect();
     assert_eq!(had, [true, true, false, true, false, true]);

@@ -42,8 +42,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use pgq::driver::{
-    Claim, Claimed, ClaimedInput, ClaimedJob, Completion, End, Ending, Enqueue, Start, Tick,
-    WorkerId, WorkerInfo,
+    Claim, Claimed, ClaimedInput, ClaimedJob, Completion, End, Ending, Enqueue, Schedule, Start,
+    Tick, WorkerId, WorkerInfo,
 };
 use pgq::{Job, JobId, Retain};
 
@@ -82,9 +82,26 @@ impl Storage {
 
     /// Enqueues the job of one tick.
     async fn tick(&self, tick: Tick) -> anyhow::Result<Option<JobId>> {
-        let mut jobs = self.driver().tick(vec![tick]).await?;
-        anyhow::ensure!(jobs.len() == 1, "one tick had the jobs {jobs:?}");
-        Ok(jobs.pop().flatten())
+        let ticked = self.driver().tick(vec![tick]).await?;
+        anyhow::ensure!(ticked.len() == 1, "one tick became {ticked:?}");
+        Ok(ticked[0].job())
+    }
+
+    /// Edits a schedule that was made at run time, as of now.
+    async fn edit_schedule(&self, schedule: &Schedule, seen: i64) -> anyhow::Result<bool> {
+        let now = self.now().await?;
+        Ok(self.driver().edit_schedule(schedule, seen, now).await?)
+    }
+
+    /// Enqueues a job of a schedule that is no tick.
+    async fn trigger(
+        &self,
+        schedule: &str,
+        digest: i64,
+        enqueue: Enqueue,
+    ) -> anyhow::Result<Option<JobId>> {
+        let ticked = self.driver().trigger(schedule, digest, enqueue).await?;
+        Ok(ticked.job())
     }
 
     /// Enqueues one job.

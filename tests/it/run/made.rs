@@ -194,6 +194,69 @@ async fn an_edit_fires_neither_twice_nor_for_the_past() -> anyhow::Result<()> {
 }
 
 #[tokio::test]
+async fn an_edit_of_the_times_lets_ticks_that_are_due_have_their_jobs() -> anyhow::Result<()> {
+    let database = TestDatabase::migrated().await?;
+    let pool = database.pool();
+    let within = Duration::from_secs(24 * 3600);
+    for (name, missed, pauses) in [
+        ("once", Missed::Once, false),
+        ("all", Missed::All { within }, false),
+        ("paused", Missed::Once, true),
+    ] {
+        let schedule = double::job(4).schedule(name, When::cron(HOURLY));
+        let schedule = schedule.missed(missed).create(pool).await?;
+        if pauses {
+            schedule.pause(pool).await?;
+        }
+    }
+    go_back(pool, "3 hours").await?;
+
+    let mut runs = Vec::new();
+    for name in ["once", "all", "paused"] {
+        let schedule = ScheduleHandle::named(name);
+        schedule.edit().when(When::cron(RARELY)).apply(pool).await?;
+        runs.push(schedule.get(pool).await?.recent.len());
+    }
+
+    assert_eq!(runs, [1, 3, 0]);
+    drain(once(&database)).await?;
+    assert_eq!(count(pool, "finished where state = 1").await?, 4);
+    Ok(())
+}
+
+#[tokio::test]
+async fn another_input_comes_with_its_own_fingerprint_and_key() -> anyhow::Result<()> {
+    let database = TestDatabase::migrated().await?;
+    let pool = database.pool();
+    let known = double::job(1).schedule("known", When::cron(RARELY));
+    let known = known.create(pool).await?;
+    let fingerprint = "select fingerprint from pgq_jobs.schedule where name = 'known'";
+    let fresh: i64 = sqlx::query_scalar(fingerprint).fetch_one(pool).await?;
+    sqlx::query("update pgq_jobs.schedule set fingerprint = 5")
+        .execute(pool)
+        .await?;
+    let unknown = ScheduleBuilder::of_task("made/unknown", &1, "unknown", When::cron(RARELY));
+    let unknown = unknown.allow_unknown_task().create(pool).await?;
+    sqlx::query(
+        "update pgq_jobs.schedule set unique_key = '\\x01', conflict = 'skip' where name = 'unknown'",
+    )
+    .execute(pool)
+    .await?;
+
+    let input = BTreeMap::from([("number", 5)]);
+    known.edit().input(&input).apply(pool).await?;
+    let refused = unknown.edit().input(&input).apply(pool).await;
+
+    let after: i64 = sqlx::query_scalar(fingerprint).fetch_one(pool).await?;
+    assert_eq!(after, fresh);
+    assert!(
+        matches!(refused, Err(ScheduleError::Options { .. })),
+        "{refused:?}"
+    );
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_worker_leaves_a_schedule_whose_task_it_does_not_know() -> anyhow::Result<()> {
     let database = TestDatabase::migrated().await?;
     let pool = database.pool();
@@ -277,6 +340,7 @@ async fn what_is_wrong_with_a_schedule_is_said_when_it_is_made() -> anyhow::Resu
             made("a", When::cron_in(HOURLY, "Europe/Berln")),
             "not a time zone",
         ),
+        (made("a", good().ends_at(start)), "its end has passed"),
         (made("a", When::every(Duration::ZERO)), "at least a second"),
         (
             made("a", good().starts_at(start).ends_at(start)),

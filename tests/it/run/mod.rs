@@ -11,6 +11,7 @@ mod expires;
 mod failures;
 mod fleet;
 mod handle;
+mod held;
 mod history;
 mod input;
 mod keeping;

@@ -61,7 +61,7 @@ pub const FEATURES: &[Mutation] = &[
     Mutation {
         name: "an edited schedule makes up for times that it did not have",
         file: "pgq/src/postgres/sql/edit_schedule.sql",
-        find: "then greatest(schedule.last_tick, clock_timestamp())",
+        find: "then greatest(schedule.last_tick, $6)",
         replace: "then schedule.last_tick",
         tests: &[
             "conformance::made::postgres::an_edit_begins_anew_if_the_times_change",

@@ -3,16 +3,19 @@
 use std::fmt;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::handle::TRIES;
-use super::make::{Jobs, checked};
+use super::make::{Jobs, checked, refuse_ended};
 use super::{ScheduleError, ScheduleHandle};
 use crate::client::{INPUT_MAX_DEFAULT, JobBuilder, Reader};
-use crate::driver::{Schedule, Template};
+use crate::driver::{
+    Driver, DriverError, DriverErrorKind, Policy, Schedule, StoredSchedule, Template, Tick, Ticked,
+};
 use crate::job::encode_json;
 use crate::schedule::{Missed, Overlap, When};
-use crate::task::Task;
+use crate::task::{Registry, Task, due_ticks, job_of, start};
 
 /// A change of a schedule that was made at run time. What is not said stays as it is.
 ///
@@ -61,7 +64,9 @@ impl ScheduleEdit {
     }
 
     /// Lets it tick at other times from now on: no tick of them that lies in the past is made up for, and
-    /// no instant ticks twice.
+    /// no instant ticks twice. Ticks of the times before that are due, and that no worker has seen to yet, have
+    /// their jobs first, by its [`Missed`]; but while it is paused they have none, and one that waits for the
+    /// end of a job is dropped.
     pub fn when(mut self, when: impl Into<When>) -> Self {
         self.when = Some(when.into());
         self
@@ -93,8 +98,8 @@ impl ScheduleEdit {
     }
 
     /// Gives its jobs another input: a map by the names of the task's parameters, which is stored as JSON.
-    /// All else stays, but for keys that are made of the input, which only a program that knows the task
-    /// makes anew.
+    /// All else stays, but for keys that are made of the input: those of limits are made anew by the worker that
+    /// ticks, and that of unique jobs by this call, so that only a program that knows the task can make it.
     pub fn input(mut self, input: &impl Serialize) -> Self {
         let input = encode_json(input).map_err(|error| format!("their input: {error}"));
         self.jobs = Change::Input(input);
@@ -126,16 +131,18 @@ impl ScheduleEdit {
             schedule: name.to_owned(),
             problem,
         };
+        let failed = |source| handle.failed("edited", source);
         let (input, jobs) = match jobs {
             Change::Nothing => (None, None),
             Change::Input(input) => (Some(input.map_err(options)?), None),
             Change::Jobs(jobs) => (None, Some(jobs.read(name)?)),
         };
         for _ in 0..TRIES {
-            let (stored, _) = handle.read(&*driver).await?;
+            let (stored, now) = handle.read(&*driver).await?;
             if !stored.made {
                 return Err(handle.declared(stored, "edited"));
             }
+            let before = stored.clone();
             let Schedule {
                 task,
                 template,
@@ -159,8 +166,14 @@ impl ScheduleEdit {
                 None => When::stored(&expression, &zone, starts_at, ends_at),
             };
             let schedule = checked(name.to_owned(), &when, policy, task, template)?;
-            let edited = driver.edit_schedule(&schedule, stored.revision).await;
-            if edited.map_err(|source| handle.failed("edited", source))? {
+            if schedule.digest() != before.schedule.digest() {
+                refuse_ended(&schedule, &when, now)?;
+                if !fire_due(&*driver, &before, now).await.map_err(failed)? {
+                    continue;
+                }
+            }
+            let edited = driver.edit_schedule(&schedule, stored.revision, now);
+            if edited.await.map_err(failed)? {
                 return Ok(());
             }
         }
@@ -176,20 +189,80 @@ fn with_input(
     input: &[u8],
 ) -> Result<(String, Template), ScheduleError> {
     let fresh = Jobs::of_input(task, input.to_vec());
-    let (task, mut fresh, is_known) = fresh.read(schedule)?;
+    let (task, fresh, is_known) = fresh.read(schedule)?;
     let mut job = template.job;
-    job.input = std::mem::take(&mut fresh.job.input);
-    if is_known {
-        if let (Some(old), Some(new)) = (&mut job.detail, &fresh.job.detail) {
-            old.concurrency_key = new.concurrency_key;
-            old.order_key = new.order_key;
-            old.rate_key = new.rate_key;
-        }
-        if job.key.is_some() && fresh.job.key.is_some() {
-            job.key = fresh.job.key;
+    if job.key.is_some() && !is_known {
+        return Err(ScheduleError::Options {
+            schedule: schedule.to_owned(),
+            problem: "they are unique, and their key is that of the input before; edit the schedule from a \
+                      program that knows their task"
+                .to_owned(),
+        });
+    }
+    let keys = fresh.job.detail.unwrap_or_default();
+    let mut detail = job.detail.take().unwrap_or_default();
+    detail.concurrency_key = keys.concurrency_key;
+    detail.order_key = keys.order_key;
+    detail.rate_key = keys.rate_key;
+    job.detail = (!detail.is_empty()).then_some(detail);
+    if job.key.is_some() && fresh.job.key.is_some() {
+        job.key = fresh.job.key;
+    }
+    job.input = fresh.job.input;
+    // Who runs it is to know this input, and not the one before.
+    let fingerprint = fresh.fingerprint;
+    let template = Template {
+        job,
+        fingerprint,
+        ..template
+    };
+    Ok((task, template))
+}
+
+/// Fires the ticks that are due of a schedule that is about to tick at other times: nobody would do so later.
+/// Returns `false` if it is to be looked at again.
+async fn fire_due(
+    driver: &dyn Driver,
+    stored: &StoredSchedule,
+    now: DateTime<Utc>,
+) -> Result<bool, DriverError> {
+    let schedule = &stored.schedule;
+    let when = When::stored(
+        &schedule.expression,
+        &schedule.zone,
+        schedule.starts_at,
+        schedule.ends_at,
+    );
+    let Ok(timetable) = when.timetable() else {
+        return Ok(true);
+    };
+    if stored.paused_at.is_some() {
+        return Ok(true);
+    }
+    let registry = Registry::linked();
+    let Policy {
+        missed,
+        overlap,
+        jitter,
+    } = schedule.policy;
+    let mut previous = stored.last_tick;
+    for at in due_ticks(&timetable, missed, previous, now) {
+        let tick = Tick {
+            schedule: schedule.name.clone(),
+            digest: stored.digest,
+            previous,
+            at,
+            overlap,
+            enqueue: job_of(&registry, schedule, start(&schedule.name, at, jitter, now)),
+        };
+        match driver.tick(vec![tick]).await {
+            Ok(ticked) if ticked == [Ticked::Refused] => return Ok(overlap == Overlap::QueueOne),
+            Ok(_) => previous = at,
+            Err(error) if error.kind() == DriverErrorKind::Conflict => return Ok(false),
+            Err(error) => return Err(error),
         }
     }
-    Ok((task, Template { job, ..template }))
+    Ok(true)
 }
 
 impl fmt::Debug for ScheduleEdit {

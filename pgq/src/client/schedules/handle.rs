@@ -4,9 +4,12 @@ use futures_util::future::try_join_all;
 
 use super::{ScheduleEdit, ScheduleError, ScheduleInfo};
 use crate::client::{JobHandle, Reader};
-use crate::driver::{Driver, ScheduleState, Start, StoredSchedule};
+use crate::driver::{
+    Driver, DriverError, DriverErrorKind, ScheduleState, Start, StoredSchedule, Ticked,
+};
 use crate::job::{Enqueued, Job};
 use crate::metrics;
+use crate::task::{Registry, job_of};
 
 /// How often a schedule is looked at again that others change between the look and the change.
 pub(super) const TRIES: usize = 20;
@@ -112,7 +115,9 @@ impl ScheduleHandle {
     }
 
     /// Enqueues one of its jobs at once, also while it is paused. It is no tick: the next one comes as if
-    /// nothing had been, and does not look whether this job is finished. `T` is what the task returns.
+    /// nothing had been, and does not look whether this job is finished. `T` is what the task returns. If this
+    /// program does not know the task, the job has the keys by which the task was limited when the schedule
+    /// was made or edited last.
     ///
     /// # Errors
     ///
@@ -124,24 +129,26 @@ impl ScheduleHandle {
     /// A dropped call may have enqueued the job.
     pub async fn trigger<T>(&self, reader: impl Reader) -> Result<JobHandle<T>, ScheduleError> {
         let driver = reader.driver();
+        let registry = Registry::linked();
         for _ in 0..TRIES {
             let (stored, _) = self.read(&*driver).await?;
-            let enqueue = stored.schedule.enqueue(Start::Now);
+            let enqueue = job_of(&registry, &stored.schedule, Start::Now);
             let (task, queue) = (enqueue.task.clone(), enqueue.queue.clone());
-            let is_keyed = enqueue.is_keyed();
-            let triggered = driver.trigger(&self.name, stored.digest, enqueue).await;
-            match triggered.map_err(|source| self.failed("triggered", source))? {
-                Some(job) => {
+            match driver.trigger(&self.name, stored.digest, enqueue).await {
+                Ok(Ticked::Enqueued(job)) => {
                     metrics::count_enqueued(&task, &queue, 1);
                     return Ok(JobHandle::new(job, Enqueued::New));
                 }
-                // It is as it was, so the key was in the way.
-                None if is_keyed && self.read(&*driver).await?.0.digest == stored.digest => {
+                Ok(Ticked::Skipped) => {
                     return Err(ScheduleError::Conflict {
                         schedule: self.name.clone(),
                     });
                 }
-                None => {}
+                // It has changed since it was read.
+                Ok(Ticked::Refused) => {}
+                // Somebody keeps it, or the key, for a moment.
+                Err(error) if error.kind() == DriverErrorKind::Conflict => {}
+                Err(source) => return Err(self.failed("triggered", source)),
             }
         }
         Err(self.contended())
@@ -180,16 +187,24 @@ impl ScheduleHandle {
     ) -> Result<(StoredSchedule, chrono::DateTime<chrono::Utc>), ScheduleError> {
         let state = driver.schedules(std::slice::from_ref(&self.name)).await;
         let state = state.map_err(|source| self.failed("looked at", source))?;
-        let ScheduleState { now, mut schedules } = state;
+        let ScheduleState {
+            now,
+            mut schedules,
+            mut unreadable,
+        } = state;
+        if let Some(unreadable) = unreadable.pop() {
+            let error = DriverError::new(DriverErrorKind::Other, unreadable.problem);
+            return Err(self.failed("read", error));
+        }
         let found = schedules.pop().ok_or_else(|| self.not_found())?;
         Ok((found, now))
     }
 
-    pub(super) fn failed(
-        &self,
-        change: &'static str,
-        source: crate::driver::DriverError,
-    ) -> ScheduleError {
+    pub(super) fn failed(&self, change: &'static str, source: DriverError) -> ScheduleError {
+        // Somebody keeps its row locked for longer than a change waits.
+        if source.kind() == DriverErrorKind::Conflict {
+            return self.contended();
+        }
         ScheduleError::Driver {
             schedule: self.name.clone(),
             change,

@@ -156,7 +156,7 @@ impl Schedules {
         self
     }
 
-    /// Reads one page.
+    /// Reads one page. A schedule that cannot be read is left out, with a warning.
     ///
     /// # Errors
     ///
@@ -170,11 +170,22 @@ impl Schedules {
         let state = driver
             .list_schedules(self.after.as_deref(), self.limit)
             .await?;
-        let is_full = state.schedules.len() == self.limit;
-        let last = state.schedules.last();
-        let next = last
-            .filter(|_| is_full)
-            .map(|last| last.schedule.name.clone());
+        let mut names: Vec<&String> = state
+            .schedules
+            .iter()
+            .map(|one| &one.schedule.name)
+            .collect();
+        for unreadable in &state.unreadable {
+            let (schedule, problem) = (&unreadable.name, &unreadable.problem);
+            tracing::warn!(
+                schedule,
+                problem,
+                "the schedule cannot be read, and is left out"
+            );
+            names.push(schedule);
+        }
+        let is_full = names.len() == self.limit;
+        let next = names.into_iter().max().filter(|_| is_full).cloned();
         let now = state.now;
         let info = |stored| ScheduleInfo::new(stored, now);
         Ok(ListedSchedules {

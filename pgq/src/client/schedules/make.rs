@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::{ScheduleError, ScheduleHandle};
@@ -192,6 +193,9 @@ impl ScheduleBuilder {
     /// parameters, which is stored as JSON. For programs that do not have the task; others begin with
     /// [`JobBuilder::schedule`](crate::JobBuilder::schedule).
     ///
+    /// Such a program does not know the options of the task, so the jobs have those of a task that says none,
+    /// but for what is set here: they wait in the queue `default`, and are not unique.
+    ///
     /// ```
     /// # async fn example(pool: sqlx::PgPool) -> Result<(), Box<dyn std::error::Error>> {
     /// use std::collections::BTreeMap;
@@ -299,6 +303,7 @@ impl ScheduleBuilder {
         }
         let (task, template, is_known) = jobs.read(&name)?;
         let schedule = checked(name, &when, policy, task, template)?;
+        refuse_ended(&schedule, &when, Utc::now())?;
         let driver = reader.driver();
         if !is_known && !allows_unknown {
             refuse_unknown(&*driver, &schedule).await?;
@@ -356,6 +361,22 @@ pub(super) fn checked(
         policy,
         template,
     })
+}
+
+/// Fails if no tick is to come.
+pub(super) fn refuse_ended(
+    schedule: &Schedule,
+    when: &When,
+    now: DateTime<Utc>,
+) -> Result<(), ScheduleError> {
+    let timetable = when.timetable().ok();
+    match timetable.and_then(|timetable| timetable.next_after(now)) {
+        Some(_) => Ok(()),
+        None => Err(ScheduleError::When {
+            schedule: schedule.name.clone(),
+            problem: "its end has passed, so that no tick is to come".to_owned(),
+        }),
+    }
 }
 
 /// Fails if no worker that lives knows the task.

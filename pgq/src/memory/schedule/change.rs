@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use super::ScheduleRow;
 use crate::driver::{Schedule, Wake};
 use crate::memory::store::Store;
+use crate::schedule::Missed;
 
 impl Store {
     pub(super) fn declare_schedules(&mut self, schedules: &[Schedule], now: DateTime<Utc>) {
@@ -69,12 +70,12 @@ impl Store {
         &mut self,
         schedule: &Schedule,
         seen: i64,
-        now: DateTime<Utc>,
+        since: DateTime<Utc>,
     ) -> bool {
         match self.schedules.rows.get_mut(&schedule.name) {
             Some(row) if row.made && row.revision == seen => {
                 if row.schedule.digest() != schedule.digest() {
-                    row.last_tick = now.max(row.last_tick);
+                    row.last_tick = since.max(row.last_tick);
                 }
                 row.schedule = schedule.clone();
                 self.revise(&schedule.name);
@@ -96,6 +97,9 @@ impl Store {
             return Some(false);
         }
         row.paused_at = pause.then_some(now);
+        if !pause && row.schedule.policy.missed == Missed::Skip {
+            row.last_tick = now.max(row.last_tick);
+        }
         self.revise(name);
         self.wake(Wake::Directives);
         Some(true)
@@ -108,7 +112,13 @@ impl Store {
         });
         let rows = &mut self.schedules.rows;
         let is_made = rows.get(name).is_some_and(|row| row.made);
-        (is_made || !is_declared) && rows.remove(name).is_some()
+        if is_declared && !is_made || rows.remove(name).is_none() {
+            return false;
+        }
+        self.schedules.revision += 1;
+        self.schedules.deleted = self.schedules.revision;
+        self.wake(Wake::Directives);
+        true
     }
 
     fn insert_schedule(&mut self, row: ScheduleRow) {

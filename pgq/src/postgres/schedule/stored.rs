@@ -8,7 +8,9 @@ use serde_json::value::RawValue;
 use sqlx::Row;
 use sqlx::postgres::PgRow;
 
-use crate::driver::{NewJob, NewKey, Policy, Schedule, ScheduleState, StoredSchedule, Template};
+use crate::driver::{
+    NewJob, NewKey, Policy, Schedule, ScheduleState, StoredSchedule, Template, UnreadableSchedule,
+};
 use crate::job::{Conflict, JobId};
 use crate::postgres::enqueue::micros;
 use crate::postgres::{detail, unique};
@@ -117,16 +119,26 @@ pub(super) const fn overlap_name(overlap: Overlap) -> &'static str {
 /// Reads rows that begin with the time, of which one has no schedule if there is none.
 pub(super) fn state(rows: &[PgRow]) -> sqlx::Result<ScheduleState> {
     let first = rows.first().ok_or(sqlx::Error::RowNotFound)?;
-    let mut schedules = Vec::new();
+    let mut state = ScheduleState {
+        now: first.try_get("now")?,
+        schedules: Vec::new(),
+        unreadable: Vec::new(),
+    };
     for row in rows {
-        if let Some(name) = row.try_get("name")? {
-            schedules.push(stored(name, row)?);
+        let Some(name) = row.try_get::<Option<String>, _>("name")? else {
+            continue;
+        };
+        // One that a newer version has written, or a hand, does not keep the others from being read.
+        match stored(name.clone(), row) {
+            Ok(stored) => state.schedules.push(stored),
+            Err(error) => state.unreadable.push(UnreadableSchedule {
+                name,
+                revision: row.try_get("revision")?,
+                problem: error.to_string(),
+            }),
         }
     }
-    Ok(ScheduleState {
-        now: first.try_get("now")?,
-        schedules,
-    })
+    Ok(state)
 }
 
 fn stored(name: String, row: &PgRow) -> sqlx::Result<StoredSchedule> {

@@ -8,7 +8,7 @@ use sqlx::postgres::PgRow;
 use sqlx::{Connection, PgConnection, Row};
 
 use super::stored::overlap_name;
-use crate::driver::{DriverError, DriverErrorKind, Enqueue, NewJob, Start, Tick};
+use crate::driver::{DriverError, DriverErrorKind, Enqueue, NewJob, Start, Tick, Ticked};
 use crate::job::{Conflict, JobId, Retain};
 use crate::postgres::PostgresDriver;
 use crate::postgres::error::{driver_error, lacks_partition};
@@ -16,8 +16,8 @@ use crate::postgres::large_input::Parted;
 use crate::postgres::unique;
 use crate::schedule::Overlap;
 
-/// How long a tick waits for what somebody else has locked of the job that it cancels: it holds up other
-/// ticks meanwhile, and comes again. A worker that is stopped within the transaction, as by SIGSTOP, must
+/// How long a tick waits for what somebody else has locked of the job that it cancels, as for all else: it
+/// holds up other ticks meanwhile, and comes again. A worker that is stopped within the transaction, as by SIGSTOP, must
 /// not keep the schedule from others: the server ends its session.
 const LIMITS: &str = "select set_config('lock_timeout', '100ms', true),
                              set_config('idle_in_transaction_session_timeout', '2000', true)";
@@ -49,17 +49,26 @@ impl From<Tick> for Fired {
     }
 }
 
-/// The job of a tick, and the one before it.
+/// A tick that is over.
 struct Won {
     /// From 0.
     place: usize,
-    job: JobId,
+    /// Its job, if it has one.
+    job: Option<JobId>,
+    /// The job before it.
     last: Option<JobId>,
 }
 
+impl Won {
+    fn outcome(self) -> Ticked {
+        self.job.map_or(Ticked::Skipped, Ticked::Enqueued)
+    }
+}
+
 impl PostgresDriver {
-    pub(super) async fn fire(&self, ticks: Vec<Fired>) -> Result<Vec<Option<JobId>>, DriverError> {
-        let mut jobs = vec![None; ticks.len()];
+    /// On an error nothing is known of any of them: ticks that may wait for somebody are best given alone.
+    pub(super) async fn fire(&self, ticks: Vec<Fired>) -> Result<Vec<Ticked>, DriverError> {
+        let mut ticked = vec![Ticked::Refused; ticks.len()];
         let (mut together, mut places) = (Vec::new(), Vec::new());
         let mut apart = Vec::new();
         for (place, tick) in ticks.into_iter().enumerate() {
@@ -75,20 +84,19 @@ impl PostgresDriver {
             let mut connection = self.pool.acquire().await.map_err(failed)?;
             for won in self.fire_together(&mut connection, together).await? {
                 if let Some(place) = places.get(won.place) {
-                    jobs[*place] = Some(won.job);
+                    ticked[*place] = won.outcome();
                 }
             }
         }
         for (place, tick, cancels) in apart {
             let mut connection = self.pool.acquire().await.map_err(failed)?;
-            jobs[place] = if cancels {
-                self.fire_and_cancel(&mut connection, tick).await?
-            } else {
-                let won = self.fire_unique(&mut connection, tick).await?;
-                won.map(|won| won.job)
+            let won = match cancels {
+                true => self.fire_and_cancel(&mut connection, tick).await?,
+                false => self.fire_unique(&mut connection, tick).await?,
             };
+            ticked[place] = won.map_or(Ticked::Refused, Won::outcome);
         }
-        Ok(jobs)
+        Ok(ticked)
     }
 
     async fn fire_together(
@@ -181,18 +189,18 @@ impl PostgresDriver {
     }
 
     /// A tick whose job takes the place of the one before it, which is cancelled in the same transaction.
-    /// Nothing happens while somebody else has locked that one, for a moment or, to complete it, for as
-    /// long as he likes.
+    /// It is a conflict that somebody else has locked that one, for a moment or, to complete it, for as long
+    /// as he likes.
     async fn fire_and_cancel(
         &self,
         connection: &mut PgConnection,
         tick: Fired,
-    ) -> Result<Option<JobId>, DriverError> {
+    ) -> Result<Option<Won>, DriverError> {
         let mut transaction = connection.begin().await.map_err(failed)?;
         let fired = match self.fire_within(&mut transaction, tick).await {
-            Ok(job) => {
+            Ok(won) => {
                 transaction.commit().await.map_err(failed)?;
-                return Ok(job);
+                return Ok(won);
             }
             Err(error) => error,
         };
@@ -200,32 +208,30 @@ impl PostgresDriver {
         if lacks_partition(&fired) {
             self.make_partitions(&[Retain::DEFAULT]).await?;
         }
-        match fired.kind() {
-            DriverErrorKind::Conflict => Ok(None),
-            _ => Err(fired),
-        }
+        Err(fired)
     }
 
     async fn fire_within(
         &self,
         transaction: &mut PgConnection,
         tick: Fired,
-    ) -> Result<Option<JobId>, DriverError> {
+    ) -> Result<Option<Won>, DriverError> {
         let limit = sqlx::raw_sql(LIMITS).execute(&mut *transaction);
         limit.await.map_err(failed)?;
         let won = match tick.enqueue.is_keyed() {
             true => self.fire_unique(transaction, tick).await?,
             false => self.fire_together(transaction, vec![tick]).await?.pop(),
         };
-        let Some(won) = won else {
-            return Ok(None);
-        };
-        if let Some(last) = won.last
-            && last != won.job
+        if let Some(Won {
+            job: Some(job),
+            last: Some(last),
+            ..
+        }) = won
+            && last != job
         {
             self.cancel_within(transaction, last).await?;
         }
-        Ok(Some(won.job))
+        Ok(won)
     }
 
     /// Cancels a job in a transaction, unless it has ended. It may move between two looks.
@@ -306,10 +312,11 @@ const fn run_at(start: Start) -> Option<DateTime<Utc>> {
 }
 
 fn won(row: &PgRow) -> sqlx::Result<Won> {
+    let job: Option<i64> = row.try_get("job")?;
     let last: Option<i64> = row.try_get("last_job")?;
     Ok(Won {
         place: 0,
-        job: JobId::from_i64(row.try_get("job")?),
+        job: job.map(JobId::from_i64),
         last: last.map(JobId::from_i64),
     })
 }

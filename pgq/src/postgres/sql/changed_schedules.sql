@@ -5,10 +5,12 @@
 -- $3 tasks  text[]: those that it knows
 -- $4 limit  bigint
 --
--- There is one row at least: of no change the time alone is told, and the last change of any schedule.
-select clock_timestamp() as now, coalesce((select max(revision) from pgq_jobs.schedule), 0) as last,
-       changed.revision, changed.name
-from (select) as always
+-- There is one row at least: of no change the time alone is told, the last change of any schedule, and the
+-- last deletion, whatever was deleted.
+select clock_timestamp() as now,
+       greatest((select max(revision) from pgq_jobs.schedule), deletion.revision) as last,
+       deletion.revision as deleted, changed.revision, changed.name
+from pgq_jobs.schedule_deletion as deletion
 left join (
     select schedule.revision, schedule.name
     from pgq_jobs.schedule as schedule

@@ -18,5 +18,5 @@ select null, null, request.job, request.claim, null
 from pgq_jobs.cancel_request as request
 where request.worker = $1
 union all
-select null, null, null, null, max(revision)
-from pgq_jobs.schedule;
+select null, null, null, null, greatest(revision, (select max(revision) from pgq_jobs.schedule))
+from pgq_jobs.schedule_deletion;

@@ -6,6 +6,7 @@
 -- $3 keys       bytea[], by what their jobs are the same as others; null where they are not
 -- $4 revision   bigint, of the one that is there
 -- $5 channel    text
+-- $6 since      timestamptz: since when it ticks at other times, if it does
 with limited as materialized (
     select set_config('lock_timeout', '5s', true) is not null as done
 ), held as materialized (
@@ -49,7 +50,7 @@ with limited as materialized (
             when (schedule.expression, schedule.time_zone, schedule.starts_at, schedule.ends_at)
                 is distinct from
                 (given.expression, given.time_zone, given.starts_at, given.ends_at)
-                then greatest(schedule.last_tick, clock_timestamp())
+                then greatest(schedule.last_tick, $6)
             else schedule.last_tick
         end,
         declared_at = now(),

@@ -1,7 +1,7 @@
 -- Enqueues the jobs of ticks, of those that nobody else has enqueued: the last tick is compared and set in
 -- the same statement. So is whether the job before it is unfinished, if that matters: each move of a job is
--- one statement, so that a snapshot sees it in one of the tables. Returns the place of each tick that has a
--- job now, the job, and the one before it.
+-- one statement, so that a snapshot sees it in one of the tables. Returns the place of each tick
+-- that is over now, its job, if it has one, and the one before it.
 --
 -- $1 schedules      text[], each once
 -- $2 digests        bigint[], of the schedules as who ticks knows them
@@ -25,8 +25,11 @@
 --
 -- Who knows another digest does not tick: old and new builds run side by side for a while, and only one of
 -- them knows when the ticks are; and a schedule that was made at run time may have been edited since it was
--- read. Rows are locked in the order of their names, so that two callers do not wait for each other.
-with due as materialized (
+-- read. Rows are locked in the order of their names, so that two callers do not wait for each other, and for a
+-- row that somebody else keeps locked none waits for long: the others of the batch would wait as well.
+with limited as materialized (
+    select set_config('lock_timeout', '100ms', true) is not null as done
+), due as materialized (
     select given.place, schedule.name, given.at, schedule.last_job, schedule.last_lane, given.task,
            given.queue, given.priority, given.max_attempts, given.fingerprint, given.marks, given.input,
            given.run_at, given.overlap,
@@ -34,7 +37,8 @@ with due as materialized (
                when given.at is not null and given.overlap in ('skip', 'queue_one')
                    then schedule.last_job
            end as watched
-    from unnest($1::text[], $2::bigint[], $3::timestamptz[], $4::timestamptz[], $5::text[],
+    from limited
+    cross join unnest($1::text[], $2::bigint[], $3::timestamptz[], $4::timestamptz[], $5::text[],
                 $6::text[], $7::smallint[], $8::smallint[], $9::bigint[], $10::smallint[],
                 $11::bytea[], $12::timestamptz[], $13::text[]) with ordinality
         as given (name, digest, previous, at, task, queue, priority, max_attempts, fingerprint, marks,
@@ -160,7 +164,6 @@ with due as materialized (
     from topic
     where topic.name is not null
 )
-select won.place, won.job, won.last_job
+select won.place, case when not won.found then won.job end as job, won.last_job
 from won
-cross join woken
-where not won.found;
+cross join woken;

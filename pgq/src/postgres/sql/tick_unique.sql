@@ -1,5 +1,6 @@
 -- Enqueues the job of a tick as `tick` does, of a task whose jobs are unique: one job, since the order in
--- which keys are taken is not that of schedules. Returns the job before it as well.
+-- which keys are taken is not that of schedules. Returns a row if the tick
+-- is over now, and the job before it.
 --
 -- $1 schedule      text
 -- $2 previous      timestamptz
@@ -25,7 +26,12 @@
 --
 -- A build whose declaration of the schedule is not the one that is stored does not tick: old and new
 -- builds run side by side for a while, and only one of them knows when the ticks are.
-with last (job, lane) as (
+--
+-- For a key, or the row, that somebody else keeps locked it does not wait for long: it keeps the schedule
+-- from others meanwhile.
+with limited as materialized (
+    select set_config('lock_timeout', '100ms', true) is not null as done
+), last (job, lane) as (
     select last_job, last_lane
     from pgq_jobs.schedule
     where name = $1
@@ -62,14 +68,15 @@ with last (job, lane) as (
     end
 ), due as materialized (
     select schedule.name
-    from pgq_jobs.schedule as schedule
+    from limited
+    cross join pgq_jobs.schedule as schedule
     where schedule.name = $1
       and schedule.digest = $16
       and case
           when $3 is null then true
           else schedule.paused_at is null and schedule.last_tick = $2 and schedule.last_tick < $3
       end
-    for update
+    for update of schedule
 ), keyed (job, outcome) as materialized (
     select taken.job, taken.outcome
     from due
@@ -163,6 +170,6 @@ with last (job, lane) as (
     end
     from enqueued
 )
-select enqueued.id as job, (select last.job from last) as last_job
-from enqueued
-cross join woken;
+select (select enqueued.id from enqueued) as job, (select last.job from last) as last_job,
+       (select count(*) from woken) as told
+from won;

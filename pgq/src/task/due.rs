@@ -16,7 +16,7 @@ const LATE_MAX: TimeDelta = TimeDelta::minutes(2);
 const MADE_UP_MAX: usize = 1000;
 
 /// The ticks after `last` and up to `now` that have a job, the oldest first.
-pub(super) fn due_ticks(
+pub(crate) fn due_ticks(
     timetable: &Timetable,
     missed: Missed,
     last: DateTime<Utc>,
@@ -40,7 +40,7 @@ pub(super) fn due_ticks(
 }
 
 /// When the job of a tick may start: after its part of the jitter.
-pub(super) fn start(
+pub(crate) fn start(
     schedule: &str,
     tick: DateTime<Utc>,
     jitter: Duration,
