@@ -448,6 +448,8 @@ create table pgq_jobs.schedule (
     -- The hash of the lane in which that job is, or was, ready for the first time.
     last_lane     bigint,
     declared_at   timestamptz not null default now(),
+    -- When a worker was seen, or at most an hour before that, whose code declares it.
+    kept_at       timestamptz not null default now(),
     -- Drawn by each change but ticks.
     revision      bigint      not null default nextval('pgq_jobs.schedule_revision'),
     -- Since when it does not tick.
@@ -476,6 +478,8 @@ create table pgq_jobs.schedule (
 ) with (fillfactor = 50);
 -- changed_schedules
 create index schedule_revision_order on pgq_jobs.schedule (revision);
+-- retire_schedules
+create index schedule_kept_at on pgq_jobs.schedule (kept_at) where not made;
 
 -- The number of the last deletion of a schedule, in its one row: nothing else is left of that.
 create table pgq_jobs.schedule_deletion (

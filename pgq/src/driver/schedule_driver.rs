@@ -1,5 +1,7 @@
 //! [`ScheduleDriver`].
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
@@ -50,6 +52,15 @@ pub trait ScheduleDriver {
         seen: i64,
         since: DateTime<Utc>,
     ) -> Result<bool, DriverError>;
+
+    /// Takes note of the schedules that the code of workers declares that live, and deletes those that code has
+    /// declared and that of none has for as long as `grace`, or a little longer. Those that were made at run
+    /// time stay. Returns the names of those that are gone, and tells the workers.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of the storage.
+    async fn retire_schedules(&self, grace: Duration) -> Result<Vec<String>, DriverError>;
 
     /// Returns where the schedules of those names stand, and the storage's current time.
     ///

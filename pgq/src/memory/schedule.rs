@@ -3,6 +3,7 @@
 mod change;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -34,6 +35,8 @@ pub(super) struct Schedules {
 struct ScheduleRow {
     schedule: Schedule,
     made: bool,
+    /// When a worker was seen whose code declares it.
+    kept_at: DateTime<Utc>,
     last_tick: DateTime<Utc>,
     /// The job of the last tick that had one.
     last_job: Option<JobId>,
@@ -48,6 +51,7 @@ impl ScheduleRow {
         Self {
             schedule,
             made,
+            kept_at: now,
             last_tick: now,
             last_job: None,
             revision: 0,
@@ -207,6 +211,10 @@ impl ScheduleDriver for MemoryDriver {
         since: DateTime<Utc>,
     ) -> Result<bool, DriverError> {
         Ok(self.call(|store, now| store.take_schedule(schedule, seen, since, now)))
+    }
+
+    async fn retire_schedules(&self, grace: Duration) -> Result<Vec<String>, DriverError> {
+        Ok(self.call(|store, now| store.retire_schedules(grace, now)))
     }
 
     async fn schedules(&self, names: &[String]) -> Result<ScheduleState, DriverError> {

@@ -3,6 +3,8 @@
 mod stored;
 mod tick;
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use sqlx::postgres::{PgArguments, PgRow};
@@ -12,6 +14,7 @@ use sqlx::{Postgres, Row, SqlStr};
 use self::stored::{columns, state};
 use self::tick::Fired;
 use super::PostgresDriver;
+use super::enqueue::micros;
 use super::error::driver_error;
 use crate::driver::{
     DriverError, Enqueue, Schedule, ScheduleAsk, ScheduleChanges, ScheduleDriver, ScheduleState,
@@ -95,6 +98,16 @@ impl ScheduleDriver for PostgresDriver {
             .await
             .map(|done| done.rows_affected() == 1)
             .map_err(|error| driver_error("failed to declare a schedule again", error))
+    }
+
+    async fn retire_schedules(&self, grace: Duration) -> Result<Vec<String>, DriverError> {
+        let rows = sqlx::query(self.statements.retire_schedules.clone())
+            .bind(micros(grace))
+            .bind(self.schema().as_str())
+            .fetch_all(&self.pool)
+            .await;
+        rows.and_then(|rows| rows.iter().map(|row| row.try_get("name")).collect())
+            .map_err(|error| driver_error("failed to retire schedules", error))
     }
 
     async fn schedules(&self, names: &[String]) -> Result<ScheduleState, DriverError> {

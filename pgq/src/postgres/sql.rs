@@ -126,6 +126,7 @@ statements! {
     reschedule_jobs,
     rescue_jobs,
     resume,
+    retire_schedules,
     return_jobs,
     schedules,
     tagged_jobs,

@@ -165,6 +165,12 @@ impl Scheduler {
             (&self.fingerprints, schedule.template.fingerprint)
             && !known.contains(&fingerprint)
         {
+            tracing::warn!(
+                schedule = schedule.name,
+                task = schedule.task,
+                "the schedule was made for another input of its task than this build has, so this worker does \
+                 not tick it; edit its input"
+            );
             return None;
         }
         let when = When::stored(

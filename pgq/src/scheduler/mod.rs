@@ -36,6 +36,9 @@ const MARGIN: Duration = Duration::from_millis(1);
 /// How often all schedules are compared with those that are known, whatever went wrong before.
 const COMPARE_EVERY: Duration = Duration::from_secs(300);
 
+/// For how long a schedule stays that the code of no worker declares any more that lives.
+const GRACE: Duration = Duration::from_secs(24 * 3600);
+
 /// How often declarations are tried that others are in the way of.
 const DECLARE_TRIES: u32 = 5;
 
@@ -283,6 +286,10 @@ impl Scheduler {
                     if all {
                         self.agenda.retain(&names);
                         self.add_missing().await?;
+                        // Not at first: others that start beside it have had no time to be seen.
+                        if self.compared.is_some() {
+                            self.retire().await;
+                        }
                         self.compared = Some(began);
                     } else if changes.deleted > self.deleted {
                         // It may have been one of its code, or one that had the name of such a one.
@@ -293,6 +300,24 @@ impl Scheduler {
                     self.deleted = changes.deleted;
                     return Ok(changes.now);
                 }
+            }
+        }
+    }
+
+    /// Deletes schedules that code has declared, and that of no worker has for long.
+    async fn retire(&self) {
+        match limited(self.driver.retire_schedules(GRACE)).await {
+            Ok(retired) => {
+                for schedule in retired {
+                    tracing::warn!(
+                        schedule,
+                        "no worker that lives has declared the schedule for a day; it is deleted"
+                    );
+                }
+            }
+            // The next one tries again.
+            Err(error) => {
+                tracing::warn!(error = %report(&error), "failed to retire schedules");
             }
         }
     }

@@ -18,6 +18,7 @@ conformance! {
     ticks_are_due_from_when_a_taken_schedule_was_last_kept,
     to_add_schedules_leaves_those_that_are_there,
     a_worker_that_ticks_no_more_keeps_no_schedule,
+    a_schedule_is_retired_that_no_code_declares_for_long,
 }
 
 async fn a_new_schedule_last_ticked_when_it_was_declared(storage: &Storage) -> anyhow::Result<()> {
@@ -289,5 +290,45 @@ async fn a_worker_that_ticks_no_more_keeps_no_schedule(storage: &Storage) -> any
     assert!(!is_kept().await?);
     assert!(storage.heartbeat(worker.id, LONG, 0).await?);
     assert!(!is_kept().await?);
+    Ok(())
+}
+
+async fn a_schedule_is_retired_that_no_code_declares_for_long(
+    storage: &Storage,
+) -> anyhow::Result<()> {
+    let declared = ["gone", "kept"].map(schedule);
+    storage.declare_schedules(&declared).await?;
+    storage.make_schedule(&schedule("made")).await?;
+    let template = storage.worker().await?;
+    let worker = WorkerInfo {
+        id: pgq::driver::WorkerId::random(),
+        build: Build {
+            schedules: vec!["kept".to_owned()],
+            ..Build::default()
+        },
+        ..template.info()
+    };
+    storage.register_worker(worker.clone()).await?;
+    let names = async || -> anyhow::Result<Vec<String>> {
+        let state = storage.list_schedules(None, 10).await?;
+        let names = state.schedules.into_iter().map(|one| one.schedule.name);
+        Ok(names.collect())
+    };
+
+    assert!(storage.retire_schedules(LONG).await?.is_empty());
+    storage.pass(2 * SHORT).await?;
+    let before = storage.worker().await?;
+    let before = storage.directives(before.id).await?.schedules;
+    assert_eq!(storage.retire_schedules(SHORT).await?, ["gone"]);
+    assert_eq!(names().await?, ["kept", "made"]);
+    let after = storage.directives(worker.id).await?.schedules;
+    assert!(after > before, "a deletion is told");
+
+    // The time begins when the last worker was seen.
+    storage.deregister_worker(worker.id).await?;
+    assert!(storage.retire_schedules(LONG).await?.is_empty());
+    storage.pass(2 * SHORT).await?;
+    assert_eq!(storage.retire_schedules(SHORT).await?, ["kept"]);
+    assert_eq!(names().await?, ["made"]);
     Ok(())
 }

@@ -1,6 +1,8 @@
 //! What is declared of schedules, and what is changed at run time.
 
-use chrono::{DateTime, Utc};
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::ScheduleRow;
 use crate::driver::{Schedule, Wake};
@@ -17,6 +19,7 @@ impl Store {
                         row.last_tick = now.max(row.last_tick);
                     }
                     row.schedule = schedule.clone();
+                    row.kept_at = now;
                 }
                 None => self.insert_schedule(ScheduleRow::new(schedule.clone(), false, now)),
             }
@@ -42,6 +45,7 @@ impl Store {
             Some(row) if !row.made && row.digest() == seen && !is_kept => {
                 row.schedule = schedule.clone();
                 row.last_tick = row.last_tick.max(since);
+                row.kept_at = now;
                 self.revise(&schedule.name);
                 true
             }
@@ -106,19 +110,53 @@ impl Store {
     }
 
     pub(super) fn delete_schedule(&mut self, name: &str, now: DateTime<Utc>) -> bool {
-        let is_declared = self.workers().any(|(_, worker)| {
-            let declared = &worker.info.build.schedules;
-            worker.lease_end > now && declared.iter().any(|declared| declared == name)
-        });
+        let is_declared = self.is_declared(name, now);
         let rows = &mut self.schedules.rows;
         let is_made = rows.get(name).is_some_and(|row| row.made);
         if is_declared && !is_made || rows.remove(name).is_none() {
             return false;
         }
+        self.note_deletion();
+        true
+    }
+
+    pub(super) fn retire_schedules(&mut self, grace: Duration, now: DateTime<Utc>) -> Vec<String> {
+        let grace = TimeDelta::from_std(grace).unwrap_or(TimeDelta::MAX);
+        let declared = self.schedules.rows.values().filter(|row| !row.made);
+        let names: Vec<String> = declared.map(|row| row.schedule.name.clone()).collect();
+        let (kept, gone): (Vec<_>, Vec<_>) = names
+            .into_iter()
+            .partition(|name| self.is_declared(name, now));
+        for name in kept {
+            if let Some(row) = self.schedules.rows.get_mut(&name) {
+                row.kept_at = now;
+            }
+        }
+        let is_over = |row: &ScheduleRow| now - row.kept_at > grace;
+        let rows = &self.schedules.rows;
+        let is_retired = |name: &String| rows.get(name).is_some_and(is_over);
+        let retired: Vec<String> = gone.into_iter().filter(is_retired).collect();
+        for name in &retired {
+            self.schedules.rows.remove(name);
+        }
+        if !retired.is_empty() {
+            self.note_deletion();
+        }
+        retired
+    }
+
+    /// Whether the code of a worker declares a schedule of that name that lives.
+    fn is_declared(&self, name: &str, now: DateTime<Utc>) -> bool {
+        self.workers().any(|(_, worker)| {
+            let declared = &worker.info.build.schedules;
+            worker.lease_end > now && declared.iter().any(|declared| declared == name)
+        })
+    }
+
+    fn note_deletion(&mut self) {
         self.schedules.revision += 1;
         self.schedules.deleted = self.schedules.revision;
         self.wake(Wake::Directives);
-        true
     }
 
     fn insert_schedule(&mut self, row: ScheduleRow) {

@@ -55,6 +55,7 @@ set task = excluded.task,
         else greatest(schedule.last_tick, excluded.last_tick)
     end,
     declared_at = now(),
+    kept_at = now(),
     revision = excluded.revision,
     missed = excluded.missed,
     missed_within = excluded.missed_within,
