@@ -71,8 +71,8 @@ pub const FEATURES: &[Mutation] = &[
     Mutation {
         name: "a tick leaves the job before it running",
         file: "pgq/src/postgres/schedule/tick.rs",
-        find: "&& last != won.job",
-        replace: "&& last == won.job",
+        find: "&& last != job",
+        replace: "&& last == job",
         tests: &["conformance::overlap::postgres::a_job_that_runs_is_cancelled_by_the_next_tick"],
     },
     Mutation {
