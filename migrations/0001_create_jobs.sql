@@ -104,7 +104,12 @@ create table pgq_jobs.worker (
     schedules    text[]      not null default '{}',
     declarations bigint[]    not null default '{}',
     -- The names of the tasks whose jobs it takes by keys: those that wait for keys are left to it.
-    keyed        text[]      not null default '{}'
+    keyed        text[]      not null default '{}',
+    -- Other names of the tasks; the fingerprints that it can run, or null for any; and whether it ticks
+    -- schedules that were made at run time.
+    aliases      text[]      not null default '{}',
+    inputs       bigint[],
+    ticks        boolean     not null default false
 ) with (fillfactor = 50);
 
 -- Claimed by a worker. (worker, claim) is the claim token: a worker's id is random for each of its

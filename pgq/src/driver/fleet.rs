@@ -13,6 +13,12 @@ pub struct Build {
     pub app_version: Option<String>,
     /// The tasks that it knows, by name.
     pub tasks: Vec<KnownTask>,
+    /// Other names that it knows these tasks by.
+    pub aliases: Vec<String>,
+    /// The fingerprints of input that it can run; `None` if any.
+    pub inputs: Option<Vec<i64>>,
+    /// It ticks the schedules that were made at run time for its tasks.
+    pub ticks: bool,
     /// The names of the schedules that it knows.
     pub schedules: Vec<String>,
     /// The [`digest`](super::Schedule::digest) of each of them, in the same order; none while the worker
@@ -38,10 +44,28 @@ impl Default for Build {
             pgq_version: env!("CARGO_PKG_VERSION").to_owned(),
             app_version: None,
             tasks: Vec::new(),
+            aliases: Vec::new(),
+            inputs: None,
+            ticks: false,
             schedules: Vec::new(),
             declarations: Vec::new(),
             keyed: Vec::new(),
         }
+    }
+}
+
+impl Build {
+    /// Whether it knows a task by this name.
+    pub(crate) fn knows(&self, task: &str) -> bool {
+        self.tasks.iter().any(|known| known.name == task)
+            || self.aliases.iter().any(|alias| alias == task)
+    }
+
+    /// Whether it ticks schedules that were made at run time for this task and an input of this fingerprint.
+    pub(crate) fn ticks(&self, task: &str, fingerprint: Option<i64>) -> bool {
+        let inputs = self.inputs.as_ref();
+        let reads = fingerprint.is_none_or(|it| inputs.is_none_or(|known| known.contains(&it)));
+        self.ticks && reads && self.knows(task)
     }
 }
 

@@ -293,6 +293,7 @@ impl Store {
     pub(super) fn stop_ticking(&mut self, worker: WorkerId) {
         if let Some(row) = self.workers.get_mut(&worker) {
             row.info.build.declarations.clear();
+            row.info.build.ticks = false;
         }
     }
 

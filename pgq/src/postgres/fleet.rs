@@ -40,6 +40,9 @@ fn worker(row: &PgRow) -> sqlx::Result<WorkerState> {
             schedules: row.try_get("schedules")?,
             declarations: row.try_get("declarations")?,
             keyed: row.try_get("keyed")?,
+            aliases: row.try_get("aliases")?,
+            inputs: row.try_get("inputs")?,
+            ticks: row.try_get("ticks")?,
         },
     })
 }

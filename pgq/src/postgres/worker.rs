@@ -29,6 +29,9 @@ impl PostgresDriver {
             .bind(worker.build.schedules)
             .bind(worker.build.declarations)
             .bind(worker.build.keyed)
+            .bind(worker.build.aliases)
+            .bind(worker.build.inputs)
+            .bind(worker.build.ticks)
             .execute(&self.pool)
             .await
             .map(|done| done.rows_affected() == 1)

@@ -149,9 +149,14 @@ fn build(setup: &Setup) -> Build {
     let keyed = setup.registry.tasks();
     let keyed = keyed.filter(|task| key_limit(task.options).is_some());
     let keyed = keyed.flat_map(TaskDescriptor::names).map(str::to_owned);
+    let aliases = setup.registry.tasks();
+    let aliases = aliases.flat_map(|task| task.names().skip(1).map(str::to_owned));
     Build {
         app_version: setup.config.app_version.clone(),
         tasks,
+        aliases: aliases.collect(),
+        inputs: setup.fingerprints.as_deref().map(<[i64]>::to_vec),
+        ticks: setup.config.mode == Mode::Forever,
         schedules,
         declarations,
         keyed: keyed.collect(),

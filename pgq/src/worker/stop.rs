@@ -132,7 +132,7 @@ async fn give_back_waiting(hub: &Hub) {
 /// The scheduler has stopped: the schedules of this build are for others, however long the jobs that run
 /// may take.
 async fn leave_schedules(hub: &Hub) {
-    if hub.setup.config.mode != Mode::Forever || hub.setup.registry.schedules().next().is_none() {
+    if hub.setup.config.mode != Mode::Forever {
         return;
     }
     let leave = hub.setup.driver.stop_ticking(hub.worker);

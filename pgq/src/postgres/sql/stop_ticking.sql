@@ -2,5 +2,5 @@
 --
 -- $1 worker  bigint
 update pgq_jobs.worker
-set declarations = '{}'
-where id = $1 and declarations <> '{}';
+set declarations = '{}', ticks = false
+where id = $1 and (ticks or declarations <> '{}');
