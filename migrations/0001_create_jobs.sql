@@ -427,6 +427,18 @@ begin
 end
 $$;
 
+-- What goes into the row of a job that has this input: the input, or a stub in the place of one that is kept
+-- apart, its first byte and its length.
+create function pgq_jobs.part_input(input bytea) returns bytea
+    language sql immutable
+as $$
+    select case
+        when octet_length(part_input.input) > 1536 or substr(part_input.input, 1, 1) = '\xff'::bytea
+            then '\xff'::bytea || int4send(octet_length(part_input.input))
+        else part_input.input
+    end
+$$;
+
 -- Numbers of the changes of schedules. Whoever draws one holds a lock until its transaction has ended, so
 -- that they become visible in their order: who has seen one has seen all before it.
 create sequence pgq_jobs.schedule_revision as bigint cache 1;
@@ -468,10 +480,11 @@ create table pgq_jobs.schedule (
         check (overlap in ('allow', 'skip', 'queue_one', 'cancel_running')),
     jitter        bigint      not null default 0,
     -- What its jobs are. Those of a schedule that is declared are made by who ticks, and this is for
-    -- whoever triggers one.
-    queue         text        collate "C" not null default 'default',
-    priority      smallint    not null default 0 check (priority between 0 and 9),
-    max_attempts  smallint    not null default 1 check (max_attempts between 1 and 1000),
+    -- whoever triggers one. What is null is up to the task, as who ticks knows it; without a fingerprint, who
+    -- made it does not know the task, and the key and the detail are up to it as well.
+    queue         text        collate "C",
+    priority      smallint    check (priority between 0 and 9),
+    max_attempts  smallint    check (max_attempts between 1 and 1000),
     fingerprint   bigint,
     input         bytea       not null default '',
     -- As the statements that enqueue take it; null if the jobs have none.

@@ -1,10 +1,10 @@
 //! What is said of schedules.
 
-use std::borrow::Cow;
+use std::fmt;
 
 use chrono::{DateTime, Utc};
 
-use super::{Enqueue, NewJob, Start};
+use super::{Enqueue, NewJob};
 use crate::job::{JobId, hash_of};
 use crate::schedule::{Overlap, Policy};
 
@@ -46,35 +46,32 @@ impl Schedule {
             time(self.ends_at).as_bytes(),
         ])
     }
+}
 
-    /// One of its jobs.
-    #[must_use]
-    pub fn enqueue(&self, start: Start) -> Enqueue {
-        let template = self.template.clone();
-        Enqueue {
-            task: Cow::Owned(self.task.clone()),
-            queue: Cow::Owned(template.queue),
-            priority: template.priority,
-            max_attempts: template.max_attempts,
-            fingerprint: template.fingerprint,
-            start,
-            jobs: vec![template.job],
-        }
+impl Schedule {
+    /// Takes out what may be large.
+    pub(crate) fn part(mut self) -> (Self, StoredInput) {
+        let job = &mut self.template.job;
+        let input = std::mem::take(&mut job.input);
+        let key = job.key.as_mut().map(|key| std::mem::take(&mut key.key));
+        (self, StoredInput { input, key })
     }
 }
 
 /// What the jobs of a schedule are.
 #[derive(Clone, Debug)]
 pub struct Template {
-    /// The queue to wait in.
-    pub queue: String,
-    /// 0 to 9; larger ones are claimed first.
-    pub priority: i16,
-    /// 1 to 1000.
-    pub max_attempts: i16,
-    /// The fingerprint of the task's input; `None` if who made it does not know it.
+    /// The queue to wait in; `None` for that of the task, as who ticks knows it.
+    pub queue: Option<String>,
+    /// 0 to 9, larger ones are claimed first; `None` for that of the task.
+    pub priority: Option<i16>,
+    /// 1 to 1000; `None` for that of the task.
+    pub max_attempts: Option<i16>,
+    /// The fingerprint of the task's input; `None` if who made it does not know the task. Then all that is
+    /// not said here is up to the task, also what else a job has: its key, and when it expires.
     pub fingerprint: Option<i64>,
-    /// The rest.
+    /// The rest. In a [`StoredSchedule`] the input is empty, and so is the key if there is one: they may be
+    /// large. [`StoredInput`] has them.
     pub job: NewJob,
 }
 
@@ -82,9 +79,9 @@ pub struct Template {
 impl Default for Template {
     fn default() -> Self {
         Self {
-            queue: "default".to_owned(),
-            priority: 0,
-            max_attempts: 1,
+            queue: None,
+            priority: None,
+            max_attempts: None,
             fingerprint: None,
             job: NewJob::new(Vec::new()),
         }
@@ -116,14 +113,17 @@ pub struct UnreadableSchedule {
 /// Where one schedule stands.
 #[derive(Clone, Debug)]
 pub struct StoredSchedule {
-    /// What it is.
+    /// What it is, without the input of its jobs.
     pub schedule: Schedule,
+    /// How many bytes that has.
+    pub input_bytes: usize,
     /// It was made at run time; if not, it is declared by the code of workers.
     pub made: bool,
     /// Only who knows this ticks: the [`digest`](Schedule::digest) of a schedule that is declared, so
     /// that only builds that declare it so tick; the revision of one that was made.
     pub digest: i64,
-    /// Whether a worker lives whose build declares it so.
+    /// Whether a worker lives that ticks it: whose build declares it so, or knows the task of one that was made
+    /// and the fingerprint of its input.
     pub is_kept: bool,
     /// Its last tick.
     pub last_tick: DateTime<Utc>,
@@ -133,6 +133,24 @@ pub struct StoredSchedule {
     pub paused_at: Option<DateTime<Utc>>,
     /// Its last jobs, up to ten, the newest first: those of ticks, and those that were triggered.
     pub recent: Vec<JobId>,
+}
+
+/// What is read of a schedule by itself, since it may be large.
+#[derive(Clone, PartialEq, Eq)]
+pub struct StoredInput {
+    /// The input of its jobs, format byte included.
+    pub input: Vec<u8>,
+    /// By what they are the same as others; `None` if they are not.
+    pub key: Option<Vec<u8>>,
+}
+
+/// Without what may be secret.
+impl fmt::Debug for StoredInput {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StoredInput")
+            .field("bytes", &self.input.len())
+            .finish_non_exhaustive()
+    }
 }
 
 /// Asks which schedules have changed that a worker ticks.
@@ -175,8 +193,12 @@ pub struct Tick {
     pub at: DateTime<Utc>,
     /// What becomes of it while the job of the last tick that had one is not finished.
     pub overlap: Overlap,
-    /// The job of the tick: a single one, and a start of [`Start::Now`] or [`Start::At`].
+    /// The job of the tick: a single one, and a start of [`Start::Now`](super::Start::Now) or
+    /// [`Start::At`](super::Start::At).
     pub enqueue: Enqueue,
+    /// Its input is the one that is stored of the schedule, and so is its key if it has an empty one; what
+    /// `enqueue` has for an input is not looked at.
+    pub is_stored: bool,
 }
 
 /// What became of a tick.
@@ -184,6 +206,8 @@ pub struct Tick {
 pub enum Ticked {
     /// It has this job.
     Enqueued(JobId),
+    /// It has the job of this number, which has taken the place of one that was the same.
+    Replaced(JobId),
     /// It is over, and has no job: one before it is unfinished, or one has its key.
     Skipped,
     /// Nothing has happened: somebody else was faster, the schedule is not as it was or is gone, or a job is
@@ -196,7 +220,7 @@ impl Ticked {
     #[must_use]
     pub const fn job(self) -> Option<JobId> {
         match self {
-            Self::Enqueued(job) => Some(job),
+            Self::Enqueued(job) | Self::Replaced(job) => Some(job),
             Self::Skipped | Self::Refused => None,
         }
     }

@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use super::{
-    DriverError, Enqueue, Schedule, ScheduleAsk, ScheduleChanges, ScheduleState, Tick, Ticked,
-    WorkerId,
+    DriverError, Enqueue, Schedule, ScheduleAsk, ScheduleChanges, ScheduleState, StoredInput, Tick,
+    Ticked, WorkerId,
 };
 
 /// The part of a [`Driver`](super::Driver) that is for schedules: their declarations and their ticks.
@@ -62,12 +62,25 @@ pub trait ScheduleDriver {
     /// Returns the error of the storage.
     async fn retire_schedules(&self, grace: Duration) -> Result<Vec<String>, DriverError>;
 
-    /// Returns where the schedules of those names stand, and the storage's current time.
+    /// Returns where the schedules of those names stand, without their inputs, and the storage's current
+    /// time.
     ///
     /// # Errors
     ///
     /// Returns the error of the storage.
     async fn schedules(&self, names: &[String]) -> Result<ScheduleState, DriverError>;
+
+    /// Returns the input that is stored of the schedule of that name and digest; `None` if there is no such
+    /// schedule.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of the storage.
+    async fn schedule_input(
+        &self,
+        name: &str,
+        digest: i64,
+    ) -> Result<Option<StoredInput>, DriverError>;
 
     /// Names schedules that have changed since: that were declared, made, edited, paused or resumed.
     /// Ticks are no changes, and one that is gone is not named: only the number of the last deletion is told.
@@ -98,7 +111,8 @@ pub trait ScheduleDriver {
     async fn tick(&self, ticks: Vec<Tick>) -> Result<Vec<Ticked>, DriverError>;
 
     /// Enqueues a job of a schedule of that digest that is no tick: its last tick does not move, it may be
-    /// paused, and what is unfinished of it does not matter. It is skipped if the job has a key that another
+    /// paused, and what is unfinished of it does not matter. The job has the input that is stored of the
+    /// schedule, and its key if it is given an empty one. It is skipped if the job has a key that another
     /// one holds, and refused if there is no such schedule.
     ///
     /// # Errors
@@ -112,7 +126,7 @@ pub trait ScheduleDriver {
         enqueue: Enqueue,
     ) -> Result<Ticked, DriverError>;
 
-    /// Returns where schedules stand, by name: up to `limit` after the name `after`.
+    /// Returns where schedules stand, by name and without their inputs: up to `limit` after the name `after`.
     ///
     /// # Errors
     ///

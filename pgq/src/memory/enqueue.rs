@@ -5,8 +5,8 @@ use chrono::{DateTime, Utc};
 use super::clock::after;
 use super::record::{Record, Stage};
 use super::store::Store;
-use crate::driver::{Enqueue, NewJob, Start};
-use crate::job::JobId;
+use crate::driver::{Enqueue, KeyedJobs, NewJob, Start, Ticked};
+use crate::job::{Enqueued, JobId};
 
 impl Store {
     pub(super) fn enqueue(&mut self, mut enqueue: Enqueue, now: DateTime<Utc>) -> Vec<JobId> {
@@ -48,12 +48,15 @@ impl Store {
     }
 
     /// Adds the job of a tick, unless there is one that is the same.
-    pub(super) fn enqueue_tick(
-        &mut self,
-        mut enqueue: Enqueue,
-        now: DateTime<Utc>,
-    ) -> Option<JobId> {
+    pub(super) fn enqueue_tick(&mut self, mut enqueue: Enqueue, now: DateTime<Utc>) -> Ticked {
         enqueue.skip_conflicts();
-        self.enqueue_unique(enqueue, now).added().first().copied()
+        let KeyedJobs::Enqueued(jobs) = self.enqueue_unique(enqueue, now) else {
+            return Ticked::Skipped;
+        };
+        match jobs.first() {
+            Some((job, Enqueued::New)) => Ticked::Enqueued(*job),
+            Some((job, Enqueued::Replaced)) => Ticked::Replaced(*job),
+            Some((_, Enqueued::Existing)) | None => Ticked::Skipped,
+        }
     }
 }

@@ -12,8 +12,8 @@ use super::MemoryDriver;
 use super::record::Record;
 use super::store::Store;
 use crate::driver::{
-    DriverError, Enqueue, Schedule, ScheduleAsk, ScheduleChanges, ScheduleDriver, ScheduleState,
-    StoredSchedule, Tick, Ticked, WorkerId,
+    DriverError, Enqueue, NewJob, Schedule, ScheduleAsk, ScheduleChanges, ScheduleDriver,
+    ScheduleState, StoredInput, StoredSchedule, Template, Tick, Ticked, WorkerId,
 };
 use crate::job::JobId;
 use crate::schedule::Overlap;
@@ -33,7 +33,9 @@ pub(super) struct Schedules {
 
 #[derive(Debug)]
 struct ScheduleRow {
+    /// Without its input.
     schedule: Schedule,
+    input: StoredInput,
     made: bool,
     /// When a worker was seen whose code declares it.
     kept_at: DateTime<Utc>,
@@ -48,8 +50,10 @@ struct ScheduleRow {
 
 impl ScheduleRow {
     fn new(schedule: Schedule, made: bool, now: DateTime<Utc>) -> Self {
+        let (schedule, input) = schedule.part();
         Self {
             schedule,
+            input,
             made,
             kept_at: now,
             last_tick: now,
@@ -57,6 +61,40 @@ impl ScheduleRow {
             revision: 0,
             paused_at: None,
             recent: Vec::new(),
+        }
+    }
+
+    /// Puts another in its place; returns whether that is another one.
+    fn put(&mut self, schedule: Schedule) -> bool {
+        let (schedule, input) = schedule.part();
+        let what = |one: &Schedule| {
+            let Template {
+                queue,
+                priority,
+                max_attempts,
+                fingerprint,
+                job: NewJob { detail, key, .. },
+            } = one.template.clone();
+            (
+                (one.task.clone(), one.digest(), one.policy),
+                (queue, priority, max_attempts, fingerprint),
+                (detail, key),
+            )
+        };
+        let is_other = what(&self.schedule) != what(&schedule) || self.input != input;
+        (self.schedule, self.input) = (schedule, input);
+        is_other
+    }
+
+    /// Gives a job what is stored of it.
+    fn fill(&self, enqueue: &mut Enqueue) {
+        for job in &mut enqueue.jobs {
+            job.input.clone_from(&self.input.input);
+            if let (Some(key), Some(stored)) = (&mut job.key, &self.input.key)
+                && key.key.is_empty()
+            {
+                key.key.clone_from(stored);
+            }
         }
     }
 
@@ -98,9 +136,13 @@ impl Store {
     ) -> ScheduleState {
         let stored = |row: &ScheduleRow| StoredSchedule {
             schedule: row.schedule.clone(),
+            input_bytes: row.input.input.len(),
             made: row.made,
             digest: row.digest(),
-            is_kept: self.is_kept(row.digest(), now),
+            is_kept: match row.made {
+                true => self.is_ticked(&row.schedule, now),
+                false => self.is_kept(row.digest(), now),
+            },
             last_tick: row.last_tick,
             revision: row.revision,
             paused_at: row.paused_at,
@@ -135,7 +177,7 @@ impl Store {
         }
     }
 
-    fn tick(&mut self, tick: Tick, now: DateTime<Utc>) -> Ticked {
+    fn tick(&mut self, mut tick: Tick, now: DateTime<Utc>) -> Ticked {
         let row = self.schedules.rows.get_mut(&tick.schedule);
         let Some(row) = row.filter(|row| row.admits(&tick)) else {
             return Ticked::Refused;
@@ -150,8 +192,12 @@ impl Store {
             }
             _ => row.last_tick = tick.at,
         }
-        let Some(job) = self.enqueue_tick(tick.enqueue, now) else {
-            return Ticked::Skipped;
+        if tick.is_stored {
+            row.fill(&mut tick.enqueue);
+        }
+        let ticked = self.enqueue_tick(tick.enqueue, now);
+        let Some(job) = ticked.job() else {
+            return ticked;
         };
         if let Some(row) = self.schedules.rows.get_mut(&tick.schedule) {
             row.last_job = Some(job);
@@ -163,27 +209,34 @@ impl Store {
             }
             _ => {}
         }
-        Ticked::Enqueued(job)
+        ticked
     }
 
     fn trigger(
         &mut self,
         schedule: &str,
         digest: i64,
-        enqueue: Enqueue,
+        mut enqueue: Enqueue,
         now: DateTime<Utc>,
     ) -> Ticked {
         let row = self.schedules.rows.get(schedule);
-        if row.is_none_or(|row| row.digest() != digest) {
+        let Some(row) = row.filter(|row| row.digest() == digest) else {
             return Ticked::Refused;
-        }
-        let Some(job) = self.enqueue_tick(enqueue, now) else {
-            return Ticked::Skipped;
         };
-        if let Some(row) = self.schedules.rows.get_mut(schedule) {
+        row.fill(&mut enqueue);
+        let ticked = self.enqueue_tick(enqueue, now);
+        if let Some(job) = ticked.job()
+            && let Some(row) = self.schedules.rows.get_mut(schedule)
+        {
             row.remember(job);
         }
-        Ticked::Enqueued(job)
+        ticked
+    }
+
+    fn schedule_input(&self, name: &str, digest: i64) -> Option<StoredInput> {
+        let row = self.schedules.rows.get(name);
+        let row = row.filter(|row| row.digest() == digest)?;
+        Some(row.input.clone())
     }
 }
 
@@ -220,6 +273,14 @@ impl ScheduleDriver for MemoryDriver {
     async fn schedules(&self, names: &[String]) -> Result<ScheduleState, DriverError> {
         let is_asked = |name: &str| names.iter().any(|asked| asked == name);
         Ok(self.call(|store, now| store.schedule_state(now, is_asked, usize::MAX)))
+    }
+
+    async fn schedule_input(
+        &self,
+        name: &str,
+        digest: i64,
+    ) -> Result<Option<StoredInput>, DriverError> {
+        Ok(self.call(|store, _| store.schedule_input(name, digest)))
     }
 
     async fn changed_schedules(

@@ -18,7 +18,7 @@ use super::enqueue::micros;
 use super::error::driver_error;
 use crate::driver::{
     DriverError, Enqueue, Schedule, ScheduleAsk, ScheduleChanges, ScheduleDriver, ScheduleState,
-    Tick, Ticked, WorkerId,
+    StoredInput, Tick, Ticked, WorkerId,
 };
 use crate::schedule::Overlap;
 
@@ -50,6 +50,13 @@ fn changes(rows: &[PgRow]) -> sqlx::Result<ScheduleChanges> {
         last: first.try_get("last")?,
         deleted: first.try_get("deleted")?,
         changed,
+    })
+}
+
+fn input(row: &PgRow) -> sqlx::Result<StoredInput> {
+    Ok(StoredInput {
+        input: row.try_get("input")?,
+        key: row.try_get("unique_key")?,
     })
 }
 
@@ -120,6 +127,21 @@ impl ScheduleDriver for PostgresDriver {
             .map_err(|error| driver_error("failed to read the schedules", error))
     }
 
+    async fn schedule_input(
+        &self,
+        name: &str,
+        digest: i64,
+    ) -> Result<Option<StoredInput>, DriverError> {
+        let row = sqlx::query(self.statements.schedule_input.clone())
+            .bind(name)
+            .bind(digest)
+            .persistent(false)
+            .fetch_optional(&self.pool)
+            .await;
+        row.and_then(|row| row.map(|row| input(&row)).transpose())
+            .map_err(|error| driver_error("failed to read the input of a schedule", error))
+    }
+
     async fn changed_schedules(
         &self,
         ask: ScheduleAsk<'_>,
@@ -153,6 +175,7 @@ impl ScheduleDriver for PostgresDriver {
             at: None,
             overlap: Overlap::Allow,
             enqueue,
+            is_stored: true,
         };
         let mut ticked = self.fire(vec![fired]).await?;
         Ok(ticked.pop().unwrap_or(Ticked::Refused))

@@ -128,6 +128,7 @@ statements! {
     resume,
     retire_schedules,
     return_jobs,
+    schedule_input,
     schedules,
     tagged_jobs,
     take_schedule,

@@ -8,10 +8,10 @@ use futures_util::future::join_all;
 
 use super::look::Due;
 use super::{Problem, Scheduler};
-use crate::driver::{DriverError, DriverErrorKind, Tick, Ticked};
+use crate::driver::{DriverError, DriverErrorKind, Schedule, Tick, Ticked};
 use crate::metrics;
 use crate::schedule::Overlap;
-use crate::task::{job_of, start};
+use crate::task::{TaskDescriptor, TaskOptions, enqueue, job_of, needs_input, start};
 use crate::worker::{limited, limited_by};
 
 /// The sleep while a tick waits for the end of a job, of which the scheduler is not told, or for somebody
@@ -21,6 +21,9 @@ const HELD_PAUSE: TimeDelta = TimeDelta::seconds(1);
 /// For how long ticks are fired of which there are many, one after the other, before it is looked for others
 /// that are due. Of what is left the next call takes care.
 const ROUND: Duration = Duration::from_secs(1);
+
+/// How many bytes the inputs of ticks have that are fired together, at most, unless it is one tick.
+const BATCH_BYTES: usize = 8 << 20;
 
 /// How many ticks are fired at once of those that go by themselves.
 const APART_AT_ONCE: usize = 4;
@@ -36,19 +39,29 @@ pub(super) struct Chain {
     due: Due,
     /// How many of them have been.
     fired: usize,
-    /// Its ticks may have to wait for others, so they go by themselves: the job has a key, or takes the
-    /// place of the one before it.
+    /// The keys of its jobs are made of an input that is to be read for that.
+    needs_input: bool,
+    /// Its ticks may have to wait for others, or for their input, so they go by themselves: the job has a
+    /// key, or takes the place of the one before it.
     pub(super) is_apart: bool,
 }
 
 impl Chain {
-    pub(super) const fn new(due: Due) -> Self {
-        let policy = due.schedule.policy;
-        let is_apart = matches!(policy.overlap, Overlap::CancelRunning)
-            || due.schedule.template.job.key.is_some();
+    /// The ticks of a schedule of that task.
+    pub(super) fn new(due: Due, task: Option<&TaskDescriptor>) -> Self {
+        let Schedule {
+            policy, template, ..
+        } = &due.schedule;
+        let needs_input = due.made && task.is_some_and(|task| needs_input(task, &due.schedule));
+        let is_unique = match due.made {
+            true => template.job.key.is_some(),
+            false => task.is_some_and(|task| task.options.unique.is_some()),
+        };
+        let is_apart = is_unique || needs_input || policy.overlap == Overlap::CancelRunning;
         Self {
             due,
             fired: 0,
+            needs_input,
             is_apart,
         }
     }
@@ -59,6 +72,24 @@ impl Chain {
             None => self.due.last,
         }
     }
+}
+
+/// Parts ticks so that the inputs of those that go together are not too many bytes.
+fn by_size<T>(ticks: Vec<T>, bytes_of: impl Fn(&T) -> usize) -> Vec<Vec<T>> {
+    let mut batches: Vec<Vec<T>> = Vec::new();
+    let mut bytes: usize = 0;
+    for tick in ticks {
+        let own = bytes_of(&tick);
+        bytes = bytes.saturating_add(own);
+        match batches.last_mut() {
+            Some(batch) if bytes <= BATCH_BYTES => batch.push(tick),
+            _ => {
+                bytes = own;
+                batches.push(vec![tick]);
+            }
+        }
+    }
+    batches
 }
 
 impl Scheduler {
@@ -72,9 +103,10 @@ impl Scheduler {
         let began = Instant::now();
         while !chains.is_empty() {
             let mut left = Vec::with_capacity(chains.len());
-            let mut batches = vec![std::mem::take(&mut chains)];
+            let mut batches = by_size(std::mem::take(&mut chains), |chain| chain.due.input_bytes);
             while let Some(mut batch) = batches.pop() {
-                let fired = limited(self.driver.tick(self.ticks(&batch))).await;
+                let ticks = batch.iter().map(|chain| self.tick(chain, &[]));
+                let fired = limited(self.driver.tick(ticks.collect())).await;
                 // Until the one is alone that is refused, or that somebody keeps locked.
                 if let Err(error) = &fired
                     && batch.len() > 1
@@ -102,10 +134,8 @@ impl Scheduler {
         while !left.is_empty() && began.elapsed() < ROUND {
             let few = left.drain(..left.len().min(APART_AT_ONCE));
             let few: Vec<Vec<Chain>> = few.map(|chain| vec![chain]).collect();
-            let fired = few.iter().map(|chain| {
-                let tick = self.driver.tick(self.ticks(chain));
-                limited_by(APART_TIMEOUT, tick)
-            });
+            let fired = few.iter().flatten();
+            let fired = fired.map(|chain| limited_by(APART_TIMEOUT, self.tick_alone(chain)));
             let fired = join_all(fired).await;
             for (chain, fired) in few.into_iter().zip(fired) {
                 left.extend(self.settle(chain, fired, problem));
@@ -114,26 +144,55 @@ impl Scheduler {
         !left.is_empty()
     }
 
-    /// The next tick of each.
-    fn ticks(&self, chains: &[Chain]) -> Vec<Tick> {
-        let ticks = chains.iter().map(|chain| {
-            let Due { schedule, now, .. } = &chain.due;
-            let at = chain.due.ticks[chain.fired];
-            let policy = schedule.policy;
-            Tick {
-                schedule: schedule.name.clone(),
-                digest: chain.due.digest,
-                previous: chain.previous(),
-                at,
-                overlap: policy.overlap,
-                enqueue: job_of(
-                    &self.registry,
-                    schedule,
-                    start(&schedule.name, at, policy.jitter, *now),
-                ),
+    async fn tick_alone(&self, chain: &Chain) -> Result<Vec<Ticked>, DriverError> {
+        let Due {
+            schedule, digest, ..
+        } = &chain.due;
+        let input = match chain.needs_input {
+            true => match self.driver.schedule_input(&schedule.name, *digest).await? {
+                Some(stored) => stored.input,
+                // It is not what it was when it was looked at.
+                None => return Ok(vec![Ticked::Refused]),
+            },
+            false => Vec::new(),
+        };
+        self.driver.tick(vec![self.tick(chain, &input)]).await
+    }
+
+    /// The next tick of a schedule. `input` is what is stored of it, if it is needed.
+    fn tick(&self, chain: &Chain, input: &[u8]) -> Tick {
+        let Due { schedule, now, .. } = &chain.due;
+        let task = self.registry.task(&schedule.task);
+        let at = chain.due.ticks[chain.fired];
+        let policy = schedule.policy;
+        let start = start(&schedule.name, at, policy.jitter, *now);
+        let known = self.registry.known_schedule(&schedule.name);
+        let enqueue = match known.filter(|_| !chain.due.made) {
+            Some(known) => {
+                let Schedule { task, template, .. } = known.declared(task);
+                enqueue(task, template, start)
             }
-        });
-        ticks.collect()
+            None => job_of(task, schedule, input, start),
+        };
+        Tick {
+            schedule: schedule.name.clone(),
+            digest: chain.due.digest,
+            previous: chain.previous(),
+            at,
+            overlap: policy.overlap,
+            enqueue,
+            is_stored: chain.due.made,
+        }
+    }
+
+    /// Where the jobs of a schedule wait.
+    fn queue_of<'a>(&'a self, schedule: &'a Schedule) -> &'a str {
+        let of_task = || {
+            let task = self.registry.task(&schedule.task);
+            task.map_or(TaskOptions::new().queue, |task| task.options.queue)
+        };
+        let said = schedule.template.queue.as_deref();
+        said.unwrap_or_else(of_task)
     }
 
     /// Takes note of what became of the next tick of each, and returns the schedules that may go on. One of
@@ -175,9 +234,9 @@ impl Scheduler {
         } = &chain.due;
         let is_last = chain.fired + 1 == ticks.len();
         match ticked {
-            Ticked::Enqueued(job) => {
+            Ticked::Enqueued(job) | Ticked::Replaced(job) => {
                 let at = ticks[chain.fired];
-                let (name, queue) = (&schedule.name, &schedule.template.queue);
+                let (name, queue) = (&schedule.name, self.queue_of(schedule));
                 tracing::debug!(schedule = name, job = job.as_i64(), tick = %at, "fired a schedule");
                 metrics::count_tick(if chain.due.made { MADE } else { name });
                 metrics::count_enqueued(&schedule.task, queue, 1);
@@ -201,5 +260,25 @@ impl Scheduler {
         }
         chain.fired += 1;
         Some(chain)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ticks_of_large_inputs_go_apart() {
+        let sizes = vec![1, BATCH_BYTES - 1, 1, BATCH_BYTES * 2, 7, 8];
+
+        let batches = by_size(sizes, |size| *size);
+
+        let expected = [
+            vec![1, BATCH_BYTES - 1],
+            vec![1],
+            vec![BATCH_BYTES * 2],
+            vec![7, 8],
+        ];
+        assert_eq!(batches, expected);
     }
 }

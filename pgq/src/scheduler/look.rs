@@ -14,7 +14,9 @@ use crate::worker::limited;
 
 /// The ticks of one schedule that are due.
 pub(super) struct Due {
+    /// Without its input, which may be large: there may be many that are due.
     pub(super) schedule: Schedule,
+    pub(super) input_bytes: usize,
     pub(super) made: bool,
     pub(super) digest: i64,
     pub(super) revision: i64,
@@ -134,9 +136,9 @@ impl Scheduler {
             self.agenda.set(&name, stored.revision, None);
             return Ok(None);
         }
-        let schedule = match known {
-            Some(known) if !stored.made => self.declaration(known),
-            _ => stored.schedule,
+        let (schedule, input_bytes) = match known {
+            Some(known) if !stored.made => (known.declared(None), known.input.len()),
+            _ => (stored.schedule, stored.input_bytes),
         };
         let ticks = due_ticks(&timetable, schedule.policy.missed, stored.last_tick, now);
         let next = timetable.next_after(now);
@@ -147,6 +149,7 @@ impl Scheduler {
         self.agenda.stay(&name, stored.revision, now);
         Ok(Some(Due {
             schedule,
+            input_bytes,
             made: stored.made,
             digest: stored.digest,
             revision: stored.revision,

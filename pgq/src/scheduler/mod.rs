@@ -237,7 +237,11 @@ impl Scheduler {
         // Each once: what is due again by then waits for the next call.
         for names in self.agenda.due(now).chunks(BATCH) {
             let due = self.look(names, &mut problem).await.into_iter();
-            let (waiting, together) = due.map(Chain::new).partition(|chain| chain.is_apart);
+            let chains = due.map(|due| {
+                let task = self.registry.task(&due.schedule.task);
+                Chain::new(due, task)
+            });
+            let (waiting, together) = chains.partition(|chain| chain.is_apart);
             apart.extend::<Vec<Chain>>(waiting);
             is_cut_short |= self.tick_together(together, &mut problem).await;
             if problem.is_everywhere() {

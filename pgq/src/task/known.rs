@@ -1,8 +1,10 @@
 //! [`KnownSchedule`].
 
+use std::borrow::Cow;
+
 use pgq_cron::Timetable;
 
-use super::{Registry, ScheduleDescriptor, TaskDescriptor};
+use super::{ScheduleDescriptor, TaskDescriptor, TaskOptions};
 use crate::driver::{Enqueue, NewJob, Schedule, Start, Template};
 use crate::queue::name_problem;
 
@@ -60,35 +62,93 @@ impl KnownSchedule {
 
 /// What the jobs of a task are if they have this input, as an enqueue of the task would have them.
 pub(crate) fn template(task: &TaskDescriptor, input: Vec<u8>) -> Template {
-    let mut detail = task.options.detail();
-    // The input of a declared schedule is a map if the parameters of its task are named: it was checked.
-    let _ = task.options.add_keys(task.key_name(), &input, &mut detail);
-    let unique = task.options.unique;
-    let key = unique.and_then(|unique| unique.of_input(task.key_name(), &input).ok());
-    let mut job = NewJob::new(input).detail(detail);
-    job.key = key.map(Box::new);
-    Template {
-        queue: task.options.queue.to_owned(),
-        priority: task.options.priority,
-        max_attempts: task.options.max_attempts,
-        fingerprint: Some((task.fingerprint)()),
-        job,
-    }
+    let mut template = Template {
+        job: NewJob::new(Vec::new()),
+        ..Template::default()
+    };
+    fill(task, &mut template, &input);
+    template.job.input = input;
+    template
 }
 
-/// One of the jobs of a schedule, with the keys by which its task is limited now: it may not have been when the
-/// schedule was made, or whoever made it may not have known the task.
-pub(crate) fn job_of(registry: &Registry, schedule: &Schedule, start: Start) -> Enqueue {
-    let mut enqueue = schedule.enqueue(start);
-    if let Some(task) = registry.task(&schedule.task) {
-        for job in &mut enqueue.jobs {
-            let mut detail = job.detail.take().unwrap_or_default();
-            // A job whose input cannot be read has no keys; its attempt fails for that.
-            let _ = task
-                .options
-                .add_keys(task.key_name(), &job.input, &mut detail);
-            job.detail = (!detail.is_empty()).then_some(detail);
+/// Says what a template leaves to its task, and by which keys jobs of this input are limited now: they may not
+/// have been when the schedule was made, or whoever made it may not have known the task.
+fn fill(task: &TaskDescriptor, template: &mut Template, input: &[u8]) {
+    let options = &task.options;
+    let mut detail = template.job.detail.take().unwrap_or_default();
+    (detail.concurrency_key, detail.order_key, detail.rate_key) = (None, None, None);
+    // A job whose input cannot be read has no keys; its attempt fails for that.
+    let _ = options.add_keys(task.key_name(), input, &mut detail);
+    if template.fingerprint.is_none() {
+        let own = options.detail();
+        detail.expires = detail.expires.or(own.expires);
+        for tag in own.tags {
+            if !detail.tags.contains(&tag) {
+                detail.tags.push(tag);
+            }
         }
+        if template.job.key.is_none() {
+            let unique = options.unique;
+            let key = unique.and_then(|unique| unique.of_input(task.key_name(), input).ok());
+            template.job.key = key.map(Box::new);
+        }
+        template.fingerprint = Some((task.fingerprint)());
     }
-    enqueue
+    template.job.detail = (!detail.is_empty()).then_some(detail);
+    template
+        .queue
+        .get_or_insert_with(|| options.queue.to_owned());
+    template.priority.get_or_insert(options.priority);
+    template.max_attempts.get_or_insert(options.max_attempts);
+}
+
+/// Whether the keys of the jobs of a stored schedule are made of their input.
+pub(crate) fn needs_input(task: &TaskDescriptor, schedule: &Schedule) -> bool {
+    let Template {
+        fingerprint, job, ..
+    } = &schedule.template;
+    let is_unsaid = fingerprint.is_none() && job.key.is_none();
+    task.options.is_keyed() || is_unsaid && task.options.unique.is_some()
+}
+
+/// Whether only who knows the task can say what the jobs of a stored schedule are.
+pub(crate) fn needs_task(schedule: &Schedule) -> bool {
+    let Template {
+        queue,
+        priority,
+        max_attempts,
+        fingerprint,
+        ..
+    } = &schedule.template;
+    queue.is_none() || priority.is_none() || max_attempts.is_none() || fingerprint.is_none()
+}
+
+/// One of the jobs of a stored schedule, without its input. `input` is that, if they [need](needs_input) it.
+pub(crate) fn job_of(
+    task: Option<&TaskDescriptor>,
+    schedule: &Schedule,
+    input: &[u8],
+    start: Start,
+) -> Enqueue {
+    let mut template = schedule.template.clone();
+    if let Some(task) = task {
+        fill(task, &mut template, input);
+    }
+    enqueue(schedule.task.clone(), template, start)
+}
+
+/// The job of a template. If that still leaves something to its task, it is as of a task that says nothing.
+pub(crate) fn enqueue(task: String, template: Template, start: Start) -> Enqueue {
+    let options = TaskOptions::new();
+    Enqueue {
+        task: Cow::Owned(task),
+        queue: template
+            .queue
+            .map_or(Cow::Borrowed(options.queue), Cow::Owned),
+        priority: template.priority.unwrap_or(options.priority),
+        max_attempts: template.max_attempts.unwrap_or(options.max_attempts),
+        fingerprint: template.fingerprint,
+        start,
+        jobs: vec![template.job],
+    }
 }

@@ -182,6 +182,13 @@ impl TaskOptions {
         self
     }
 
+    /// Whether its jobs have keys that limits go by.
+    pub(crate) fn is_keyed(&self) -> bool {
+        let concurrency = self.concurrency.is_some_and(|limit| !limit.by.is_empty());
+        let rate = self.rate.is_some_and(|rate| !rate.by.is_empty());
+        concurrency || rate || !self.ordered_by.is_empty()
+    }
+
     /// Adds the keys of a job with this input to its detail.
     ///
     /// # Errors

@@ -148,6 +148,7 @@ async fn a_tick_can_have_a_detail(storage: &Storage) -> anyhow::Result<()> {
         at: previous + Duration::from_secs(3600),
         overlap: Overlap::Allow,
         enqueue: detailed(),
+        is_stored: false,
     };
 
     storage.tick(tick).await?;

@@ -22,7 +22,7 @@ conformance! {
 }
 
 /// Bytes that no compression makes smaller, so that they are as large for the storage as they look.
-fn noise(bytes: usize) -> Vec<u8> {
+pub(super) fn noise(bytes: usize) -> Vec<u8> {
     let mut state = 0x2545_f491_4f6c_dd1d_u64;
     std::iter::repeat_with(|| {
         state ^= state << 13;
@@ -49,7 +49,7 @@ async fn read(worker: &Worker<'_>, job: JobId, claim: i64) -> anyhow::Result<Vec
 }
 
 /// The input of a job that was claimed, wherever it is.
-async fn input_of(worker: &Worker<'_>, job: &ClaimedJob) -> anyhow::Result<Vec<u8>> {
+pub(super) async fn input_of(worker: &Worker<'_>, job: &ClaimedJob) -> anyhow::Result<Vec<u8>> {
     let bytes = match &job.input {
         ClaimedInput::Here(input) => return Ok(input.clone()),
         ClaimedInput::Apart { bytes } => *bytes,
@@ -147,6 +147,7 @@ async fn the_input_of_a_tick_is_kept_apart(storage: &Storage) -> anyhow::Result<
         at: previous + Duration::from_secs(3600),
         overlap: Overlap::Allow,
         enqueue: enqueue(vec![large()]),
+        is_stored: false,
     };
 
     let first = storage.tick(tick.clone()).await?;

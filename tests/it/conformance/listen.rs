@@ -113,6 +113,7 @@ async fn the_job_of_a_tick_wakes(storage: &Storage) -> anyhow::Result<()> {
         at: state.now + LONG,
         overlap: Overlap::Allow,
         enqueue: one(),
+        is_stored: false,
     };
     storage.tick(tick).await?;
 

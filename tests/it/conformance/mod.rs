@@ -32,6 +32,7 @@ mod promote;
 mod replace;
 mod schedule;
 mod schema;
+mod stored;
 mod unique;
 mod unique_ticks;
 mod waiting_keys;

@@ -74,6 +74,7 @@ impl<'a> Minutes<'a> {
             at,
             overlap: self.overlap,
             enqueue: one(),
+            is_stored: false,
         };
         let job = self.storage.tick(tick).await?;
         self.last = self.last_tick().await?;

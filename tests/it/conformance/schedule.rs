@@ -40,6 +40,7 @@ pub(super) fn tick(name: &str, previous: DateTime<Utc>) -> Tick {
         at: previous + TimeDelta::minutes(1),
         overlap: Overlap::Allow,
         enqueue: one(),
+        is_stored: false,
     }
 }
 

@@ -20,6 +20,7 @@ fn tick(previous: chrono::DateTime<chrono::Utc>, job: NewJob) -> Tick {
         at: previous + LONG,
         overlap: Overlap::Allow,
         enqueue: of([job]),
+        is_stored: false,
     }
 }
 

@@ -36,6 +36,7 @@ mod ticks;
 mod trace;
 mod transaction;
 mod unique;
+mod unsaid;
 mod waiting;
 mod wake;
 mod weights;

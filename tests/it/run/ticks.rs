@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use pgq::driver::{
-    Claim, Claimed, Driver as _, DriverErrorKind, ScheduleDriver as _, Tick, WorkerId, WorkerInfo,
+    Claim, Claimed, Driver as _, DriverErrorKind, Enqueue, NewJob, ScheduleDriver as _, Tick,
+    WorkerId, WorkerInfo,
 };
 use pgq::postgres::PostgresDriver;
 use pgq::{CancellationToken, Overlap, Run, ScheduleHandle, Start, When};
@@ -214,7 +215,16 @@ async fn a_tick_waits_for_who_completes_the_job_before_it() -> anyhow::Result<()
             previous: stored.last_tick,
             at: stored.last_tick + chrono::TimeDelta::minutes(1),
             overlap: Overlap::CancelRunning,
-            enqueue: stored.schedule.enqueue(Start::Now),
+            enqueue: Enqueue {
+                task: "ticks/note".into(),
+                queue: "default".into(),
+                priority: 0,
+                max_attempts: 1,
+                fingerprint: None,
+                start: Start::Now,
+                jobs: vec![NewJob::new(Vec::new())],
+            },
+            is_stored: true,
         };
         match driver.tick(vec![tick]).await {
             Ok(ticked) => Ok(ticked[0].job().is_some()),

@@ -76,6 +76,20 @@ pub const FEATURES: &[Mutation] = &[
         tests: &["conformance::overlap::postgres::a_job_that_runs_is_cancelled_by_the_next_tick"],
     },
     Mutation {
+        name: "a tick forgets the large input of its schedule",
+        file: "pgq/src/postgres/sql/tick.sql",
+        find: "case when given.input is null then schedule.input end as stored",
+        replace: "null::bytea as stored",
+        tests: &["conformance::stored::postgres::a_tick_takes_the_input_that_is_stored"],
+    },
+    Mutation {
+        name: "a job is not unique if its schedule does not say so",
+        file: "pgq/src/task/known.rs",
+        find: "if template.job.key.is_none() {",
+        replace: "if false {",
+        tests: &["run::unsaid::a_job_is_as_its_task_says_where_the_schedule_says_nothing"],
+    },
+    Mutation {
         name: "a schedule with another end goes on from its last tick",
         file: "pgq/src/driver/schedule.rs",
         find: "time(self.ends_at).as_bytes()",

@@ -11,7 +11,7 @@ use super::make::{Jobs, checked, refuse_ended};
 use super::{ScheduleError, ScheduleHandle};
 use crate::client::{INPUT_MAX_DEFAULT, JobBuilder, Reader};
 use crate::driver::{
-    Driver, DriverError, DriverErrorKind, Policy, Schedule, StoredSchedule, Template, Tick, Ticked,
+    Driver, DriverErrorKind, Policy, Schedule, StoredSchedule, Template, Tick, Ticked,
 };
 use crate::job::encode_json;
 use crate::schedule::{Missed, Overlap, When};
@@ -110,8 +110,9 @@ impl ScheduleEdit {
     ///
     /// # Errors
     ///
-    /// See [`ScheduleError`]: [`Declared`](ScheduleError::Declared) if code declares it, and what is wrong
-    /// with the schedule that it would be.
+    /// See [`ScheduleError`]: [`Declared`](ScheduleError::Declared) if code declares it, what is wrong with the
+    /// schedule that it would be, and [`NeedsTask`](ScheduleError::NeedsTask) if ticks are due that only a
+    /// program can fire that knows the task.
     ///
     /// # Cancel safety
     ///
@@ -144,8 +145,6 @@ impl ScheduleEdit {
             }
             let before = stored.clone();
             let Schedule {
-                task,
-                template,
                 mut policy,
                 expression,
                 zone,
@@ -156,10 +155,12 @@ impl ScheduleEdit {
             policy.missed = missed.unwrap_or(policy.missed);
             policy.overlap = overlap.unwrap_or(policy.overlap);
             policy.jitter = jitter.unwrap_or(policy.jitter);
-            let (task, template) = match (&input, &jobs) {
-                (Some(input), _) => with_input(name, &task, template, input)?,
-                (None, Some((task, template, _))) => (task.clone(), template.clone()),
-                (None, None) => (task, template),
+            let jobs = match &jobs {
+                Some((task, template, _)) => Some((task.clone(), template.clone())),
+                None => own_jobs(&handle, &*driver, &before, input.as_deref()).await?,
+            };
+            let Some((task, template)) = jobs else {
+                continue;
             };
             let when = match &when {
                 Some(when) => when.clone(),
@@ -168,7 +169,7 @@ impl ScheduleEdit {
             let schedule = checked(name.to_owned(), &when, policy, task, template)?;
             if schedule.digest() != before.schedule.digest() {
                 refuse_ended(&schedule, &when, now)?;
-                if !fire_due(&*driver, &before, now).await.map_err(failed)? {
+                if !fire_due(&handle, &*driver, &before, now).await? {
                     continue;
                 }
             }
@@ -181,6 +182,28 @@ impl ScheduleEdit {
     }
 }
 
+/// The jobs that it has, with another input if there is one; `None` if it has changed since it was read.
+async fn own_jobs(
+    handle: &ScheduleHandle,
+    driver: &dyn Driver,
+    stored: &StoredSchedule,
+    input: Option<&[u8]>,
+) -> Result<Option<(String, Template)>, ScheduleError> {
+    let Schedule { task, template, .. } = &stored.schedule;
+    let Some(own) = handle.whole_input(driver, stored).await? else {
+        return Ok(None);
+    };
+    let mut template = template.clone();
+    template.job.input = own.input;
+    if let (Some(key), Some(own)) = (&mut template.job.key, own.key) {
+        key.key = own;
+    }
+    match input {
+        Some(input) => with_input(handle.name(), task, template, input).map(Some),
+        None => Ok(Some((task.clone(), template))),
+    }
+}
+
 /// The same jobs with another input.
 fn with_input(
     schedule: &str,
@@ -190,6 +213,7 @@ fn with_input(
 ) -> Result<(String, Template), ScheduleError> {
     let fresh = Jobs::of_input(task, input.to_vec());
     let (task, fresh, is_known) = fresh.read(schedule)?;
+    let is_unsaid = template.fingerprint.is_none();
     let mut job = template.job;
     if job.key.is_some() && !is_known {
         return Err(ScheduleError::Options {
@@ -209,8 +233,8 @@ fn with_input(
         job.key = fresh.job.key;
     }
     job.input = fresh.job.input;
-    // Who runs it is to know this input, and not the one before.
-    let fingerprint = fresh.fingerprint;
+    // Who runs it is to know this input, and not the one before. What was up to the task stays so.
+    let fingerprint = fresh.fingerprint.filter(|_| !is_unsaid);
     let template = Template {
         job,
         fingerprint,
@@ -222,10 +246,11 @@ fn with_input(
 /// Fires the ticks that are due of a schedule that is about to tick at other times: nobody would do so later.
 /// Returns `false` if it is to be looked at again.
 async fn fire_due(
+    handle: &ScheduleHandle,
     driver: &dyn Driver,
     stored: &StoredSchedule,
     now: DateTime<Utc>,
-) -> Result<bool, DriverError> {
+) -> Result<bool, ScheduleError> {
     let schedule = &stored.schedule;
     let when = When::stored(
         &schedule.expression,
@@ -246,20 +271,35 @@ async fn fire_due(
         jitter,
     } = schedule.policy;
     let mut previous = stored.last_tick;
-    for at in due_ticks(&timetable, missed, previous, now) {
+    let due = due_ticks(&timetable, missed, previous, now);
+    if due.is_empty() {
+        return Ok(true);
+    }
+    let task = registry.task(&schedule.task);
+    let instead = "ticks of it are due, so edit it from a program that does, or pause it before";
+    let Some(input) = handle.input(driver, task, stored, instead).await? else {
+        return Ok(false);
+    };
+    for at in due {
         let tick = Tick {
             schedule: schedule.name.clone(),
             digest: stored.digest,
             previous,
             at,
             overlap,
-            enqueue: job_of(&registry, schedule, start(&schedule.name, at, jitter, now)),
+            enqueue: job_of(
+                task,
+                schedule,
+                &input,
+                start(&schedule.name, at, jitter, now),
+            ),
+            is_stored: true,
         };
         match driver.tick(vec![tick]).await {
             Ok(ticked) if ticked == [Ticked::Refused] => return Ok(overlap == Overlap::QueueOne),
             Ok(_) => previous = at,
             Err(error) if error.kind() == DriverErrorKind::Conflict => return Ok(false),
-            Err(error) => return Err(error),
+            Err(error) => return Err(handle.failed("edited", error)),
         }
     }
     Ok(true)

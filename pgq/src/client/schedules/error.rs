@@ -70,6 +70,20 @@ pub enum ScheduleError {
         /// The name of the task.
         task: String,
     },
+    /// The schedule leaves to its task what its jobs are, and this program does not know the task, so it can
+    /// enqueue none of them.
+    #[error(
+        "the jobs of the schedule `{schedule}` are those of its task `{task}`, which this program does not \
+         know: {instead}"
+    )]
+    NeedsTask {
+        /// The name of the schedule.
+        schedule: String,
+        /// The name of the task.
+        task: String,
+        /// What can be done.
+        instead: &'static str,
+    },
     /// There is a schedule of this name.
     #[error("there is a schedule named `{schedule}`; edit it, or choose another name")]
     Taken {

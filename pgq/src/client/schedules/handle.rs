@@ -5,11 +5,11 @@ use futures_util::future::try_join_all;
 use super::{ScheduleEdit, ScheduleError, ScheduleInfo};
 use crate::client::{JobHandle, Reader};
 use crate::driver::{
-    Driver, DriverError, DriverErrorKind, ScheduleState, Start, StoredSchedule, Ticked,
+    Driver, DriverError, DriverErrorKind, ScheduleState, Start, StoredInput, StoredSchedule, Ticked,
 };
 use crate::job::{Enqueued, Job};
 use crate::metrics;
-use crate::task::{Registry, job_of};
+use crate::task::{Registry, TaskDescriptor, job_of, needs_input, needs_task};
 
 /// How often a schedule is looked at again that others change between the look and the change.
 pub(super) const TRIES: usize = 20;
@@ -117,12 +117,14 @@ impl ScheduleHandle {
     /// Enqueues one of its jobs at once, also while it is paused. It is no tick: the next one comes as if
     /// nothing had been, and does not look whether this job is finished. `T` is what the task returns. If this
     /// program does not know the task, the job has the keys by which the task was limited when the schedule
-    /// was made or edited last.
+    /// was made or edited last. If its jobs are unique and replace each other, it may take the place of one that
+    /// waits: [`JobHandle::enqueued`] tells.
     ///
     /// # Errors
     ///
-    /// Fails with [`ScheduleError::NotFound`] if there is none, and with [`ScheduleError::Conflict`] if the
-    /// jobs of its task are unique and there is one that is the same.
+    /// Fails with [`ScheduleError::NotFound`] if there is none, with [`ScheduleError::Conflict`] if the jobs of
+    /// its task are unique and there is one that is the same, and with [`ScheduleError::NeedsTask`] if this
+    /// program does not know the task, and neither did the one that made the schedule.
     ///
     /// # Cancel safety
     ///
@@ -132,12 +134,22 @@ impl ScheduleHandle {
         let registry = Registry::linked();
         for _ in 0..TRIES {
             let (stored, _) = self.read(&*driver).await?;
-            let enqueue = job_of(&registry, &stored.schedule, Start::Now);
+            let task = registry.task(&stored.schedule.task);
+            let instead = "trigger it from a program that does";
+            let input = self.input(&*driver, task, &stored, instead).await?;
+            let Some(input) = input else {
+                continue;
+            };
+            let enqueue = job_of(task, &stored.schedule, &input, Start::Now);
             let (task, queue) = (enqueue.task.clone(), enqueue.queue.clone());
             match driver.trigger(&self.name, stored.digest, enqueue).await {
                 Ok(Ticked::Enqueued(job)) => {
                     metrics::count_enqueued(&task, &queue, 1);
                     return Ok(JobHandle::new(job, Enqueued::New));
+                }
+                Ok(Ticked::Replaced(job)) => {
+                    metrics::count_enqueued(&task, &queue, 1);
+                    return Ok(JobHandle::new(job, Enqueued::Replaced));
                 }
                 Ok(Ticked::Skipped) => {
                     return Err(ScheduleError::Conflict {
@@ -198,6 +210,38 @@ impl ScheduleHandle {
         }
         let found = schedules.pop().ok_or_else(|| self.not_found())?;
         Ok((found, now))
+    }
+
+    /// Reads its input if its jobs need that to be made; `None` if it has changed since it was read.
+    pub(super) async fn input(
+        &self,
+        driver: &dyn Driver,
+        task: Option<&TaskDescriptor>,
+        stored: &StoredSchedule,
+        instead: &'static str,
+    ) -> Result<Option<Vec<u8>>, ScheduleError> {
+        match task {
+            None if needs_task(&stored.schedule) => Err(ScheduleError::NeedsTask {
+                schedule: self.name.clone(),
+                task: stored.schedule.task.clone(),
+                instead,
+            }),
+            Some(task) if needs_input(task, &stored.schedule) => {
+                let input = self.whole_input(driver, stored).await?;
+                Ok(input.map(|input| input.input))
+            }
+            _ => Ok(Some(Vec::new())),
+        }
+    }
+
+    /// Reads its input; `None` if it has changed since it was read.
+    pub(super) async fn whole_input(
+        &self,
+        driver: &dyn Driver,
+        stored: &StoredSchedule,
+    ) -> Result<Option<StoredInput>, ScheduleError> {
+        let input = driver.schedule_input(&self.name, stored.digest).await;
+        input.map_err(|source| self.failed("looked at", source))
     }
 
     pub(super) fn failed(&self, change: &'static str, source: DriverError) -> ScheduleError {

@@ -40,12 +40,15 @@ pub struct ScheduleInfo {
     pub overlap: Overlap,
     /// The longest delay of a tick's job.
     pub jitter: Duration,
-    /// The queue of its jobs.
-    pub queue: String,
-    /// The priority of its jobs.
-    pub priority: i16,
-    /// How many attempts its jobs have.
-    pub max_attempts: i16,
+    /// The queue of its jobs; `None` for that of the task, as the worker knows it that ticks.
+    pub queue: Option<String>,
+    /// The priority of its jobs; `None` for that of the task.
+    pub priority: Option<i16>,
+    /// How many attempts its jobs have; `None` for as many as the task says.
+    pub max_attempts: Option<i16>,
+    /// Whether a worker lives that ticks it. If not, [`next`](Self::next) says when it would tick: its task,
+    /// or its declaration, is in the code of no worker, or it was made for another input than that has.
+    pub is_kept: bool,
     /// Since when it is paused; `None` if it is not.
     pub paused_since: Option<DateTime<Utc>>,
     /// Its last tick; before there was one, when it was made or declared.
@@ -94,6 +97,7 @@ impl ScheduleInfo {
             queue: template.queue,
             priority: template.priority,
             max_attempts: template.max_attempts,
+            is_kept: stored.is_kept,
             paused_since: stored.paused_at,
             last_tick: stored.last_tick,
             // A newer version may have made one that this one cannot read.

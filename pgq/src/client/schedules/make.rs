@@ -7,12 +7,12 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::{ScheduleError, ScheduleHandle};
-use crate::client::{EnqueueError, Reader};
+use crate::client::{EnqueueError, INPUT_MAX_DEFAULT, Reader};
 use crate::driver::{Driver, Enqueue, NewJob, Policy, Schedule, Template};
 use crate::job::{INPUT_MAX, encode_json};
 use crate::queue::{ATTEMPTS_MAX, PRIORITY_MAX, name_problem};
 use crate::schedule::{Missed, Overlap, When};
-use crate::task::{Registry, TaskOptions, template};
+use crate::task::{Registry, TaskDescriptor, template};
 
 /// A schedule that is about to be made at run time.
 ///
@@ -106,6 +106,12 @@ impl Jobs {
         }
         let registry = Registry::linked();
         let known = registry.task(&task);
+        let (size, limit) = (template.job.input.len(), input_max(known));
+        if size > limit {
+            return Err(options(format!(
+                "their input has {size} bytes, but at most {limit} are allowed"
+            )));
+        }
         if let Some(Err(source)) = known.map(|known| (known.check_input)(&template.job.input)) {
             return Err(ScheduleError::Input {
                 schedule: schedule.to_owned(),
@@ -118,20 +124,21 @@ impl Jobs {
     }
 }
 
-/// With the options of the task, if this program knows it.
+/// With the options of the task, if this program knows it; if not, they are left to it.
 fn of_name(task: &str, input: Vec<u8>) -> Template {
-    let registry = Registry::linked();
-    let options = TaskOptions::new();
-    match registry.task(task) {
+    match Registry::linked().task(task) {
         Some(task) => template(task, input),
         None => Template {
-            queue: options.queue.to_owned(),
-            priority: options.priority,
-            max_attempts: options.max_attempts,
-            fingerprint: None,
             job: NewJob::new(input),
+            ..Template::default()
         },
     }
+}
+
+/// As for any other enqueue.
+fn input_max(task: Option<&TaskDescriptor>) -> usize {
+    let own = task.and_then(|task| task.options.input_max);
+    own.unwrap_or(INPUT_MAX_DEFAULT).min(INPUT_MAX)
 }
 
 fn typed(enqueue: Enqueue) -> (String, Template, bool) {
@@ -145,9 +152,9 @@ fn typed(enqueue: Enqueue) -> (String, Template, bool) {
         ..
     } = enqueue;
     let template = Template {
-        queue: queue.into_owned(),
-        priority,
-        max_attempts,
+        queue: Some(queue.into_owned()),
+        priority: Some(priority),
+        max_attempts: Some(max_attempts),
         fingerprint,
         job: jobs.pop().unwrap_or_else(|| NewJob::new(Vec::new())),
     };
@@ -155,18 +162,20 @@ fn typed(enqueue: Enqueue) -> (String, Template, bool) {
 }
 
 fn problem(template: &Template) -> Option<String> {
-    if let Some(problem) = name_problem(&template.queue) {
+    let Template {
+        queue,
+        priority,
+        max_attempts,
+        ..
+    } = template;
+    if let Some(problem) = queue.as_deref().and_then(name_problem) {
         return Some(format!("their queue {problem}"));
     }
-    if !(0..=PRIORITY_MAX).contains(&template.priority) {
+    if priority.is_some_and(|priority| !(0..=PRIORITY_MAX).contains(&priority)) {
         return Some(format!("their priority must be 0 to {PRIORITY_MAX}"));
     }
-    if !(1..=ATTEMPTS_MAX).contains(&template.max_attempts) {
-        return Some(format!("their max_attempts must be 1 to {ATTEMPTS_MAX}"));
-    }
-    let size = template.job.input.len();
-    (size > INPUT_MAX)
-        .then(|| format!("their input has {size} bytes, but at most {INPUT_MAX} are allowed"))
+    let is_out = max_attempts.is_some_and(|most| !(1..=ATTEMPTS_MAX).contains(&most));
+    is_out.then(|| format!("their max_attempts must be 1 to {ATTEMPTS_MAX}"))
 }
 
 impl ScheduleBuilder {
@@ -193,8 +202,9 @@ impl ScheduleBuilder {
     /// parameters, which is stored as JSON. For programs that do not have the task; others begin with
     /// [`JobBuilder::schedule`](crate::JobBuilder::schedule).
     ///
-    /// Such a program does not know the options of the task, so the jobs have those of a task that says none,
-    /// but for what is set here: they wait in the queue `default`, and are not unique.
+    /// Such a program does not know the options of the task. What is not set here is up to the worker that
+    /// ticks: its queue, how often it is tried, by what it is unique and all else are those of the task as that
+    /// worker knows it.
     ///
     /// ```
     /// # async fn example(pool: sqlx::PgPool) -> Result<(), Box<dyn std::error::Error>> {
@@ -241,17 +251,17 @@ impl ScheduleBuilder {
 
     /// Sets the queue of its jobs.
     pub fn queue(self, queue: impl Into<String>) -> Self {
-        self.with(|template| template.queue = queue.into())
+        self.with(|template| template.queue = Some(queue.into()))
     }
 
     /// Sets the priority of its jobs, 0 to 9; larger ones are claimed first.
     pub fn priority(self, priority: i16) -> Self {
-        self.with(|template| template.priority = priority)
+        self.with(|template| template.priority = Some(priority))
     }
 
     /// Sets the number of attempts of its jobs, 1 to 1000.
     pub fn max_attempts(self, max_attempts: i16) -> Self {
-        self.with(|template| template.max_attempts = max_attempts)
+        self.with(|template| template.max_attempts = Some(max_attempts))
     }
 
     fn with(mut self, change: impl FnOnce(&mut Template)) -> Self {
@@ -261,11 +271,13 @@ impl ScheduleBuilder {
                 ..
             } => change(template),
             Jobs::Typed(Ok(enqueue)) => {
-                let (_, mut template, _) = typed(enqueue.clone());
-                change(&mut template);
-                enqueue.queue = template.queue.into();
-                enqueue.priority = template.priority;
-                enqueue.max_attempts = template.max_attempts;
+                let mut said = Template::default();
+                change(&mut said);
+                if let Some(queue) = said.queue {
+                    enqueue.queue = queue.into();
+                }
+                enqueue.priority = said.priority.unwrap_or(enqueue.priority);
+                enqueue.max_attempts = said.max_attempts.unwrap_or(enqueue.max_attempts);
             }
             Jobs::Named { .. } | Jobs::Typed(Err(_)) => {}
         }
@@ -390,11 +402,11 @@ pub(super) async fn refuse_unknown(
         change: "made",
         source,
     })?;
-    let mut tasks = workers
+    let mut builds = workers
         .iter()
         .filter(|worker| worker.is_alive)
-        .flat_map(|worker| &worker.build.tasks);
-    match tasks.any(|task| task.name == schedule.task) {
+        .map(|worker| &worker.build);
+    match builds.any(|build| build.knows(&schedule.task)) {
         true => Ok(()),
         false => Err(ScheduleError::UnknownTask {
             schedule: schedule.name.clone(),

@@ -18,8 +18,10 @@ impl Store {
                     if row.schedule.digest() != schedule.digest() {
                         row.last_tick = now.max(row.last_tick);
                     }
-                    row.schedule = schedule.clone();
                     row.kept_at = now;
+                    if !row.put(schedule.clone()) {
+                        continue;
+                    }
                 }
                 None => self.insert_schedule(ScheduleRow::new(schedule.clone(), false, now)),
             }
@@ -43,7 +45,7 @@ impl Store {
         let is_kept = self.is_kept(seen, now);
         match self.schedules.rows.get_mut(&schedule.name) {
             Some(row) if !row.made && row.digest() == seen && !is_kept => {
-                row.schedule = schedule.clone();
+                row.put(schedule.clone());
                 row.last_tick = row.last_tick.max(since);
                 row.kept_at = now;
                 self.revise(&schedule.name);
@@ -57,6 +59,14 @@ impl Store {
     pub(super) fn is_kept(&self, digest: i64, now: DateTime<Utc>) -> bool {
         self.workers().any(|(_, worker)| {
             worker.lease_end > now && worker.info.build.declarations.contains(&digest)
+        })
+    }
+
+    /// Whether a worker lives that ticks a schedule that was made at run time.
+    pub(super) fn is_ticked(&self, schedule: &Schedule, now: DateTime<Utc>) -> bool {
+        let Schedule { task, template, .. } = schedule;
+        self.workers().any(|(_, worker)| {
+            worker.lease_end > now && worker.info.build.ticks(task, template.fingerprint)
         })
     }
 
@@ -81,7 +91,7 @@ impl Store {
                 if row.schedule.digest() != schedule.digest() {
                     row.last_tick = since.max(row.last_tick);
                 }
-                row.schedule = schedule.clone();
+                row.put(schedule.clone());
                 self.revise(&schedule.name);
                 self.wake(Wake::Directives);
                 true

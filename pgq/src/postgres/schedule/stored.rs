@@ -32,9 +32,9 @@ struct Written<'a> {
     missed_within: Option<i64>,
     overlap: &'static str,
     jitter: i64,
-    queue: &'a str,
-    priority: i16,
-    max_attempts: i16,
+    queue: Option<&'a str>,
+    priority: Option<i16>,
+    max_attempts: Option<i16>,
     fingerprint: Option<i64>,
     detail: Option<Box<RawValue>>,
     unique_within: Option<i64>,
@@ -92,7 +92,7 @@ fn written(place: usize, schedule: &Schedule) -> sqlx::Result<Written<'_>> {
         missed_within,
         overlap: overlap_name(schedule.policy.overlap),
         jitter: micros(schedule.policy.jitter),
-        queue: &schedule.template.queue,
+        queue: schedule.template.queue.as_deref(),
         priority: schedule.template.priority,
         max_attempts: schedule.template.max_attempts,
         fingerprint: schedule.template.fingerprint,
@@ -143,7 +143,9 @@ pub(super) fn state(rows: &[PgRow]) -> sqlx::Result<ScheduleState> {
 
 fn stored(name: String, row: &PgRow) -> sqlx::Result<StoredSchedule> {
     let recent: Vec<i64> = row.try_get("recent")?;
+    let bytes: i32 = row.try_get("input_bytes")?;
     Ok(StoredSchedule {
+        input_bytes: usize::try_from(bytes).unwrap_or_default(),
         made: row.try_get("made")?,
         digest: row.try_get("digest")?,
         is_kept: row.try_get("is_kept")?,
@@ -191,24 +193,24 @@ fn policy(row: &PgRow) -> sqlx::Result<Policy> {
     })
 }
 
+/// Without its input and its key.
 fn job(row: &PgRow) -> sqlx::Result<NewJob> {
     let stored: Option<String> = row.try_get("detail")?;
-    let mut job = NewJob::new(row.try_get("input")?);
+    let mut job = NewJob::new(Vec::new());
     job.detail = detail::read(stored.as_deref())?;
-    let key: Option<Vec<u8>> = row.try_get("unique_key")?;
     let conflict = match row.try_get("conflict")? {
         Some("replace") => Conflict::Replace,
         Some("raise") => Conflict::Raise,
         _ => Conflict::Skip,
     };
     let within = time(row, "unique_within")?;
-    job.key = key.map(|key| {
-        Box::new(NewKey {
-            key,
+    if row.try_get("is_unique")? {
+        job = job.key(NewKey {
+            key: Vec::new(),
             within,
             conflict,
-        })
-    });
+        });
+    }
     Ok(job)
 }
 

@@ -34,6 +34,8 @@ pub(super) struct Fired {
     pub(super) at: Option<DateTime<Utc>>,
     pub(super) overlap: Overlap,
     pub(super) enqueue: Enqueue,
+    /// Its input is that of the schedule.
+    pub(super) is_stored: bool,
 }
 
 impl From<Tick> for Fired {
@@ -45,6 +47,7 @@ impl From<Tick> for Fired {
             at: Some(tick.at),
             overlap: tick.overlap,
             enqueue: tick.enqueue,
+            is_stored: tick.is_stored,
         }
     }
 }
@@ -55,13 +58,19 @@ struct Won {
     place: usize,
     /// Its job, if it has one.
     job: Option<JobId>,
+    /// That has not taken the place of another.
+    is_new: bool,
     /// The job before it.
     last: Option<JobId>,
 }
 
 impl Won {
-    fn outcome(self) -> Ticked {
-        self.job.map_or(Ticked::Skipped, Ticked::Enqueued)
+    const fn outcome(self) -> Ticked {
+        match self.job {
+            Some(job) if self.is_new => Ticked::Enqueued(job),
+            Some(job) => Ticked::Replaced(job),
+            None => Ticked::Skipped,
+        }
     }
 }
 
@@ -71,7 +80,11 @@ impl PostgresDriver {
         let mut ticked = vec![Ticked::Refused; ticks.len()];
         let (mut together, mut places) = (Vec::new(), Vec::new());
         let mut apart = Vec::new();
-        for (place, tick) in ticks.into_iter().enumerate() {
+        for (place, mut tick) in ticks.into_iter().enumerate() {
+            if tick.is_stored {
+                let jobs = tick.enqueue.jobs.iter_mut();
+                jobs.for_each(|job| job.input = Vec::new());
+            }
             let cancels = tick.at.is_some() && tick.overlap == Overlap::CancelRunning;
             if cancels || tick.enqueue.is_keyed() {
                 apart.push((place, tick, cancels));
@@ -112,6 +125,9 @@ impl PostgresDriver {
             jobs.extend(columns.push(tick));
         }
         let parted = Parted::new(jobs).map_err(failed)?;
+        let inputs = columns.stored.into_iter().zip(parted.inline);
+        let inputs = inputs.map(|(is_stored, input)| (!is_stored).then_some(input));
+        let inputs: Vec<Option<Vec<u8>>> = inputs.collect();
         let rows = sqlx::query(self.statements.tick.clone())
             .bind(columns.schedules)
             .bind(columns.digests)
@@ -123,7 +139,7 @@ impl PostgresDriver {
             .bind(columns.max_attempts)
             .bind(columns.fingerprints)
             .bind(parted.marks)
-            .bind(parted.inline)
+            .bind(inputs)
             .bind(columns.run_at)
             .bind(columns.overlaps)
             .bind(parted.places)
@@ -161,11 +177,12 @@ impl PostgresDriver {
         let is_worker = tick.at.is_some();
         let run_at = run_at(tick.enqueue.start);
         let mut job = Parted::new(tick.enqueue.jobs).map_err(failed)?;
+        let input = job.inline.pop().unwrap_or_default();
         let row = sqlx::query(self.statements.tick_unique.clone())
             .bind(tick.schedule)
             .bind(tick.previous)
             .bind(tick.at)
-            .bind(job.inline.pop().unwrap_or_default())
+            .bind((!tick.is_stored).then_some(input))
             .bind(tick.enqueue.task.into_owned())
             .bind(tick.enqueue.queue.into_owned())
             .bind(tick.enqueue.priority)
@@ -185,7 +202,13 @@ impl PostgresDriver {
             .fetch_optional(connection)
             .await
             .map_err(failed)?;
-        row.map(|row| won(&row)).transpose().map_err(failed)
+        let won = |row: PgRow| {
+            Ok(Won {
+                is_new: row.try_get("is_new")?,
+                ..won(&row)?
+            })
+        };
+        row.map(won).transpose().map_err(failed)
     }
 
     /// A tick whose job takes the place of the one before it, which is cancelled in the same transaction.
@@ -275,6 +298,7 @@ struct Columns {
     fingerprints: Vec<Option<i64>>,
     run_at: Vec<Option<DateTime<Utc>>>,
     overlaps: Vec<&'static str>,
+    stored: Vec<bool>,
 }
 
 impl Columns {
@@ -300,6 +324,7 @@ impl Columns {
         self.fingerprints.push(fingerprint);
         self.run_at.push(run_at(start));
         self.overlaps.push(overlap_name(tick.overlap));
+        self.stored.push(tick.is_stored);
         jobs.pop()
     }
 }
@@ -317,6 +342,7 @@ fn won(row: &PgRow) -> sqlx::Result<Won> {
     Ok(Won {
         place: 0,
         job: job.map(JobId::from_i64),
+        is_new: true,
         last: last.map(JobId::from_i64),
     })
 }

@@ -1,4 +1,4 @@
--- Returns where schedules stand, by name, and the current time.
+-- Returns where schedules stand, by name and without their inputs, and the current time.
 --
 -- $1 after  text, the name after which they come, or null
 -- $2 limit  bigint
@@ -6,12 +6,19 @@ select clock_timestamp() as now, schedule.name, schedule.made, schedule.task, sc
        schedule.time_zone, schedule.starts_at, schedule.ends_at, schedule.digest, schedule.last_tick,
        schedule.revision, schedule.paused_at, schedule.recent, schedule.missed, schedule.missed_within,
        schedule.overlap, schedule.jitter, schedule.queue, schedule.priority, schedule.max_attempts,
-       schedule.fingerprint, schedule.input, schedule.detail::text as detail, schedule.unique_key,
-       schedule.unique_within, schedule.conflict,
-       not schedule.made and exists (
+       schedule.fingerprint, octet_length(schedule.input) as input_bytes, schedule.detail::text as detail,
+       schedule.unique_key is not null as is_unique, schedule.unique_within, schedule.conflict,
+       exists (
            select
            from pgq_jobs.worker as worker
-           where worker.lease_until > now() and schedule.digest = any (worker.declarations)
+           where worker.lease_until > now()
+             and case
+                 when schedule.made
+                     then worker.ticks
+                         and (schedule.task = any (worker.tasks) or schedule.task = any (worker.aliases))
+                         and coalesce(schedule.fingerprint = any (worker.inputs), true)
+                 else schedule.digest = any (worker.declarations)
+             end
        ) as is_kept
 from (select) as always
 left join (

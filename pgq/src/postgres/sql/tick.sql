@@ -13,7 +13,7 @@
 -- $8 max_attempts   smallint[]
 -- $9 fingerprints   bigint[]
 -- $10 marks         smallint[]
--- $11 inputs        bytea[], stubs in the place of large ones
+-- $11 inputs        bytea[], stubs in the place of large ones; null for the input that is stored of the schedule
 -- $12 run_at        timestamptz[], null for now
 -- $13 overlaps      text[]: what becomes of a tick while the job before it is unfinished. With 'skip' it
 --                   has no job, with 'queue_one' it is left for later, else nothing
@@ -31,7 +31,9 @@ with limited as materialized (
     select set_config('lock_timeout', '100ms', true) is not null as done
 ), due as materialized (
     select given.place, schedule.name, given.at, schedule.last_job, schedule.last_lane, given.task,
-           given.queue, given.priority, given.max_attempts, given.fingerprint, given.marks, given.input,
+           given.queue, given.priority, given.max_attempts, given.fingerprint, given.marks,
+           coalesce(given.input, pgq_jobs.part_input(schedule.input)) as input,
+           case when given.input is null then schedule.input end as stored,
            given.run_at, given.overlap,
            case
                when given.at is not null and given.overlap in ('skip', 'queue_one')
@@ -55,8 +57,8 @@ with limited as materialized (
     for update of schedule
 ), judged as materialized (
     select due.place, due.name, due.at, due.last_job, due.last_lane, due.task, due.queue,
-           due.priority, due.max_attempts, due.fingerprint, due.marks, due.input, due.run_at,
-           due.overlap, nextval('pgq_jobs.job_number') as job,
+           due.priority, due.max_attempts, due.fingerprint, due.marks, due.input, due.stored,
+           due.run_at, due.overlap, nextval('pgq_jobs.job_number') as job,
            coalesce(later.found, waiting.found, again.found, held.found, false) as found
     from due
     left join lateral (
@@ -109,7 +111,7 @@ with limited as materialized (
     where schedule.name = judged.name and not (judged.found and judged.overlap = 'queue_one')
     returning judged.place, judged.job, judged.last_job as last_job, judged.task, judged.queue,
               judged.priority, judged.max_attempts, judged.fingerprint, judged.marks, judged.input,
-              judged.run_at, judged.found
+              judged.stored, judged.run_at, judged.found
 ), added as (
     insert into pgq_jobs.ready
         (id, seq, fingerprint, created_at, deliveries, priority, attempt, max_attempts, deaths,
@@ -126,9 +128,12 @@ with limited as materialized (
     where not found and run_at is not null
 ), kept as (
     insert into pgq_jobs.large_input (job, input)
-    select won.job, large.input
-    from unnest($14::bigint[], $15::bytea[]) as large (place, input)
-    join won on won.place = large.place and not won.found
+    select won.job, coalesce(large.input, won.stored)
+    from won
+    left join unnest($14::bigint[], $15::bytea[]) as large (place, input) on large.place = won.place
+    where not won.found
+      -- It is a stub.
+      and substr(won.input, 1, 1) = '\xff'::bytea
 ), detailed as (
     insert into pgq_jobs.detail
         (job, expires_at, concurrency_key, order_key, rate_key, parent, root, tags, headers)

@@ -1,11 +1,11 @@
 -- Enqueues the job of a tick as `tick` does, of a task whose jobs are unique: one job, since the order in
--- which keys are taken is not that of schedules. Returns a row if the tick
--- is over now, and the job before it.
+-- which keys are taken is not that of schedules. Returns a row if the tick is over now: its job if it has one,
+-- whether that is a new one or has taken the place of another, and the job before it.
 --
 -- $1 schedule      text
 -- $2 previous      timestamptz
 -- $3 tick          timestamptz; null if the job is no tick, and has been triggered
--- $4 input         bytea, a stub if the input is kept apart
+-- $4 input         bytea, a stub if the input is kept apart; null for the one that is stored of the schedule
 -- $5 task          text
 -- $6 queue         text
 -- $7 priority      smallint
@@ -19,7 +19,7 @@
 -- $14 detail       text, the job's detail as JSON, or null
 -- $15 marks        smallint
 -- $16 digest       bigint, of the declaration
--- $17 key          bytea, what is compared
+-- $17 key          bytea, what is compared; empty for what is stored of the schedule
 -- $18 period       bigint, for how long in microseconds; null until it has ended
 -- $19 conflict     text: with 'skip' the tick has no job if one is there that is the same, with
 --                  'replace' its job takes the place of that one if it has not been started
@@ -67,7 +67,9 @@ with limited as materialized (
             )
     end
 ), due as materialized (
-    select schedule.name
+    select schedule.name, coalesce($4, pgq_jobs.part_input(schedule.input)) as input,
+           coalesce($11, case when $4 is null then schedule.input end) as large,
+           case when $17 = '\x'::bytea then schedule.unique_key else $17 end as unique_key
     from limited
     cross join pgq_jobs.schedule as schedule
     where schedule.name = $1
@@ -86,13 +88,13 @@ with limited as materialized (
         array[
             case
                 when due.name is not null and not overlap.found
-                    then substr(encode(sha256($17), 'hex'), 1, 32)::uuid
+                    then substr(encode(sha256(due.unique_key), 'hex'), 1, 32)::uuid
             end
         ],
         array[$18::bigint], $19, hashtextextended($6, $7::smallint)
     ) as taken
     where not overlap.found
-), won (job, found, is_new) as (
+), won (job, found, is_new, input, large) as (
     update pgq_jobs.schedule as schedule
     set last_tick = coalesce($3, schedule.last_tick),
         last_job = case
@@ -113,13 +115,13 @@ with limited as materialized (
     where schedule.name = due.name
       and not (overlap.found and $13 = 'queue_one')
     returning keyed.job, overlap.found or coalesce(keyed.outcome = 'existing', false),
-              coalesce(keyed.outcome = 'new', true)
+              coalesce(keyed.outcome = 'new', true), due.input, due.large
 ), added as (
     insert into pgq_jobs.ready
         (id, seq, fingerprint, created_at, deliveries, priority, attempt, max_attempts, deaths,
          marks, queue, task, input)
     select job, case when is_new then job else nextval('pgq_jobs.job_number') end, $9, now(), 0, $7,
-           0, $8, 0, $15, $6, $5, $4
+           0, $8, 0, $15, $6, $5, input
     from won
     where not found and $12::timestamptz is null
     returning id
@@ -127,7 +129,7 @@ with limited as materialized (
     insert into pgq_jobs.scheduled
         (id, fingerprint, created_at, run_at, deliveries, priority, attempt, max_attempts, deaths,
          marks, queue, task, input)
-    select job, $9, now(), $12, 0, $7, 0, $8, 0, $15, $6, $5, $4
+    select job, $9, now(), $12, 0, $7, 0, $8, 0, $15, $6, $5, input
     from won
     where not found and $12 is not null
     returning id
@@ -139,9 +141,11 @@ with limited as materialized (
     from later
 ), kept as (
     insert into pgq_jobs.large_input (job, input)
-    select id, $11
+    select enqueued.id, won.large
     from enqueued
-    where $11::bytea is not null
+    cross join won
+    -- It is a stub.
+    where substr(won.input, 1, 1) = '\xff'::bytea
 ), detailed as (
     insert into pgq_jobs.detail
         (job, expires_at, concurrency_key, order_key, rate_key, parent, root, tags, headers)
@@ -171,5 +175,5 @@ with limited as materialized (
     from enqueued
 )
 select (select enqueued.id from enqueued) as job, (select last.job from last) as last_job,
-       (select count(*) from woken) as told
+       won.is_new, (select count(*) from woken) as told
 from won;
