@@ -3,6 +3,7 @@
 //! and for a plan that is made once as well as for one that is made each time.
 
 mod cases;
+mod schedules;
 mod shape;
 mod tables;
 mod ticks;
@@ -91,7 +92,7 @@ async fn plans_hold(jobs: i64) -> anyhow::Result<()> {
             for session in SESSIONS {
                 configure(connection, session, mode).await?;
                 for case in all_cases() {
-                    for (arguments, plan) in explain(connection, case).await? {
+                    for (arguments, plan) in explain(connection, case, "").await? {
                         let faults = match (session, case.statement) {
                             (Session::Runtime, _) => shape::faults(case, &plan, &partitions),
                             // Nothing is cheaper to scan than a table of no pages.
@@ -145,10 +146,11 @@ async fn be_alone(connection: &mut PoolConnection<Postgres>) -> anyhow::Result<(
     Ok(())
 }
 
-/// Returns the plans of a statement, each by its arguments, prepared for this once.
+/// Returns the plans of a statement, each by its arguments after the `first` ones, prepared for this once.
 async fn explain(
     connection: &mut PoolConnection<Postgres>,
     case: &Case,
+    first: &str,
 ) -> anyhow::Result<Vec<(&'static str, Value)>> {
     let Case { statement, .. } = case;
     let (_, sql) = STATEMENTS
@@ -158,7 +160,7 @@ async fn explain(
     let mut plans = Vec::new();
     run(connection, &format!("prepare hot as {sql}")).await?;
     for arguments in case.arguments {
-        let explain = format!("explain (format json) execute hot ({arguments})");
+        let explain = format!("explain (format json) execute hot ({first}{arguments})");
         let row = connection
             .fetch_one(sqlx::raw_sql(AssertSqlSafe(explain)))
             .await

@@ -97,12 +97,12 @@ fn unlimited(plan: &Value) -> Vec<&Value> {
     found
 }
 
-fn kind(node: &Value) -> &str {
+pub(super) fn kind(node: &Value) -> &str {
     node["Node Type"].as_str().unwrap_or_default()
 }
 
 /// The nodes of a plan, those of subplans included.
-fn nodes(plan: &Value) -> Vec<&Value> {
+pub(super) fn nodes(plan: &Value) -> Vec<&Value> {
     let mut found = vec![plan];
     let children = plan["Plans"].as_array().map(Vec::as_slice);
     for child in children.unwrap_or_default() {
