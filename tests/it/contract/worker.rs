@@ -1,10 +1,16 @@
 //! Workers of several builds beside each other.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use pgq::contract::{self, Lock, Mode, check_registry};
-use pgq::{Input, JobBuilder, JobHandle, JobState, Run};
+use pgq::{CancellationToken, Input, JobBuilder, JobHandle, JobState, Run};
 use pgq_tests::database::TestDatabase;
+use pgq_tests::eventually;
+use pgq_tests::subscriber::subscribe;
+use tracing_subscriber::Layer;
+use tracing_subscriber::layer::{Context as Layered, SubscriberExt as _};
 
 use super::{First, Send, Version, WithCopy, WithNumber, build};
 
@@ -225,5 +231,63 @@ async fn a_schedule_is_left_to_a_worker_that_can_read_its_input() -> anyhow::Res
 
     assert!(schedule.get(pool).await?.last_tick > before);
     assert_eq!(schedule.runs(pool).await?[0].state, JobState::Completed);
+    Ok(())
+}
+
+/// Counts what is warned of.
+#[derive(Clone, Default)]
+struct Warnings(Arc<AtomicUsize>);
+
+impl<S: tracing::Subscriber> Layer<S> for Warnings {
+    fn on_event(&self, event: &tracing::Event<'_>, _: Layered<'_, S>) {
+        let metadata = event.metadata();
+        let is_scheduler = metadata.target().starts_with("pgq::scheduler");
+        if is_scheduler && *metadata.level() == tracing::Level::WARN {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_schedule_that_a_worker_cannot_read_is_said_once_for_each_change() -> anyhow::Result<()> {
+    let warnings = Warnings::default();
+    let _subscribed = subscribe(tracing_subscriber::Registry::default().with(warnings.clone()));
+    let database = TestDatabase::migrated().await?;
+    let pool = database.pool();
+    let job = JobBuilder::<Send<WithNumber>>::new(WithNumber { to: 7 });
+    let schedule = job.schedule("often", pgq::When::every(Duration::from_secs(1)));
+    let schedule = schedule.create(pool).await?;
+    let stop = CancellationToken::new();
+    let run = Run::new(build::<First>())
+        .pool(pool.clone())
+        .contracts(lock_of(&[build::<First>()])?)
+        .without_signals()
+        .stop_on(stop.clone());
+    let run = tokio::spawn(run.into_future());
+    let said = async |times: usize| {
+        eventually("it is said", async || {
+            Ok(warnings.0.load(Ordering::SeqCst) >= times)
+        })
+        .await
+    };
+
+    said(1).await?;
+    // Of another one it takes note in the rounds after that.
+    let own = JobBuilder::<Send<First>>::new(first());
+    let own = own.schedule("own", pgq::When::every(Duration::from_secs(1)));
+    let own = own.create(pool).await?;
+    eventually("the other one ticks", async || {
+        Ok(own.get(pool).await?.recent.len() >= 2)
+    })
+    .await?;
+    assert!(!schedule.get(pool).await?.is_kept && own.get(pool).await?.is_kept);
+    let edit = schedule.edit().overlap(pgq::Overlap::Skip);
+    edit.apply(pool).await?;
+    said(2).await?;
+
+    assert_eq!(warnings.0.load(Ordering::SeqCst), 2);
+    stop.cancel();
+    run.await??;
+    assert_eq!(schedule.get(pool).await?.recent, []);
     Ok(())
 }

@@ -295,7 +295,8 @@ impl ScheduleBuilder {
     ///
     /// # Errors
     ///
-    /// See [`ScheduleError`]: everything that could be wrong with it is said here, and not at a tick.
+    /// See [`ScheduleError`]: what can be seen to be wrong with it is said here, and not at a tick. Whether a
+    /// worker lives that ticks it says [`ScheduleInfo::is_kept`](crate::ScheduleInfo::is_kept).
     ///
     /// # Cancel safety
     ///
