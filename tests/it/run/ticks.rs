@@ -185,6 +185,19 @@ async fn ticks_beside_changes_have_one_job_each() -> anyhow::Result<()> {
     Ok(())
 }
 
+/// A job that has the input of its schedule.
+fn one() -> Enqueue {
+    Enqueue {
+        task: "ticks/note".into(),
+        queue: "default".into(),
+        priority: 0,
+        max_attempts: 1,
+        fingerprint: None,
+        start: Start::Now,
+        jobs: vec![NewJob::new(Vec::new())],
+    }
+}
+
 #[tokio::test]
 async fn a_tick_waits_for_who_completes_the_job_before_it() -> anyhow::Result<()> {
     let database = TestDatabase::migrated().await?;
@@ -215,15 +228,7 @@ async fn a_tick_waits_for_who_completes_the_job_before_it() -> anyhow::Result<()
             previous: stored.last_tick,
             at: stored.last_tick + chrono::TimeDelta::minutes(1),
             overlap: Overlap::CancelRunning,
-            enqueue: Enqueue {
-                task: "ticks/note".into(),
-                queue: "default".into(),
-                priority: 0,
-                max_attempts: 1,
-                fingerprint: None,
-                start: Start::Now,
-                jobs: vec![NewJob::new(Vec::new())],
-            },
+            enqueue: one(),
             is_stored: true,
         };
         match driver.tick(vec![tick]).await {
