@@ -60,13 +60,6 @@ impl Build {
         self.tasks.iter().any(|known| known.name == task)
             || self.aliases.iter().any(|alias| alias == task)
     }
-
-    /// Whether it ticks schedules that were made at run time for this task and an input of this fingerprint.
-    pub(crate) fn ticks(&self, task: &str, fingerprint: Option<i64>) -> bool {
-        let inputs = self.inputs.as_ref();
-        let reads = fingerprint.is_none_or(|it| inputs.is_none_or(|known| known.contains(&it)));
-        self.ticks && reads && self.knows(task)
-    }
 }
 
 /// A worker as the storage knows it.

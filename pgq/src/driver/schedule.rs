@@ -48,16 +48,6 @@ impl Schedule {
     }
 }
 
-impl Schedule {
-    /// Takes out what may be large.
-    pub(crate) fn part(mut self) -> (Self, StoredInput) {
-        let job = &mut self.template.job;
-        let input = std::mem::take(&mut job.input);
-        let key = job.key.as_mut().map(|key| std::mem::take(&mut key.key));
-        (self, StoredInput { input, key })
-    }
-}
-
 /// What the jobs of a schedule are.
 #[derive(Clone, Debug)]
 pub struct Template {

@@ -48,9 +48,17 @@ struct ScheduleRow {
     recent: Vec<JobId>,
 }
 
+/// Takes out what is read by itself.
+fn part(mut schedule: Schedule) -> (Schedule, StoredInput) {
+    let job = &mut schedule.template.job;
+    let input = std::mem::take(&mut job.input);
+    let key = job.key.as_mut().map(|key| std::mem::take(&mut key.key));
+    (schedule, StoredInput { input, key })
+}
+
 impl ScheduleRow {
     fn new(schedule: Schedule, made: bool, now: DateTime<Utc>) -> Self {
-        let (schedule, input) = schedule.part();
+        let (schedule, input) = part(schedule);
         Self {
             schedule,
             input,
@@ -66,7 +74,7 @@ impl ScheduleRow {
 
     /// Puts another in its place; returns whether that is another one.
     fn put(&mut self, schedule: Schedule) -> bool {
-        let (schedule, input) = schedule.part();
+        let (schedule, input) = part(schedule);
         let what = |one: &Schedule| {
             let Template {
                 queue,

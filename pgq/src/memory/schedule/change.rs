@@ -64,9 +64,17 @@ impl Store {
 
     /// Whether a worker lives that ticks a schedule that was made at run time.
     pub(super) fn is_ticked(&self, schedule: &Schedule, now: DateTime<Utc>) -> bool {
-        let Schedule { task, template, .. } = schedule;
+        let fingerprint = schedule.template.fingerprint;
+        let reads = |inputs: &Option<Vec<i64>>| match (inputs, fingerprint) {
+            (Some(known), Some(fingerprint)) => known.contains(&fingerprint),
+            _ => true,
+        };
         self.workers().any(|(_, worker)| {
-            worker.lease_end > now && worker.info.build.ticks(task, template.fingerprint)
+            let build = &worker.info.build;
+            worker.lease_end > now
+                && build.ticks
+                && build.knows(&schedule.task)
+                && reads(&build.inputs)
         })
     }
 
