@@ -316,17 +316,23 @@ impl ScheduleBuilder {
         }
         let (task, template, is_known) = jobs.read(&name)?;
         let schedule = checked(name, &when, policy, task, template)?;
-        refuse_ended(&schedule, &when, Utc::now())?;
         let driver = reader.driver();
+        let failed = |source, schedule: &Schedule| ScheduleError::Driver {
+            schedule: schedule.name.clone(),
+            change: "made",
+            source,
+        };
+        if schedule.ends_at.is_some() {
+            // By the clock that the ticks go by.
+            let state = driver.schedules(&[]).await;
+            let now = state.map_err(|source| failed(source, &schedule))?.now;
+            refuse_ended(&schedule, &when, now)?;
+        }
         if !is_known && !allows_unknown {
             refuse_unknown(&*driver, &schedule).await?;
         }
         let made = driver.make_schedule(&schedule).await;
-        match made.map_err(|source| ScheduleError::Driver {
-            schedule: schedule.name.clone(),
-            change: "made",
-            source,
-        })? {
+        match made.map_err(|source| failed(source, &schedule))? {
             true => Ok(ScheduleHandle::named(schedule.name)),
             false => Err(ScheduleError::Taken {
                 schedule: schedule.name,

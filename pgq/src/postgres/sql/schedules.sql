@@ -1,5 +1,5 @@
--- Returns where each schedule stands, without its input, and the current time. One is kept while a worker lives that
--- ticks and declares it as it is stored.
+-- Returns where each schedule stands, without its input, and the current time. One is kept while a worker
+-- lives that ticks and declares it as it is stored.
 --
 -- $1 names  text[]
 select clock_timestamp() as now, schedule.name, schedule.made, schedule.task, schedule.expression,
