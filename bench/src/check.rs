@@ -15,6 +15,8 @@ pub(crate) struct Expected {
     /// How often each was handed to a worker.
     pub(crate) deliveries: RangeInclusive<i32>,
     pub(crate) attempt: i16,
+    /// How many others are still there.
+    pub(crate) left_over: i64,
 }
 
 impl Expected {
@@ -24,23 +26,30 @@ impl Expected {
             jobs,
             deliveries: 1..=1,
             attempt: 1,
+            left_over: 0,
         }
     }
 
+    /// And so many others are left as they were.
+    pub(crate) fn leaving(self, left_over: i64) -> Self {
+        Self { left_over, ..self }
+    }
+
     /// Checks that all jobs completed, none was lost, and none was handed out more often than
-    /// expected.
+    /// expected; and that no other has ended.
     pub(crate) async fn check(self, pool: &PgPool) -> anyhow::Result<()> {
         let Self {
             jobs,
             deliveries,
             attempt,
+            left_over,
         } = self;
         let ended = schema::ended(pool, deliveries, attempt).await?;
         let expected = Ended {
             rows: jobs,
             jobs,
             clean: jobs,
-            left_over: 0,
+            left_over,
         };
         ensure!(
             ended == expected,

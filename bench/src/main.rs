@@ -3,6 +3,8 @@
 
 mod check;
 mod clients;
+mod clock;
+mod cpu;
 mod enqueuer;
 mod machine;
 mod options;
@@ -13,6 +15,7 @@ mod schema;
 mod server;
 mod statistics;
 mod task;
+mod watched;
 
 use std::process::ExitCode;
 

@@ -43,6 +43,15 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = 5_000_000, value_parser = value_parser!(i64).range(1..))]
     pub(crate) rows: i64,
 
+    /// For how many seconds `schedule` ticks and idles, and jobs of `deferred` become due; each has a
+    /// number of its own.
+    #[arg(long, value_parser = value_parser!(i64).range(1..=3600))]
+    seconds: Option<i64>,
+
+    /// How many jobs of `deferred` become due in a second.
+    #[arg(long, default_value_t = 6000, value_parser = value_parser!(i64).range(1..=1_000_000))]
+    pub(crate) rate: i64,
+
     /// How many workers `rescue` kills.
     #[arg(long, default_value_t = 12)]
     pub(crate) kills: usize,
@@ -60,5 +69,10 @@ impl Options {
     /// The jobs of one measurement, `usual` unless the caller asked for another number.
     pub(crate) fn jobs(&self, usual: i64) -> i64 {
         self.jobs.unwrap_or(usual)
+    }
+
+    /// The seconds of one measurement, `usual` unless the caller asked for another number.
+    pub(crate) fn seconds(&self, usual: i64) -> i64 {
+        self.seconds.unwrap_or(usual)
     }
 }

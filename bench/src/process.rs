@@ -8,11 +8,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
 use pgq::{CancellationToken, Context, Registry, Run};
+use tokio::sync::mpsc::unbounded_channel;
 
 use crate::options::Options;
 use crate::schema;
 use crate::server::Database;
-use crate::task::{hold, noop, work};
+use crate::task::{Begins, clocked, hold, noop, work};
 
 /// How long a process may take until it is registered.
 const START_LIMIT: Duration = Duration::from_secs(30);
@@ -71,8 +72,12 @@ impl Worker {
 
     /// The id under which the worker is registered.
     pub(crate) async fn id(&self, database: &Database) -> anyhow::Result<Option<i64>> {
-        let pid = i32::try_from(self.child.id())?;
-        Ok(schema::worker_of(database.pool(), pid).await?)
+        Ok(schema::worker_of(database.pool(), self.process()?).await?)
+    }
+
+    /// The id of its process.
+    pub(crate) fn process(&self) -> anyhow::Result<i32> {
+        Ok(i32::try_from(self.child.id())?)
     }
 
     /// Lets the jobs end that wait for the gate.
@@ -148,8 +153,11 @@ pub(crate) async fn serve(options: Options) -> anyhow::Result<()> {
         .context("`--database-url` is missing")?;
     let mut run = Run::new(Registry::new())
         .task::<noop>()
+        .task::<clocked>()
         .task::<hold>()
         .task::<work>()
+        // Nobody listens.
+        .state(Begins(unbounded_channel().0))
         .state(gate)
         .state(Ledger(()))
         .url(url);

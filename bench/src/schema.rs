@@ -2,7 +2,9 @@
 
 use std::ops::RangeInclusive;
 
-use sqlx::{AssertSqlSafe, PgPool, Row as _};
+use sqlx::{AssertSqlSafe, PgConnection, PgPool, Row as _};
+
+use crate::clock::Micros;
 
 /// What pgq's enqueue does, without the wake-up. The parameters are the same: inputs, task, queue,
 /// priority, `max_attempts`, fingerprint.
@@ -137,6 +139,82 @@ pub(crate) async fn held(pool: &PgPool, worker: i64) -> sqlx::Result<Vec<i64>> {
         .await
 }
 
+/// The database's current time.
+pub(crate) async fn now(connection: &mut PgConnection) -> sqlx::Result<Micros> {
+    sqlx::query_scalar("select (extract(epoch from clock_timestamp()) * 1000000)::bigint")
+        .fetch_one(connection)
+        .await
+}
+
+/// When a job that has ended was made, and when it was claimed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Times {
+    pub(crate) job: i64,
+    pub(crate) created_at: Micros,
+    pub(crate) claimed_at: Micros,
+}
+
+/// The times of the jobs above this one that have completed, in the order of their numbers.
+pub(crate) async fn times_above(pool: &PgPool, job: i64) -> sqlx::Result<Vec<Times>> {
+    let rows = sqlx::query(
+        "select id, (extract(epoch from created_at) * 1000000)::bigint as created_at,
+                (extract(epoch from claimed_at) * 1000000)::bigint as claimed_at
+         from pgq_jobs.finished
+         where state = 1 and id > $1
+         order by id",
+    )
+    .bind(job)
+    .fetch_all(pool)
+    .await?;
+    let times = rows.iter().map(|row| {
+        Ok(Times {
+            job: row.try_get("id")?,
+            created_at: row.try_get("created_at")?,
+            claimed_at: row.try_get("claimed_at")?,
+        })
+    });
+    times.collect()
+}
+
+/// When each job is due that is due before an instant.
+pub(crate) async fn due_before(pool: &PgPool, end: Micros) -> sqlx::Result<Vec<(i64, Micros)>> {
+    sqlx::query_as(
+        "select id, (extract(epoch from run_at) * 1000000)::bigint
+         from pgq_jobs.scheduled
+         where run_at < timestamptz 'epoch' + $1 * interval '1 microsecond'",
+    )
+    .bind(end)
+    .fetch_all(pool)
+    .await
+}
+
+/// The transactions of a database.
+pub(crate) async fn transactions(
+    connection: &mut PgConnection,
+    database: &str,
+) -> sqlx::Result<i64> {
+    sqlx::query_scalar(
+        "select xact_commit + xact_rollback from pg_stat_database where datname = $1",
+    )
+    .bind(database)
+    .fetch_one(connection)
+    .await
+}
+
+/// The processes of the server that clients of a database are connected to.
+pub(crate) async fn backends(
+    connection: &mut PgConnection,
+    database: &str,
+) -> sqlx::Result<Vec<i32>> {
+    sqlx::query_scalar(
+        "select pid from pg_stat_activity
+         where datname = $1 and backend_type = 'client backend'",
+    )
+    .bind(database)
+    .fetch_all(connection)
+    .await
+}
+
 /// Where rows can be multiplied.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Table {
@@ -156,35 +234,70 @@ pub(crate) async fn multiply(pool: &PgPool, table: Table, rows: i64) -> anyhow::
         ),
         Table::Finished => ("finished", &[("id", "n")][..]),
     };
+    let numbers =
+        format!("select nextval('pgq_jobs.job_number') as n from generate_series(2, {rows})");
+    let mut connection = pool.acquire().await?;
+    copy(&mut connection, table, own, &numbers).await?;
+    // By hand and now, so that the server does not do it during the measurement.
+    sqlx::raw_sql(AssertSqlSafe(format!("vacuum analyze pgq_jobs.{table}")))
+        .execute(&mut *connection)
+        .await?;
+    Ok(())
+}
+
+/// Copies the oldest row that is scheduled into so many that become due evenly from `first` on, for so
+/// long. Which of them lies beside which is left to chance.
+pub(crate) async fn defer(
+    pool: &PgPool,
+    rows: i64,
+    first: Micros,
+    window: Micros,
+) -> anyhow::Result<()> {
+    let run_at = format!(
+        "timestamptz 'epoch' + ({first} + place * {window} / {rows}) * interval '1 microsecond'"
+    );
+    let numbers = format!(
+        "select nextval('pgq_jobs.job_number') as n, place
+         from (
+             select place from generate_series(0, {rows}::bigint - 1) as place order by random()
+         ) as shuffled"
+    );
+    let own = &[("id", "n"), ("run_at", run_at.as_str())];
+    let mut connection = pool.acquire().await?;
+    copy(&mut connection, "scheduled", own, &numbers).await?;
+    Ok(())
+}
+
+/// Copies the oldest row of a table, once for each row of `numbers`, but for the columns of `own`.
+async fn copy(
+    connection: &mut PgConnection,
+    table: &str,
+    own: &[(&str, &str)],
+    numbers: &str,
+) -> sqlx::Result<()> {
     let columns: Vec<String> = sqlx::query_scalar(
         "select column_name::text from information_schema.columns
          where table_schema = 'pgq_jobs' and table_name = $1
          order by ordinal_position",
     )
     .bind(table)
-    .fetch_all(pool)
+    .fetch_all(&mut *connection)
     .await?;
     let value = |column: &String| {
         let own = own.iter().find(|(name, _)| name == column);
         own.map_or_else(|| column.clone(), |(_, value)| (*value).to_owned())
     };
     let values: Vec<String> = columns.iter().map(value).collect();
+    let columns = columns.join(", ");
     let insert = format!(
-        "insert into pgq_jobs.{table} ({})
-         select {} from pgq_jobs.{table} as template
-         cross join (
-             select nextval('pgq_jobs.job_number') as n from generate_series(2, {rows})
-         ) as numbers",
-        columns.join(", "),
+        "insert into pgq_jobs.{table} ({columns})
+         select {}
+         from (select {columns} from pgq_jobs.{table} order by id limit 1) as template
+         cross join ({numbers}) as numbers",
         values.join(", "),
     );
-    let mut connection = pool.acquire().await?;
     sqlx::raw_sql(AssertSqlSafe(insert))
-        .execute(&mut *connection)
-        .await?;
-    // By hand and now, so that the server does not do it during the measurement.
-    sqlx::raw_sql(AssertSqlSafe(format!("vacuum analyze pgq_jobs.{table}")))
-        .execute(&mut *connection)
+        .execute(connection)
         .await?;
     Ok(())
 }

@@ -38,8 +38,8 @@ pub(crate) struct Server {
     options: PgConnectOptions,
     made: Mutex<Vec<String>>,
     count: AtomicU32,
-    /// Ends with this value.
-    _cluster: Option<Cluster>,
+    /// Ends with this value; `None` if it is somebody's.
+    cluster: Option<Cluster>,
 }
 
 /// A database of this program.
@@ -63,8 +63,13 @@ impl Server {
             options: PgConnectOptions::from_str(url).context("cannot read the URL")?,
             made: Mutex::default(),
             count: AtomicU32::new(0),
-            _cluster: cluster,
+            cluster,
         })
+    }
+
+    /// Whether its processes are children of this one.
+    pub(crate) fn is_own(&self) -> bool {
+        self.cluster.is_some()
     }
 
     /// Prints what the server is, and how it is set.

@@ -3,9 +3,9 @@
 use std::hint::black_box;
 use std::ops::Range;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
-use pgq::{CancellationToken, Context, TaskError};
+use pgq::{CancellationToken, Context, JobId, TaskError};
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::process::Ledger;
@@ -67,12 +67,26 @@ pub(crate) async fn stamp(starts: &Starts) {
     let _ = starts.0.send(Instant::now());
 }
 
+/// Where `clocked` says that it begins.
+#[derive(Debug)]
+pub(crate) struct Begins(pub(crate) UnboundedSender<(JobId, i64, SystemTime)>);
+
+/// As `noop`, but says which job began when.
+#[pgq::task]
+pub(crate) async fn clocked(context: &Context, begins: &Begins, to: String, number: i64) {
+    // Nobody waits for it after the last one.
+    let _ = begins
+        .0
+        .send((context.job_id(), number - FIRST_NUMBER, SystemTime::now()));
+    black_box(to);
+}
+
 /// How many attempts of `noop` and `flaky` this process has begun.
 pub(crate) fn begun() -> i64 {
     BEGUN.load(Ordering::Relaxed)
 }
 
-/// The inputs of that many jobs of `noop` or `flaky`, 64 bytes each as they are stored.
+/// The inputs of that many jobs of `noop`, `flaky` or `clocked`, 64 bytes each as they are stored.
 pub(crate) fn inputs(numbers: Range<i64>) -> impl Iterator<Item = (String, i64)> {
     numbers.map(|number| {
         let to = "somebody.somewhere@department.company.example";

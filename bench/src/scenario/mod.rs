@@ -1,6 +1,7 @@
 //! What can be measured, a file each.
 
 mod backlog;
+mod deferred;
 mod drain;
 mod enqueue;
 mod enqueue_one;
@@ -10,6 +11,7 @@ mod limit;
 mod mixed;
 mod pinned;
 mod rescue;
+mod schedule;
 mod wal;
 
 use clap::ValueEnum;
@@ -36,6 +38,10 @@ pub(crate) enum Scenario {
     Pinned,
     /// Claiming in front of, or behind, millions of jobs.
     Backlog,
+    /// Running jobs that become due while millions of others do not.
+    Deferred,
+    /// Ticking on time, many schedules at once, and none.
+    Schedule,
     /// The bytes that a job writes to the server's log.
     Wal,
     /// Rerunning the jobs of a worker that was killed.
@@ -62,6 +68,8 @@ const ALL: &[Scenario] = &[
     Scenario::Rescue,
     Scenario::Pinned,
     Scenario::Backlog,
+    Scenario::Deferred,
+    Scenario::Schedule,
 ];
 
 impl Scenario {
@@ -84,6 +92,8 @@ impl Scenario {
             Self::Limit => "limit",
             Self::Pinned => "pinned",
             Self::Backlog => "backlog",
+            Self::Deferred => "deferred",
+            Self::Schedule => "schedule",
             Self::Wal => "wal",
             Self::Rescue => "rescue",
             Self::Floor => "floor",
@@ -119,6 +129,14 @@ impl Scenario {
                 "drain with an old snapshot held open; baseline: the same drain without"
             }
             Self::Backlog => "claims of 100 jobs; baseline: the same claims with 1000 jobs there",
+            Self::Deferred => {
+                "from the due time to the start, behind millions of jobs that are not due; baseline: \
+                 the same without those"
+            }
+            Self::Schedule => {
+                "from the tick to the job; baselines: a timer, a bare insert and NOTIFY; as many rows \
+                 into a bare table; a worker without schedules"
+            }
             Self::Wal => "bytes of the server's log, inputs of 64 bytes, history kept",
             Self::Rescue => "from kill -9 of a worker to the next start of its jobs, defaults",
             Self::Floor => "bare rows as wide as jobs, with the same indexes, batches of 1000",
@@ -137,6 +155,8 @@ impl Scenario {
             Self::Limit => Box::pin(limit::run(bench)).await,
             Self::Pinned => Box::pin(pinned::run(bench)).await,
             Self::Backlog => Box::pin(backlog::run(bench)).await,
+            Self::Deferred => Box::pin(deferred::run(bench)).await,
+            Self::Schedule => Box::pin(schedule::run(bench)).await,
             Self::Wal => Box::pin(wal::run(bench)).await,
             Self::Rescue => Box::pin(rescue::run(bench)).await,
             Self::Floor => Box::pin(floor::run(bench)).await,

@@ -127,6 +127,7 @@ impl Jobs {
                 jobs,
                 deliveries: 2..=2,
                 attempt: 2,
+                left_over: 0,
             },
         }
     }

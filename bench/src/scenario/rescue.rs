@@ -157,6 +157,7 @@ impl Fleet {
             jobs: self.jobs,
             deliveries: 1..=2,
             attempt: 1,
+            left_over: 0,
         };
         expected.check(self.database.pool()).await
     }
