@@ -1,6 +1,6 @@
 //! Runs jobs when they become due, while millions of others that are deferred do not.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
@@ -28,11 +28,14 @@ const FAR: Duration = Duration::from_secs(24 * 3600);
 const LEAD: Micros = 5 * SECOND;
 const LEAD_RATE: i64 = 8000;
 
+/// The most that the last of a hundred jobs may be late, in milliseconds.
+const LATE_MAX_MS: f64 = 250.0;
+
 /// The quantiles of the lateness, and what it may be, in milliseconds.
 const BARS: [(&str, f64, Option<f64>); 4] = [
     ("p50", 0.5, None),
     ("p90", 0.9, None),
-    ("p99", 0.99, Some(250.0)),
+    ("p99", 0.99, Some(LATE_MAX_MS)),
     ("max", 1.0, None),
 ];
 
@@ -137,7 +140,33 @@ impl Side {
         let expected = Expected::at_once(self.done).leaving(self.far);
         expected.check(pool).await?;
         let ended = schema::times_above(pool, 0).await?;
-        lateness(&due, &begins, &ended)
+        let late = lateness(&due, &begins, &ended)?;
+        tell_slow_seconds(first, &due, &begins);
+        Ok(late)
+    }
+}
+
+/// Prints in which seconds jobs were due that began far too late: whether those are a few of the machine's,
+/// or the worker cannot keep up.
+fn tell_slow_seconds(first: Micros, due: &HashMap<i64, Micros>, begins: &[Begin]) {
+    let mut slow = BTreeMap::new();
+    for begin in begins {
+        let Some(due) = due.get(&begin.job) else {
+            continue;
+        };
+        if millis_after(*due, begin.at) > LATE_MAX_MS {
+            *slow.entry((due - first) / SECOND).or_insert(0) += 1;
+        }
+    }
+    let slow = slow
+        .iter()
+        .map(|(second, jobs)| format!(" {second}: {jobs}"));
+    let slow: Vec<String> = slow.collect();
+    if !slow.is_empty() {
+        eprintln!(
+            "later than {LATE_MAX_MS} ms, by the second of being due:{}",
+            slow.join(",")
+        );
     }
 }
 

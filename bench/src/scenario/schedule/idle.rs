@@ -9,6 +9,7 @@ use sqlx::PgConnection;
 use super::many::make;
 use super::{MANY, SECONDS};
 use crate::Bench;
+use crate::check::Expected;
 use crate::clock::Clock;
 use crate::cpu::Used;
 use crate::process::Worker;
@@ -75,9 +76,15 @@ fn figures(count: i64, some: Minute, none: Minute) -> Vec<Figure> {
         ("server's CPU", some.server, none.server),
         ("worker's CPU", some.worker, none.worker),
     ] {
-        if let Some((some, none)) = some.zip(none) {
-            figures.push(Figure::new(named(what), some, "ms/min").beside(none));
-        }
+        let Some(some) = some else {
+            continue;
+        };
+        let figure = Figure::new(named(what), some, "ms/min");
+        // One that idles for a moment takes less than what is counted.
+        figures.push(match none.filter(|none| *none > 0.0) {
+            Some(none) => figure.beside(none),
+            None => figure,
+        });
     }
     figures
 }
@@ -117,9 +124,7 @@ impl Side {
     async fn end(self, bench: &Bench) -> anyhow::Result<()> {
         let Self { database, worker } = self;
         drop(worker);
-        crate::check::Expected::at_once(0)
-            .check(database.pool())
-            .await?;
+        Expected::at_once(0).check(database.pool()).await?;
         bench.server.drop(database).await
     }
 }
