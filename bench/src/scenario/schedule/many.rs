@@ -105,10 +105,10 @@ async fn round_of(bench: &Bench, count: i64) -> anyhow::Result<Late> {
     })
 }
 
-/// One tick, and the next a year later.
+/// A tick, and the next a day later.
 fn once_at(tick: Micros) -> anyhow::Result<When> {
     let at = DateTime::from_timestamp_micros(tick).context("no such time")?;
-    Ok(When::cron(at.format("%-S %-M %-H %-d %-m *").to_string()))
+    Ok(When::cron(at.format("%-S %-M %-H * * *").to_string()))
 }
 
 /// Makes so many schedules at once, each with a number of its own.
