@@ -108,6 +108,20 @@ pub(crate) async fn unfinished(pool: &PgPool) -> sqlx::Result<i64> {
     .await
 }
 
+/// Where the jobs are that should have begun, for people.
+pub(crate) async fn places(pool: &PgPool) -> sqlx::Result<String> {
+    sqlx::query_scalar(
+        "select format(
+            '%s are scheduled and due, %s are ready, and %s are held by workers',
+            (select count(*) from pgq_jobs.scheduled where run_at <= now()),
+            (select count(*) from pgq_jobs.ready),
+            (select count(*) from pgq_jobs.running)
+        )",
+    )
+    .fetch_one(pool)
+    .await
+}
+
 /// Whether no job is waiting or running.
 pub(crate) async fn is_drained(pool: &PgPool) -> sqlx::Result<bool> {
     sqlx::query_scalar(

@@ -2,12 +2,14 @@
 
 use std::time::{Duration, SystemTime};
 
-use anyhow::{Context as _, ensure};
+use anyhow::{Context as _, bail, ensure};
 use pgq::{CancellationToken, JobId, Registry, Run};
+use sqlx::PgPool;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::task::JoinHandle;
 
 use crate::clock::{Clock, Micros};
+use crate::schema;
 use crate::server::Database;
 use crate::task::{Begins, clocked, inputs};
 
@@ -31,6 +33,7 @@ pub(crate) struct Begin {
 #[derive(Debug)]
 pub(crate) struct Watched {
     pub(crate) clock: Clock,
+    pool: PgPool,
     begins: UnboundedReceiver<(JobId, i64, SystemTime)>,
     stop: Stop,
     worker: JoinHandle<pgq::Result<()>>,
@@ -66,6 +69,7 @@ impl Watched {
         }
         let mut watched = Self {
             clock,
+            pool: database.pool().clone(),
             begins,
             stop: Stop(stop),
             worker: tokio::spawn(run.into_future()),
@@ -82,7 +86,10 @@ impl Watched {
         let mut all = Vec::new();
         for left in (0..count).rev() {
             let next = tokio::time::timeout(STALL_MAX, self.begins.recv()).await;
-            let next = next.with_context(|| format!("{} of {count} jobs never began", left + 1))?;
+            let Ok(next) = next else {
+                let places = schema::places(&self.pool).await?;
+                bail!("{} of {count} jobs never began: {places}", left + 1);
+            };
             let (job, number, at) = next.context("the worker has ended")?;
             all.push(Begin {
                 job: job.as_i64(),
