@@ -61,6 +61,10 @@ impl Zone {
 
     /// The first instant after `from`, up to and with `until`, at which clocks are changed.
     pub(crate) fn change(self, from: NaiveDateTime, until: NaiveDateTime) -> Option<NaiveDateTime> {
+        if self == Self::UTC {
+            // The next tick may be years away, and each step is looked up.
+            return None;
+        }
         let offset = self.offset(from);
         let mut unchanged = from;
         while unchanged < until {
