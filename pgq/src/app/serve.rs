@@ -10,7 +10,7 @@ use crate::driver::Driver;
 use crate::error::Result;
 use crate::scheduler::Scheduler;
 use crate::worker::config::Mode;
-use crate::worker::{Ended, Setup, StopSignal, Tally, limited, run as run_worker};
+use crate::worker::{Ended, Setup, StopSignal, Tally, limited, reach, run as run_worker};
 
 /// Runs a worker and its scheduler until they end.
 pub(super) async fn serve(run: Run, mode: Mode, deadline: Option<Duration>) -> Result<Report> {
@@ -62,14 +62,13 @@ async fn work(run: &Run, mode: Mode, stop: &StopSignal) -> Result<Report> {
         run.hooks.clone(),
         config.lease,
     );
-    let declared = async {
+    let declare = || async {
         match mode {
             Mode::Forever => scheduler.declare().await,
             Mode::Once | Mode::UntilIdle => scheduler.add().await,
         }
     };
-    let declared = stop.unless_told(declared).await;
-    let Some(()) = declared.transpose()? else {
+    let Some(()) = reach(stop, true, declare).await? else {
         return Ok(Report::of(&tally, false));
     };
     let setup = Setup {

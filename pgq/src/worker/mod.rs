@@ -35,5 +35,5 @@ mod wakeups;
 
 pub(crate) use self::claimer::{Ended, report};
 pub(crate) use self::hub::{Setup, Tally, limited, limited_by, retry_pause};
-pub(crate) use self::start::run;
+pub(crate) use self::start::{reach, run};
 pub(crate) use self::stop::StopSignal;

@@ -104,7 +104,7 @@ async fn register(setup: &Setup) -> Result<Registered, DriverError> {
 
 /// Repeats a call until the storage has answered; `None` if the worker was stopped before. Only the
 /// first time an error that does not pass by itself ends the worker: later, somebody is mending it.
-async fn reach<T, C>(
+pub(crate) async fn reach<T, C>(
     stop: &StopSignal,
     first: bool,
     call: impl Fn() -> C,

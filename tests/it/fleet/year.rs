@@ -75,6 +75,8 @@ async fn strike(
         0 => {
             workers[struck].kill()?;
             workers[struck] = fleet.worker().start()?;
+            // A process that cannot connect at its start says so, and ends.
+            workers[struck].registered(pool).await?;
             "killed"
         }
         1 => {
@@ -112,7 +114,9 @@ async fn each_tick_of_a_year_has_one_job_whatever_happens_to_the_processes() -> 
 
     let mut workers = Vec::new();
     for _ in 0..3 {
-        workers.push(fleet.worker().start()?);
+        let worker = fleet.worker().start()?;
+        worker.registered(pool).await?;
+        workers.push(worker);
     }
     let mut struck = Vec::new();
     let deadline = Instant::now() + LONG;
