@@ -93,7 +93,8 @@ pub trait AttemptDriver {
         jobs: &[(JobId, i64)],
     ) -> Result<Vec<HeldInput>, DriverError>;
 
-    /// Returns the jobs that a worker holds, each with the number of its claim.
+    /// Returns the jobs that a worker holds, each with the number of its claim: those included that a claim
+    /// takes which is under way, though nobody waits for its answer any more.
     ///
     /// # Errors
     ///

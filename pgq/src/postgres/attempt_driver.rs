@@ -63,10 +63,19 @@ impl AttemptDriver for PostgresDriver {
     }
 
     async fn held(&self, worker: WorkerId) -> Result<Vec<(JobId, i64)>, DriverError> {
-        sqlx::query_as(self.statements.held_jobs.clone())
-            .bind(worker.as_i64())
-            .fetch_all(&self.pool)
-            .await
+        let held = async {
+            // The server goes on with a claim whose caller is gone: what that takes is seen by the next
+            // statement, once it has ended.
+            sqlx::query(self.statements.lock_worker.clone())
+                .bind(worker.as_i64())
+                .execute(&self.pool)
+                .await?;
+            sqlx::query_as(self.statements.held_jobs.clone())
+                .bind(worker.as_i64())
+                .fetch_all(&self.pool)
+                .await
+        };
+        held.await
             .map(|held: Vec<(i64, i64)>| {
                 held.into_iter()
                     .map(|(job, claim)| (JobId::from_i64(job), claim))

@@ -14,6 +14,7 @@ mod fleet;
 mod other;
 mod promotions;
 mod steps;
+mod unanswered;
 mod world;
 
 use std::env;
