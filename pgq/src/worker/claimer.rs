@@ -325,11 +325,13 @@ impl Claimer {
     /// asked, claims go on: they find out by themselves what is wrong with it.
     async fn compare(&self) -> Instant {
         let began = Instant::now();
+        let interval = self.hub.setup.config.lease * reconcile::LEASES;
         if let Err(error) = reconcile(&self.hub).await {
             tracing::warn!(error = %report(&error), "failed to compare the held jobs");
+            return Instant::now() + interval;
         }
-        let interval = self.hub.setup.config.lease * reconcile::LEASES;
-        Instant::now() + interval.max(began.elapsed() * reconcile::SHARE)
+        let pause = began.elapsed() * reconcile::SHARE;
+        Instant::now() + pause.clamp(interval, interval.max(reconcile::PAUSE_MAX))
     }
 
     /// What stands behind lost wake-ups, and behind jobs that have become slow.

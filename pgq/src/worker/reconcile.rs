@@ -15,6 +15,9 @@ pub(super) const LEASES: u32 = 3;
 /// dead rows of every job that the worker has run, while an old snapshot holds them.
 pub(super) const SHARE: u32 = 100;
 
+/// The longest pause between such looks for that reason.
+pub(super) const PAUSE_MAX: Duration = Duration::from_secs(300);
+
 /// Drops jobs that this worker holds no more, and gives back those that it does not know of. Must
 /// not run beside a claim: jobs of a claim that is under way are not yet known.
 ///
