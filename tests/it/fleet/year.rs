@@ -28,6 +28,8 @@ const KEEP_TICKS: &str = "
     begin
         if new.last_job is distinct from old.last_job then
             insert into tick values (new.name, new.last_tick, new.last_job);
+            -- So that there is time for something to happen.
+            perform pg_sleep(0.002);
         end if;
         return null;
     end $$;
@@ -114,9 +116,10 @@ async fn each_tick_of_a_year_has_one_job_whatever_happens_to_the_processes() -> 
 
     let mut workers = Vec::new();
     for _ in 0..3 {
-        let worker = fleet.worker().start()?;
+        workers.push(fleet.worker().start()?);
+    }
+    for worker in &workers {
         worker.registered(pool).await?;
-        workers.push(worker);
     }
     let mut struck = Vec::new();
     let deadline = Instant::now() + LONG;

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::{count, worker};
 
 #[pgq::cron("* * * * * *", priority = 3)]
-async fn each_second(context: &pgq::Context) -> anyhow::Result<i64> {
+pub(super) async fn each_second(context: &pgq::Context) -> anyhow::Result<i64> {
     Ok(context.job_id().as_i64())
 }
 
@@ -48,7 +48,7 @@ fn descriptor(timing: Timing) -> ScheduleDescriptor {
     ScheduleDescriptor::of::<each_second>(timing, input, Source::caller())
 }
 
-fn schedule(expression: &'static str) -> Registration {
+pub(super) fn schedule(expression: &'static str) -> Registration {
     Registration::Schedule(descriptor(Timing::cron(expression)))
 }
 

@@ -12,6 +12,10 @@ use pgq::{
 };
 use pgq_tests::database::TestDatabase;
 use pgq_tests::eventually;
+use tokio_util::sync::CancellationToken;
+
+use super::schedules::{each_second, schedule};
+use super::{count, worker};
 
 #[pgq::task]
 async fn nothing() {}
@@ -368,7 +372,7 @@ async fn the_url_is_taken_from_the_environment() -> anyhow::Result<()> {
     .await??;
 
     assert!(status.success());
-    assert_eq!(super::count(database.pool(), "finished").await?, 1);
+    assert_eq!(count(database.pool(), "finished").await?, 1);
     Ok(())
 }
 
@@ -412,4 +416,35 @@ async fn a_start_that_the_database_holds_up_can_be_stopped() -> anyhow::Result<(
     // Where schedules are declared, and where due jobs are made ready.
     stopped_while_it_waits_for("schedule").await?;
     stopped_while_it_waits_for("scheduled").await
+}
+
+#[tokio::test]
+async fn a_connection_that_is_cut_while_schedules_are_declared_does_not_end_the_worker()
+-> anyhow::Result<()> {
+    let database = TestDatabase::migrated().await?;
+    let pool = database.pool();
+    let mut lock = pool.begin().await?;
+    sqlx::query("lock table pgq_jobs.schedule in exclusive mode")
+        .execute(&mut *lock)
+        .await?;
+    let stop = CancellationToken::new();
+    let run = worker::<each_second>(&database).register(schedule("0 0 1 1 *"));
+    let running = tokio::spawn(run.stop_on(stop.clone()).into_future());
+
+    eventually("who declares it is cut off", async || {
+        let cut = "select count(pg_terminate_backend(pid)) from pg_stat_activity
+                   where datname = current_database() and wait_event_type = 'Lock'";
+        Ok(sqlx::query_scalar::<_, i64>(cut).fetch_one(pool).await? > 0)
+    })
+    .await?;
+    lock.rollback().await?;
+
+    eventually("the schedule is declared", async || {
+        anyhow::ensure!(!running.is_finished(), "the worker has ended");
+        Ok(count(pool, "schedule").await? == 1 && count(pool, "worker").await? == 1)
+    })
+    .await?;
+    stop.cancel();
+    running.await??;
+    Ok(())
 }
