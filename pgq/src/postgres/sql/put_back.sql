@@ -97,7 +97,8 @@ with recursive kept as materialized (
             from pgq_jobs.set_aside as set_aside
             where set_aside.key = goes.key and set_aside.line = goes.line
             order by set_aside.line, set_aside.place
-            limit $3
+            -- Unknown to the planner, for whom few are in one line: it would read all of it and sort.
+            limit (select $3)
         ) as of_line
     ) as ahead
     where not ahead.is_behind
@@ -147,8 +148,9 @@ with recursive kept as materialized (
             select min(full_name.key)
             from (select max(key) as key from waited group by task having count(*) >= $3) as full_name
         )
-        -- Others of the last key may be left, unless none can go on now.
-        when exists (select from waits_no_more) then coalesce(
+        -- Others of the last key may be left. While most are locked, they wait for the next round: else each
+        -- page would let a few go.
+        when (select count(*) from waits_no_more) * 2 >= $3 then coalesce(
             (select max(waited.key) from waited where waited.key < (select max(waiting.key) from waiting)),
             $2
         )
