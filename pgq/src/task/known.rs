@@ -49,8 +49,9 @@ impl KnownSchedule {
             starts_at: self.timetable.starts_at(),
             ends_at: self.timetable.ends_at(),
             policy: self.descriptor.policy,
-            template: task
-                .map_or_else(Template::default, |task| template(task, self.input.clone())),
+            template: task.map_or_else(Template::default, |task| {
+                template(task, self.descriptor.task, self.input.clone())
+            }),
         }
     }
 
@@ -60,20 +61,21 @@ impl KnownSchedule {
     }
 }
 
-/// What the jobs of a task are if they have this input, as an enqueue of the task would have them.
-pub(crate) fn template(task: &TaskDescriptor, input: Vec<u8>) -> Template {
+/// What the jobs of a task are if they have this input, as an enqueue of the task would have them. `name` is
+/// the one of its names that they carry.
+pub(crate) fn template(task: &TaskDescriptor, name: &str, input: Vec<u8>) -> Template {
     let mut template = Template {
         job: NewJob::new(Vec::new()),
         ..Template::default()
     };
-    fill(task, &mut template, &input);
+    fill(task, name, &mut template, &input);
     template.job.input = input;
     template
 }
 
 /// Says what a template leaves to its task, and by which keys jobs of this input are limited now: they may not
 /// have been when the schedule was made, or whoever made it may not have known the task.
-fn fill(task: &TaskDescriptor, template: &mut Template, input: &[u8]) {
+fn fill(task: &TaskDescriptor, name: &str, template: &mut Template, input: &[u8]) {
     let options = &task.options;
     let mut detail = template.job.detail.take().unwrap_or_default();
     (detail.concurrency_key, detail.order_key, detail.rate_key) = (None, None, None);
@@ -92,7 +94,13 @@ fn fill(task: &TaskDescriptor, template: &mut Template, input: &[u8]) {
             let key = unique.and_then(|unique| unique.of_input(task.key_name(), input).ok());
             template.job.key = key.map(Box::new);
         }
-        template.fingerprint = Some((task.fingerprint)());
+        // A job that carries an alias has the fingerprint of that name, so that builds which know no other
+        // run it as well. To make it takes long; that of the task is known.
+        let is_alias = name != task.name();
+        template.fingerprint = Some(match is_alias {
+            true => (task.shape)().fingerprint(name),
+            false => (task.fingerprint)(),
+        });
     }
     template.job.detail = (!detail.is_empty()).then_some(detail);
     template
@@ -132,7 +140,7 @@ pub(crate) fn job_of(
 ) -> Enqueue {
     let mut template = schedule.template.clone();
     if let Some(task) = task {
-        fill(task, &mut template, input);
+        fill(task, &schedule.task, &mut template, input);
     }
     enqueue(schedule.task.clone(), template, start)
 }

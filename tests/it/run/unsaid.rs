@@ -31,6 +31,19 @@ async fn charge(customer: u64, cents: u64) -> anyhow::Result<u64> {
     Ok(customer + cents)
 }
 
+/// The task before it was given its name.
+struct Bill;
+
+impl pgq::Task for Bill {
+    const NAME: &'static str = "unsaid/bill";
+    type Input = <charge as pgq::Task>::Input;
+    type Output = u64;
+
+    async fn run(context: &pgq::Context, input: Self::Input) -> Result<u64, pgq::TaskError> {
+        <charge as pgq::Task>::run(context, input).await
+    }
+}
+
 const HOURLY: &str = "0 * * * *";
 
 /// Far away from any test.
@@ -155,6 +168,11 @@ async fn an_alias_of_a_task_is_known() -> anyhow::Result<()> {
     .await?;
 
     assert_eq!(old.runs(pool).await?[0].task, "unsaid/bill");
+    // A build that knows no other name runs such a job as well.
+    let carried: i64 = sqlx::query_scalar("select fingerprint from pgq_jobs.finished")
+        .fetch_one(pool)
+        .await?;
+    assert_eq!(carried, pgq::contract::fingerprint::<Bill>());
     stop.cancel();
     run.await??;
     Ok(())

@@ -125,9 +125,9 @@ impl Jobs {
 }
 
 /// With the options of the task, if this program knows it; if not, they are left to it.
-fn of_name(task: &str, input: Vec<u8>) -> Template {
-    match Registry::linked().task(task) {
-        Some(task) => template(task, input),
+fn of_name(name: &str, input: Vec<u8>) -> Template {
+    match Registry::linked().task(name) {
+        Some(task) => template(task, name, input),
         None => Template {
             job: NewJob::new(input),
             ..Template::default()
