@@ -91,6 +91,8 @@ create table pgq_jobs.worker (
     -- How many jobs it ran at its last heartbeat, and how many it runs at most.
     running      int         not null default 0,
     concurrency  int         not null default 0,
+    -- Claims of lower numbers take nothing any more: the worker has given up waiting for them.
+    claims_from  bigint      not null default 0,
     -- The suspect that it runs, or has run last; null if it has run none.
     trial        bigint,
     host         text        not null,

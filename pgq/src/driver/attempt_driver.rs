@@ -93,8 +93,17 @@ pub trait AttemptDriver {
         jobs: &[(JobId, i64)],
     ) -> Result<Vec<HeldInput>, DriverError>;
 
-    /// Returns the jobs that a worker holds, each with the number of its claim: those included that a claim
-    /// takes which is under way, though nobody waits for its answer any more.
+    /// Keeps claims of this worker from taking jobs if their numbers are below `from`. When it returns, what
+    /// such claims have taken is among the jobs that are [`held`](Self::held), and they take no more: one that
+    /// is under way is waited for, though nobody waits for its answer any more, and one whose call arrives
+    /// later finds the lease lost.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of the storage; the fence may stand then or not.
+    async fn fence_claims(&self, worker: WorkerId, from: i64) -> Result<(), DriverError>;
+
+    /// Returns the jobs that a worker holds, each with the number of its claim.
     ///
     /// # Errors
     ///

@@ -63,6 +63,11 @@ impl AttemptDriver for MemoryDriver {
         Ok(self.call(|store, _| store.inputs(worker, jobs)))
     }
 
+    async fn fence_claims(&self, worker: WorkerId, from: i64) -> Result<(), DriverError> {
+        self.call(|store, _| store.fence_claims(worker, from));
+        Ok(())
+    }
+
     async fn held(&self, worker: WorkerId) -> Result<Vec<(JobId, i64)>, DriverError> {
         Ok(self.call(|store, _| store.held(worker)))
     }

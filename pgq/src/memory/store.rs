@@ -48,6 +48,8 @@ pub(super) struct Worker {
     pub(super) started_at: DateTime<Utc>,
     pub(super) heartbeat_at: DateTime<Utc>,
     pub(super) lease_end: DateTime<Utc>,
+    /// Claims of lower numbers take nothing any more.
+    claims_from: i64,
     /// The suspect that it runs, or has run last.
     trial: Option<JobId>,
     /// How many jobs it ran at its last heartbeat.
@@ -85,7 +87,7 @@ impl Store {
         let Some(worker) = self.workers.get_mut(&claim.worker) else {
             return Claimed::LeaseLost;
         };
-        if worker.lease_end <= now {
+        if worker.lease_end <= now || claim.number < worker.claims_from {
             return Claimed::LeaseLost;
         }
         let mut claimed = Vec::new();
@@ -255,6 +257,7 @@ impl Store {
                 started_at: now,
                 heartbeat_at: now,
                 lease_end: after(now, worker.lease),
+                claims_from: 0,
                 trial: None,
                 running: 0,
                 held: BTreeSet::new(),
@@ -311,6 +314,12 @@ impl Store {
                     self.make_ready(job);
                 }
             }
+        }
+    }
+
+    pub(super) fn fence_claims(&mut self, worker: WorkerId, from: i64) {
+        if let Some(row) = self.workers.get_mut(&worker) {
+            row.claims_from = row.claims_from.max(from);
         }
     }
 

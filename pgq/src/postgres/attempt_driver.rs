@@ -62,20 +62,21 @@ impl AttemptDriver for PostgresDriver {
         self.read_inputs(worker, jobs).await
     }
 
+    async fn fence_claims(&self, worker: WorkerId, from: i64) -> Result<(), DriverError> {
+        sqlx::query(self.statements.fence_claims.clone())
+            .bind(worker.as_i64())
+            .bind(from)
+            .execute(&self.pool)
+            .await
+            .map(|_| ())
+            .map_err(|error| driver_error("failed to fence claims", error))
+    }
+
     async fn held(&self, worker: WorkerId) -> Result<Vec<(JobId, i64)>, DriverError> {
-        let held = async {
-            // The server goes on with a claim whose caller is gone: what that takes is seen by the next
-            // statement, once it has ended.
-            sqlx::query(self.statements.lock_worker.clone())
-                .bind(worker.as_i64())
-                .execute(&self.pool)
-                .await?;
-            sqlx::query_as(self.statements.held_jobs.clone())
-                .bind(worker.as_i64())
-                .fetch_all(&self.pool)
-                .await
-        };
-        held.await
+        sqlx::query_as(self.statements.held_jobs.clone())
+            .bind(worker.as_i64())
+            .fetch_all(&self.pool)
+            .await
             .map(|held: Vec<(i64, i64)>| {
                 held.into_iter()
                     .map(|(job, claim)| (JobId::from_i64(job), claim))

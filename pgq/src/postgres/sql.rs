@@ -71,6 +71,7 @@ statements! {
     enqueue_scheduled,
     enqueue_unique,
     expire_jobs,
+    fence_claims,
     find_attempts,
     find_job,
     find_logs,

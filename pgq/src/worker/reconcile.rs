@@ -25,6 +25,8 @@ pub(super) const PAUSE_MAX: Duration = Duration::from_secs(300);
 /// have been lost on its way; and somebody may have changed the rows by hand.
 pub(crate) async fn reconcile(hub: &Hub) -> Result<(), DriverError> {
     let before = hub.board().claims();
+    // Nobody waits for a claim now, but the server may not have begun one whose caller is gone.
+    limited(hub.setup.driver.fence_claims(hub.worker, hub.next_claim())).await?;
     let stored: HashMap<JobId, i64> = limited(hub.setup.driver.held(hub.worker))
         .await?
         .into_iter()

@@ -61,10 +61,12 @@ async fn what_a_claim_takes_whose_caller_is_gone_is_listed() -> anyhow::Result<(
     waiting(pool, 1).await?;
     // The server goes on with it.
     claiming.abort();
-    let listing = tokio::spawn(async move { driver.held(worker).await });
+    let fence = driver.clone();
+    let fencing = tokio::spawn(async move { fence.fence_claims(worker, 8).await });
     waiting(pool, 2).await?;
     lock.rollback().await?;
+    fencing.await??;
 
-    assert_eq!(listing.await??, [(job.id(), 7)]);
+    assert_eq!(driver.held(worker).await?, [(job.id(), 7)]);
     Ok(())
 }

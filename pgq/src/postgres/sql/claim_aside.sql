@@ -14,7 +14,7 @@ with quick as materialized (
     select worker.id
     from pgq_jobs.worker as worker
     cross join quick
-    where worker.id = $1 and worker.lease_until > now()
+    where worker.id = $1 and worker.lease_until > now() and worker.claims_from <= $2
     for key share of worker
 ), taken as (
     delete from pgq_jobs.scheduled

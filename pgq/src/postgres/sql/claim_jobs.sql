@@ -11,7 +11,8 @@
 --
 -- The worker's row is locked against its rescue: otherwise a rescue that does not yet see the
 -- claim would leave its jobs behind with nobody to rescue them again. Only a lease that has not
--- ended may claim. `alive` tells "nothing to do" from "lease lost".
+-- ended may claim, and only a claim that the worker still waits for. `alive` tells "nothing to do" from
+-- "lease lost".
 --
 -- A claim that is lost in a crash of the server only gives its jobs back, so it does not wait for
 -- the disk. The setting ends with the statement's own transaction.
@@ -31,7 +32,7 @@ with quick as materialized (
     select worker.id
     from pgq_jobs.worker as worker
     cross join quick
-    where worker.id = $1 and worker.lease_until > now()
+    where worker.id = $1 and worker.lease_until > now() and worker.claims_from <= $2
     for key share of worker
 ), lane as materialized (
     select priority::smallint as priority, hashtextextended($3, priority) as hash

@@ -1,5 +1,5 @@
--- Locks a worker, before its jobs are taken in the next statement of the transaction, or listed by the next
--- one; waits for a claim that is under way.
+-- Locks a worker, before its jobs are taken in the next statement of the transaction; waits for a claim that
+-- is under way.
 --
 -- $1 worker  bigint
 select id
