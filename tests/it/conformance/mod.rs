@@ -10,6 +10,7 @@ mod declare;
 mod detail;
 mod enqueue;
 mod expire;
+mod fence;
 mod filter;
 mod find;
 mod finish;
@@ -98,10 +99,10 @@ impl Storage {
     async fn trigger(
         &self,
         schedule: &str,
-        digest: i64,
+        revision: i64,
         enqueue: Enqueue,
     ) -> anyhow::Result<Option<JobId>> {
-        let ticked = self.driver().trigger(schedule, digest, enqueue).await?;
+        let ticked = self.driver().trigger(schedule, revision, enqueue).await?;
         Ok(ticked.job())
     }
 
