@@ -3,7 +3,7 @@
 use super::Metric;
 
 #[cfg(feature = "metrics")]
-pub(crate) use ::metrics::{Counter, Gauge, Histogram};
+pub(crate) use of_the_facade::{Counter, Gauge, Histogram};
 #[cfg(not(feature = "metrics"))]
 pub(crate) use silent::{Counter, Gauge, Histogram};
 
@@ -12,29 +12,86 @@ type Values<'a> = &'a [&'a str];
 
 #[cfg(feature = "metrics")]
 mod of_the_facade {
-    use ::metrics::{Key, Label, Level, Metadata, with_recorder};
+    use std::panic::{AssertUnwindSafe, catch_unwind};
 
-    use super::{Counter, Gauge, Histogram, Metric, Values};
+    use ::metrics::{Key, Label, Level, Metadata, Recorder, with_recorder};
+
+    use super::{Metric, Values};
 
     const METADATA: Metadata<'static> = Metadata::new("pgq", Level::INFO, None);
 
-    fn key(metric: Metric, values: Values<'_>) -> Key {
+    #[derive(Clone, Debug)]
+    pub(crate) struct Counter(::metrics::Counter);
+
+    #[derive(Clone, Debug)]
+    pub(crate) struct Gauge(::metrics::Gauge);
+
+    #[derive(Clone, Debug)]
+    pub(crate) struct Histogram(::metrics::Histogram);
+
+    impl Counter {
+        pub(crate) fn increment(&self, by: u64) {
+            contained(|| self.0.increment(by));
+        }
+    }
+
+    impl Gauge {
+        pub(crate) fn set(&self, value: f64) {
+            contained(|| self.0.set(value));
+        }
+
+        pub(crate) fn increment(&self, by: f64) {
+            contained(|| self.0.increment(by));
+        }
+
+        pub(crate) fn decrement(&self, by: f64) {
+            contained(|| self.0.decrement(by));
+        }
+    }
+
+    impl Histogram {
+        pub(crate) fn record(&self, value: f64) {
+            contained(|| self.0.record(value));
+        }
+    }
+
+    /// A recorder that panics measures nothing, and does no harm. What it said, the hook of the program for
+    /// panics has said.
+    fn contained<T>(record: impl FnOnce() -> T) -> Option<T> {
+        catch_unwind(AssertUnwindSafe(record)).ok()
+    }
+
+    fn handle<T>(
+        metric: Metric,
+        values: Values<'_>,
+        register: impl FnOnce(&dyn Recorder, &Key) -> T,
+    ) -> Option<T> {
         debug_assert_eq!(metric.labels.len(), values.len(), "{metric:?}");
         let label = |(name, value): (&&'static str, &&str)| Label::new(*name, (*value).to_owned());
         let labels: Vec<Label> = metric.labels.iter().zip(values).map(label).collect();
-        Key::from_parts(metric.name, labels)
+        let key = Key::from_parts(metric.name, labels);
+        contained(|| with_recorder(|recorder| register(recorder, &key)))
     }
 
     pub(crate) fn counter(metric: Metric, values: Values<'_>) -> Counter {
-        with_recorder(|recorder| recorder.register_counter(&key(metric, values), &METADATA))
+        let counter = handle(metric, values, |recorder, key| {
+            recorder.register_counter(key, &METADATA)
+        });
+        Counter(counter.unwrap_or_else(::metrics::Counter::noop))
     }
 
     pub(crate) fn gauge(metric: Metric, values: Values<'_>) -> Gauge {
-        with_recorder(|recorder| recorder.register_gauge(&key(metric, values), &METADATA))
+        let gauge = handle(metric, values, |recorder, key| {
+            recorder.register_gauge(key, &METADATA)
+        });
+        Gauge(gauge.unwrap_or_else(::metrics::Gauge::noop))
     }
 
     pub(crate) fn histogram(metric: Metric, values: Values<'_>) -> Histogram {
-        with_recorder(|recorder| recorder.register_histogram(&key(metric, values), &METADATA))
+        let histogram = handle(metric, values, |recorder, key| {
+            recorder.register_histogram(key, &METADATA)
+        });
+        Histogram(histogram.unwrap_or_else(::metrics::Histogram::noop))
     }
 }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::driver::{ClaimedJob, Completion, DriverError, End, Ending};
+use crate::job::JobId;
 use crate::task::{CancelReason, TaskDescriptor, Verdict};
 
 /// How one attempt ended.
@@ -96,6 +97,14 @@ pub(crate) enum Decision {
 }
 
 impl Decision {
+    /// The job, and its claim.
+    pub(crate) fn attempt(&self) -> (JobId, i64) {
+        match self {
+            Self::Complete(completion) => (completion.job, completion.claim),
+            Self::End(ending) => (ending.job, ending.claim),
+        }
+    }
+
     /// The size of the result, in bytes.
     pub(crate) fn size(&self) -> usize {
         match self {

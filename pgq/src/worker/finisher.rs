@@ -1,8 +1,10 @@
 //! Tells the storage how attempts ended, in batches.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Instant;
 
+use futures_util::FutureExt;
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
@@ -60,12 +62,22 @@ pub(crate) async fn run(
         let hub = Arc::clone(&hub);
         let full = std::mem::replace(&mut batch, Vec::with_capacity(BATCH_MAX));
         tokio::spawn(async move {
-            hub.until_over(finish(&hub, full)).await;
+            finish_all(&hub, full).await;
             drop(permit);
         });
     }
     let all = u32::try_from(IN_FLIGHT).unwrap_or(u32::MAX);
     let _ = in_flight.acquire_many(all).await;
+}
+
+/// Ends a batch. If a subscriber of the program panics meanwhile, the storage is asked what is left of it.
+async fn finish_all(hub: &Hub, batch: Vec<Told>) {
+    let attempts: Vec<_> = batch.iter().map(|told| told.decision.attempt()).collect();
+    let finishing = AssertUnwindSafe(finish(hub, batch)).catch_unwind();
+    if let Some(Err(_)) = hub.until_over(finishing).await {
+        hub.board().forget(attempts);
+        hub.reconcile.notify_one();
+    }
 }
 
 async fn finish(hub: &Hub, batch: Vec<Told>) {

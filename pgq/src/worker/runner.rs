@@ -1,8 +1,10 @@
 //! Runs claimed jobs, each on a task of its own.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
 
+use futures_util::FutureExt;
 use tokio::sync::oneshot;
 use tracing::{Instrument, Span};
 
@@ -19,7 +21,7 @@ use super::persist::persist;
 use crate::driver::{ClaimedInput, ClaimedJob, End, NewLog};
 use crate::job::{JobId, Marks};
 use crate::logs;
-use crate::task::{Attempt, CancelReason, Context, Host, TaskDescriptor, Vital};
+use crate::task::{Attempt, CancelReason, Context, Host, TaskDescriptor, Vital, panic_message};
 use crate::trace::{self, Process};
 
 /// Starts every job that may start.
@@ -88,7 +90,33 @@ impl Drop for Permit {
     }
 }
 
-async fn run_job(slot: Slot, mut job: ClaimedJob, vital: Arc<Vital>) {
+async fn run_job(slot: Slot, job: ClaimedJob, vital: Arc<Vital>) {
+    let hub = Arc::clone(&slot.permit.hub);
+    let (id, claim) = (job.id, job.claim);
+    let running = AssertUnwindSafe(run_claimed(&slot, job, vital)).catch_unwind();
+    if let Err(payload) = running.await {
+        broke_down(&hub, id, claim, panic_message(payload)).await;
+    }
+    drop(slot);
+}
+
+/// A subscriber of the program has panicked, to whom the events around an attempt are told. As a panic of the
+/// task that costs the job an attempt: else one that always brings it about would run again and again.
+async fn broke_down(hub: &Hub, id: JobId, claim: i64, message: String) {
+    let broken = hub.board().take_broken(id, claim);
+    let known = broken.and_then(|job| Some((hub.setup.registry.task(&job.task)?, job)));
+    let Some((task, job)) = known else {
+        hub.board().forget([(id, claim)]);
+        hub.reconcile.notify_one();
+        return;
+    };
+    let end = AttemptEnd::Panicked(format!("outside of the task: {message}"));
+    let result_max = hub.setup.config.result_max;
+    hub.tell(decide(end, &job, task, &[], result_max, fastrand::f64()))
+        .await;
+}
+
+async fn run_claimed(slot: &Slot, mut job: ClaimedJob, vital: Arc<Vital>) {
     let hub = Arc::clone(&slot.permit.hub);
     let (id, claim, number) = (job.id, job.claim, job.attempt);
     let Some(task) = hub.setup.registry.task(&job.task) else {
@@ -138,7 +166,6 @@ async fn run_job(slot: Slot, mut job: ClaimedJob, vital: Arc<Vital>) {
         }
         Ended::Late => Tally::add(&hub.setup.tally.fenced, 1),
     }
-    drop(slot);
 }
 
 /// How an attempt ended.
@@ -213,9 +240,6 @@ async fn attempt(
     }
     let end = end.told(context.cancel_reason());
     let error_type = end.error_type();
-    if let AttemptEnd::Completed(_) = end {
-        tracing::debug!("attempt completed");
-    }
     let decision = decide(
         end,
         job,
@@ -229,20 +253,27 @@ async fn attempt(
         ended => {
             if let Ended::Completed = ended {
                 completed(hub, &context, task, began.elapsed());
+                tracing::debug!("attempt completed");
             }
             return ended;
         }
     };
-    decided(hub, &context, task, began.elapsed(), &decision);
-    if job.expired {
-        tracing::info!("the job was to be started sooner, and has ended as expired");
-    } else if let Decision::End(ending) = &decision {
-        let error = ending.error.as_deref().unwrap_or_default();
-        tracing::warn!(error, end = ?ending.end, "attempt ended without a result");
-        if let End::Failed | End::Retry(_) = ending.end {
-            trace::failed(span, error_type, error);
+    let observe = || {
+        decided(hub, &context, task, began.elapsed(), &decision);
+        if job.expired {
+            tracing::info!("the job was to be started sooner, and has ended as expired");
+        } else if let Decision::End(ending) = &decision {
+            let error = ending.error.as_deref().unwrap_or_default();
+            tracing::warn!(error, end = ?ending.end, "attempt ended without a result");
+            if let End::Failed | End::Retry(_) = ending.end {
+                trace::failed(span, error_type, error);
+            }
+        } else {
+            tracing::debug!("attempt completed");
         }
-    }
+    };
+    // What the attempt has come to stands, whatever a subscriber of the program makes of it.
+    let _ = catch_unwind(AssertUnwindSafe(observe));
     Ended::Decided(decision)
 }
 

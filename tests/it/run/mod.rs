@@ -20,6 +20,7 @@ mod logs;
 mod made;
 mod metrics;
 mod middleware;
+mod observers;
 mod options;
 mod outage;
 mod outcomes;
