@@ -3,6 +3,7 @@
 //! Directives are rows: a hint makes the worker read them at once, and a lost one costs a poll
 //! interval.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -16,19 +17,24 @@ use crate::job::Retain;
 /// Directs for as long as it is polled. Nothing is claimed before it has read once.
 pub(crate) async fn run(hub: Arc<Hub>) {
     let mut failures = 0;
-    serve(&hub).await;
+    let mut told = queues(&hub);
     loop {
-        let pause = match read(&hub).await {
-            Ok(directives) => {
+        // First, so that nothing is claimed from a queue that was removed before the start.
+        let served = serve(&hub, &mut told).await;
+        let read = read(&hub).await;
+        if let Ok(directives) = &read {
+            restrict(&hub, directives).await;
+            cancel(&hub, directives).await;
+            hub.directed.cancel();
+            tell_schedules(&hub, directives.schedules);
+        }
+        let pause = match served.and(read) {
+            Ok(_) => {
                 failures = 0;
-                restrict(&hub, &directives).await;
-                cancel(&hub, &directives).await;
-                hub.directed.cancel();
-                tell_schedules(&hub, directives.schedules);
                 hub.setup.config.poll
             }
             Err(error) => {
-                tracing::warn!(error = %report(&error), "failed to read the directives");
+                tracing::warn!(error = %report(&error), "failed to direct the worker");
                 failures += 1;
                 retry_pause(failures)
             }
@@ -36,7 +42,7 @@ pub(crate) async fn run(hub: Arc<Hub>) {
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
             () = hub.direct.notified() => {}
-            () = hub.setup.queues.changed.notified() => serve(&hub).await,
+            () = hub.setup.queues.changed.notified() => {}
         }
     }
 }
@@ -51,15 +57,16 @@ async fn read(hub: &Hub) -> Result<Directives, DriverError> {
     limited(hub.setup.driver.directives(hub.worker)).await
 }
 
-/// Serves the queues that the application says now.
-async fn serve(hub: &Hub) {
+/// Serves the queues that the application says now. The storage is `told` of a queue before anything is claimed
+/// from it: jobs of it that wait for keys are left to this worker, and would else be let go beside its own.
+async fn serve(hub: &Hub, told: &mut BTreeSet<Arc<str>>) -> Result<(), DriverError> {
     let now = Instant::now();
-    let before = hub.board().queues();
-    let (mut added, mut given_back) = (Vec::new(), Vec::new());
+    let before = queues(hub);
+    let mut given_back = Vec::new();
+    let mut added = Vec::new();
     for (name, change) in hub.setup.queues.all() {
         match change {
-            Some(queue) if hub.board().serve(&queue, now) => added.push(queue.name),
-            Some(_) => {}
+            Some(queue) => added.push(queue),
             None => {
                 given_back.extend(hub.board().unserve(&name));
                 let queues = &hub.setup.config.queues;
@@ -70,22 +77,29 @@ async fn serve(hub: &Hub) {
             }
         }
     }
-    if before == hub.board().queues() {
-        return;
-    }
-    for name in added {
-        hub.parking().add(Topic::Ready(name), now);
-    }
-    hub.repark.notify_one();
-    hub.claim.notify_one();
     give_back(hub, given_back).await;
-    let queues = hub.board().queues();
-    let queues: Vec<String> = queues.iter().map(ToString::to_string).collect();
-    tracing::info!(?queues, "the queues that are served have changed");
-    // For people only, so it is said once.
-    if let Err(error) = limited(hub.setup.driver.serve_queues(hub.worker, &queues)).await {
-        tracing::warn!(error = %report(&error), "failed to say which queues are served");
+    let mut after = queues(hub);
+    after.extend(added.iter().map(|queue| Arc::clone(&queue.name)));
+    if after != *told {
+        let names: Vec<String> = after.iter().map(ToString::to_string).collect();
+        limited(hub.setup.driver.serve_queues(hub.worker, &names)).await?;
+        tracing::info!(queues = ?names, "the queues that are served have changed");
+        *told = after;
     }
+    for queue in added {
+        if hub.board().serve(&queue, now) {
+            hub.parking().add(Topic::Ready(queue.name), now);
+        }
+    }
+    if queues(hub) != before {
+        hub.repark.notify_one();
+        hub.claim.notify_one();
+    }
+    Ok(())
+}
+
+fn queues(hub: &Hub) -> BTreeSet<Arc<str>> {
+    hub.board().queues().into_iter().collect()
 }
 
 /// Leaves what is paused, and takes up what is not any more.

@@ -77,6 +77,52 @@ async fn queues_are_added_and_removed_while_a_worker_runs() -> anyhow::Result<()
 }
 
 #[tokio::test]
+async fn nothing_is_claimed_from_a_queue_before_the_storage_knows_that_it_is_served()
+-> anyhow::Result<()> {
+    let database = TestDatabase::migrated().await?;
+    let pool = database.pool();
+    let fails_once = "create sequence public.said;
+        create function public.fail_once() returns trigger language plpgsql as $$
+        begin
+            if nextval('public.said') = 1 then
+                raise exception 'once';
+            end if;
+            return new;
+        end $$;
+        create trigger fail_once before update of queues on pgq_jobs.worker
+        for each row execute function public.fail_once();
+        create table public.served (queues text[]);
+        create function public.note_served() returns trigger language plpgsql as $$
+        begin
+            insert into public.served select queues from pgq_jobs.worker where id = new.worker;
+            return new;
+        end $$;
+        create trigger note_served after insert on pgq_jobs.running
+        for each row execute function public.note_served()";
+    let run = worker::<pass_by>(&database).poll_interval(NEVER);
+    let handle = run.handle();
+    let running = tokio::spawn(run.into_future());
+    let here = pass_by::enqueue(pool).await?;
+    here.wait_for(pool, DEADLINE).await?;
+    sqlx::raw_sql(fails_once).execute(pool).await?;
+    let waits = pass_by::job().queue("later").enqueue(pool).await?;
+
+    handle.add_queue("later")?;
+    waits.wait_for(pool, DEADLINE).await?;
+
+    let served: String = sqlx::query_scalar("select queues::text from public.served")
+        .fetch_one(pool)
+        .await?;
+    assert_eq!(served, "{default,later}");
+    let said: i64 = sqlx::query_scalar("select last_value from public.said")
+        .fetch_one(pool)
+        .await?;
+    assert_eq!(said, 2);
+    handle.drain();
+    Ok(running.await??)
+}
+
+#[tokio::test]
 async fn a_queue_that_cannot_be_is_refused() {
     let handle = pgq::run().handle();
 
