@@ -103,20 +103,25 @@ impl Scheduler {
         let began = Instant::now();
         while !chains.is_empty() {
             let mut left = Vec::with_capacity(chains.len());
-            let mut batches = by_size(std::mem::take(&mut chains), |chain| chain.due.input_bytes);
-            while let Some(mut batch) = batches.pop() {
+            let batches = by_size(std::mem::take(&mut chains), |chain| chain.due.input_bytes);
+            let mut batches = VecDeque::from(batches);
+            while let Some(mut batch) = batches.pop_front() {
                 let ticks = batch.iter().map(|chain| self.tick(chain, &[]));
                 let fired = limited(self.driver.tick(ticks.collect())).await;
-                // Until the one is alone that is refused, or that somebody keeps locked.
+                // Until the one is alone that is refused, or that somebody keeps locked. After all others, as
+                // each of many costs a wait.
                 if let Err(error) = &fired
                     && batch.len() > 1
                     && (error.kind() == DriverErrorKind::Conflict || !error.is_transient())
                 {
-                    batches.push(batch.split_off(batch.len() / 2));
-                    batches.push(batch);
-                    continue;
+                    let half = batch.split_off(batch.len() / 2);
+                    batches.extend([batch, half]);
+                } else {
+                    left.extend(self.settle(batch, fired, problem));
                 }
-                left.extend(self.settle(batch, fired, problem));
+                if began.elapsed() >= ROUND && !batches.is_empty() {
+                    return true;
+                }
             }
             if began.elapsed() >= ROUND {
                 return !left.is_empty();
@@ -146,10 +151,14 @@ impl Scheduler {
 
     async fn tick_alone(&self, chain: &Chain) -> Result<Vec<Ticked>, DriverError> {
         let Due {
-            schedule, digest, ..
+            schedule, revision, ..
         } = &chain.due;
         let input = match chain.needs_input {
-            true => match self.driver.schedule_input(&schedule.name, *digest).await? {
+            true => match self
+                .driver
+                .schedule_input(&schedule.name, *revision)
+                .await?
+            {
                 Some(stored) => stored.input,
                 // It is not what it was when it was looked at.
                 None => return Ok(vec![Ticked::Refused]),

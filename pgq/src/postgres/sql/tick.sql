@@ -4,7 +4,8 @@
 -- that is over now, its job, if it has one, and the one before it.
 --
 -- $1 schedules      text[], each once
--- $2 digests        bigint[], of the schedules as who ticks knows them
+-- $2 digests        bigint[], of the schedules as who ticks knows them; their revisions where one has been
+--                   triggered
 -- $3 previous       timestamptz[]
 -- $4 ticks          timestamptz[]; null where the job is no tick, and has been triggered
 -- $5 tasks          text[]
@@ -28,7 +29,8 @@
 -- read. Rows are locked in the order of their names, so that two callers do not wait for each other, and for a
 -- row that somebody else keeps locked none waits for long: the others of the batch would wait as well.
 with limited as materialized (
-    select set_config('lock_timeout', '100ms', true) is not null as done
+    select before.value, set_config('lock_timeout', '100ms', true) is not null as done
+    from (select current_setting('lock_timeout') as value offset 0) as before
 ), due as materialized (
     select given.place, schedule.name, given.at, schedule.last_job, schedule.last_lane, given.task,
            given.queue, given.priority, given.max_attempts, given.fingerprint, given.marks,
@@ -46,21 +48,28 @@ with limited as materialized (
         as given (name, digest, previous, at, task, queue, priority, max_attempts, fingerprint, marks,
                   input, run_at, overlap, place)
     join pgq_jobs.schedule as schedule on schedule.name = given.name
-    where schedule.digest = given.digest
-      and case
-          when given.at is null then true
-          else schedule.paused_at is null
+    where case
+          when given.at is null then schedule.revision = given.digest
+          else schedule.digest = given.digest
+              and schedule.paused_at is null
               and schedule.last_tick = given.previous
               and schedule.last_tick < given.at
       end
     order by schedule.name
     for update of schedule
+), unlimited as materialized (
+    -- Of a lock that has nothing to do with schedules each may wait: the batch would be fired in parts, with
+    -- more such waits.
+    select set_config('lock_timeout', limited.value, true) is not null as done
+    from limited
+    cross join (select count(*) from due) as all_due
 ), judged as materialized (
     select due.place, due.name, due.at, due.last_job, due.last_lane, due.task, due.queue,
            due.priority, due.max_attempts, due.fingerprint, due.marks, due.input, due.stored,
            due.run_at, due.overlap, nextval('pgq_jobs.job_number') as job,
            coalesce(later.found, waiting.found, again.found, held.found, false) as found
     from due
+    cross join unlimited
     left join lateral (
         select true as found
         from pgq_jobs.scheduled as scheduled
