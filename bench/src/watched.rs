@@ -85,7 +85,13 @@ impl Watched {
     pub(crate) async fn collect(&mut self, count: i64) -> anyhow::Result<Vec<Begin>> {
         let mut all = Vec::new();
         for left in (0..count).rev() {
-            let next = tokio::time::timeout(STALL_MAX, self.begins.recv()).await;
+            let next = tokio::time::timeout(STALL_MAX, self.begins.recv());
+            let next = tokio::select! {
+                biased;
+                next = next => next,
+                // Something of it may live on, and so does the channel.
+                ended = &mut self.worker => bail!("the worker has ended: {ended:?}"),
+            };
             let Ok(next) = next else {
                 let places = schema::places(&self.pool).await?;
                 bail!("{} of {count} jobs never began: {places}", left + 1);
