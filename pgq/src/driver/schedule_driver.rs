@@ -70,7 +70,7 @@ pub trait ScheduleDriver {
     /// Returns the error of the storage.
     async fn schedules(&self, names: &[String]) -> Result<ScheduleState, DriverError>;
 
-    /// Returns the input that is stored of the schedule of that name and digest; `None` if there is no such
+    /// Returns the input that is stored of the schedule of that name and revision; `None` if there is no such
     /// schedule.
     ///
     /// # Errors
@@ -79,7 +79,7 @@ pub trait ScheduleDriver {
     async fn schedule_input(
         &self,
         name: &str,
-        digest: i64,
+        revision: i64,
     ) -> Result<Option<StoredInput>, DriverError>;
 
     /// Names schedules that have changed since: that were declared, made, edited, paused or resumed.
@@ -110,7 +110,7 @@ pub trait ScheduleDriver {
     /// again later, and the others apart from it.
     async fn tick(&self, ticks: Vec<Tick>) -> Result<Vec<Ticked>, DriverError>;
 
-    /// Enqueues a job of a schedule of that digest that is no tick: its last tick does not move, it may be
+    /// Enqueues a job of a schedule of that revision that is no tick: its last tick does not move, it may be
     /// paused, and what is unfinished of it does not matter. The job has the input that is stored of the
     /// schedule, and its key if it is given an empty one. It is skipped if the job has a key that another
     /// one holds, and refused if there is no such schedule.
@@ -122,7 +122,7 @@ pub trait ScheduleDriver {
     async fn trigger(
         &self,
         schedule: &str,
-        digest: i64,
+        revision: i64,
         enqueue: Enqueue,
     ) -> Result<Ticked, DriverError>;
 

@@ -223,12 +223,12 @@ impl Store {
     fn trigger(
         &mut self,
         schedule: &str,
-        digest: i64,
+        revision: i64,
         mut enqueue: Enqueue,
         now: DateTime<Utc>,
     ) -> Ticked {
         let row = self.schedules.rows.get(schedule);
-        let Some(row) = row.filter(|row| row.digest() == digest) else {
+        let Some(row) = row.filter(|row| row.revision == revision) else {
             return Ticked::Refused;
         };
         row.fill(&mut enqueue);
@@ -241,9 +241,9 @@ impl Store {
         ticked
     }
 
-    fn schedule_input(&self, name: &str, digest: i64) -> Option<StoredInput> {
+    fn schedule_input(&self, name: &str, revision: i64) -> Option<StoredInput> {
         let row = self.schedules.rows.get(name);
-        let row = row.filter(|row| row.digest() == digest)?;
+        let row = row.filter(|row| row.revision == revision)?;
         Some(row.input.clone())
     }
 }
@@ -286,9 +286,9 @@ impl ScheduleDriver for MemoryDriver {
     async fn schedule_input(
         &self,
         name: &str,
-        digest: i64,
+        revision: i64,
     ) -> Result<Option<StoredInput>, DriverError> {
-        Ok(self.call(|store, _| store.schedule_input(name, digest)))
+        Ok(self.call(|store, _| store.schedule_input(name, revision)))
     }
 
     async fn changed_schedules(
@@ -308,10 +308,10 @@ impl ScheduleDriver for MemoryDriver {
     async fn trigger(
         &self,
         schedule: &str,
-        digest: i64,
+        revision: i64,
         enqueue: Enqueue,
     ) -> Result<Ticked, DriverError> {
-        Ok(self.call(|store, now| store.trigger(schedule, digest, enqueue, now)))
+        Ok(self.call(|store, now| store.trigger(schedule, revision, enqueue, now)))
     }
 
     async fn list_schedules(

@@ -130,11 +130,11 @@ impl ScheduleDriver for PostgresDriver {
     async fn schedule_input(
         &self,
         name: &str,
-        digest: i64,
+        revision: i64,
     ) -> Result<Option<StoredInput>, DriverError> {
         let row = sqlx::query(self.statements.schedule_input.clone())
             .bind(name)
-            .bind(digest)
+            .bind(revision)
             .persistent(false)
             .fetch_optional(&self.pool)
             .await;
@@ -165,12 +165,12 @@ impl ScheduleDriver for PostgresDriver {
     async fn trigger(
         &self,
         schedule: &str,
-        digest: i64,
+        revision: i64,
         enqueue: Enqueue,
     ) -> Result<Ticked, DriverError> {
         let fired = Fired {
             schedule: schedule.to_owned(),
-            digest,
+            digest: revision,
             previous: None,
             at: None,
             overlap: Overlap::Allow,

@@ -101,7 +101,7 @@ async fn what_was_made_is_there_with_all_that_was_said(storage: &Storage) -> any
 
     let found = stored(storage, "made").await?;
     let mut whole = found.schedule.clone();
-    let input = storage.schedule_input("made", found.digest).await?;
+    let input = storage.schedule_input("made", found.revision).await?;
     let input = input.context("it has no input")?;
     assert_eq!(found.input_bytes, input.input.len());
     let job = &mut whole.template.job;
@@ -217,7 +217,7 @@ async fn what_was_read_before_an_edit_does_not_tick(storage: &Storage) -> anyhow
     storage.edit_schedule(&edited, before.revision).await?;
 
     let late = storage.tick(tick(&before)).await?;
-    let triggered = storage.trigger("made", before.digest, one()).await?;
+    let triggered = storage.trigger("made", before.revision, one()).await?;
 
     assert_eq!((late, triggered), (None, None));
     let after = stored(storage, "made").await?;
@@ -345,7 +345,7 @@ async fn a_job_that_is_triggered_is_no_tick(storage: &Storage) -> anyhow::Result
     storage.pause_schedule("made", true).await?;
     let before = stored(storage, "made").await?;
 
-    let triggered = storage.trigger("made", before.digest, one()).await?;
+    let triggered = storage.trigger("made", before.revision, one()).await?;
 
     let triggered = triggered.context("it has no job")?;
     let after = stored(storage, "made").await?;

@@ -17,6 +17,7 @@ conformance! {
     a_tick_takes_the_input_that_is_stored,
     a_tick_takes_the_key_that_is_stored,
     a_job_that_is_triggered_has_the_input_that_is_stored,
+    a_job_that_is_triggered_is_of_the_declaration_that_was_read,
     a_job_that_takes_the_place_of_another_is_said_to,
     a_declaration_that_changes_nothing_is_no_change,
     the_last_jobs_are_remembered,
@@ -67,11 +68,14 @@ async fn a_look_reads_no_input(storage: &Storage) -> anyhow::Result<()> {
         assert_eq!((job.input.len(), found.input_bytes), (0, 5000));
         assert_eq!(job.key.as_ref().map(|key| key.key.len()), Some(0));
     }
-    let read = storage.schedule_input("made", looked.digest).await?;
+    let read = storage.schedule_input("made", looked.revision).await?;
     let read = read.context("it has no input")?;
     assert_eq!((read.input, read.key.as_deref()), (input, Some(key)));
     assert_eq!(storage.schedule_input("made", 7).await?, None);
-    assert_eq!(storage.schedule_input("other", looked.digest).await?, None);
+    assert_eq!(
+        storage.schedule_input("other", looked.revision).await?,
+        None
+    );
     Ok(())
 }
 
@@ -133,10 +137,10 @@ async fn a_job_that_is_triggered_has_the_input_that_is_stored(
     let first = stored(storage, "made").await?;
     let edited = of("made", b"\x02".to_vec(), None);
 
-    storage.trigger("made", first.digest, one()).await?;
+    storage.trigger("made", first.revision, one()).await?;
     storage.edit_schedule(&edited, first.revision).await?;
     let second = stored(storage, "made").await?;
-    storage.trigger("made", second.digest, one()).await?;
+    storage.trigger("made", second.revision, one()).await?;
 
     let worker = storage.worker().await?;
     let claimed = worker.claim_all().await?;
@@ -145,14 +149,42 @@ async fn a_job_that_is_triggered_has_the_input_that_is_stored(
     Ok(())
 }
 
+async fn a_job_that_is_triggered_is_of_the_declaration_that_was_read(
+    storage: &Storage,
+) -> anyhow::Result<()> {
+    let declare = async |input: &[u8]| {
+        let declared = of("declared", input.to_vec(), None);
+        storage.driver().declare_schedules(&[declared]).await?;
+        stored(storage, "declared").await
+    };
+    let before = declare(b"\x01").await?;
+    // At the same times, by a build whose task has another input.
+    let after = declare(b"\x02").await?;
+
+    let late = storage.trigger("declared", before.revision, one()).await?;
+    let read = storage.schedule_input("declared", before.revision).await?;
+    let triggered = storage.trigger("declared", after.revision, one()).await?;
+
+    assert_eq!(before.digest, after.digest);
+    assert_eq!((late, read), (None, None));
+    assert!(triggered.is_some());
+    let worker = storage.worker().await?;
+    let claimed = worker.claim_one().await?;
+    assert_eq!(input_of(&worker, &claimed).await?, b"\x02");
+    Ok(())
+}
+
 async fn a_job_that_takes_the_place_of_another_is_said_to(storage: &Storage) -> anyhow::Result<()> {
     let made = of("made", noise(5000), Some((b"key", Conflict::Replace)));
     storage.make_schedule(&made).await?;
     let mut enqueue = one();
     enqueue.jobs[0].key = Some(Box::new(key_of(b"", Conflict::Replace)));
-    let digest = stored(storage, "made").await?.digest;
+    let revision = stored(storage, "made").await?.revision;
 
-    let trigger = || storage.driver().trigger("made", digest, enqueue.clone());
+    let trigger = || {
+        let driver = storage.driver();
+        driver.trigger("made", revision, enqueue.clone())
+    };
     let first = trigger().await?;
     let second = trigger().await?;
     let mut tick = tick(&stored(storage, "made").await?);

@@ -142,7 +142,7 @@ impl ScheduleHandle {
             };
             let enqueue = job_of(task, &stored.schedule, &input, Start::Now);
             let (task, queue) = (enqueue.task.clone(), enqueue.queue.clone());
-            match driver.trigger(&self.name, stored.digest, enqueue).await {
+            match driver.trigger(&self.name, stored.revision, enqueue).await {
                 Ok(Ticked::Enqueued(job)) => {
                     metrics::count_enqueued(&task, &queue, 1);
                     return Ok(JobHandle::new(job, Enqueued::New));
@@ -240,7 +240,7 @@ impl ScheduleHandle {
         driver: &dyn Driver,
         stored: &StoredSchedule,
     ) -> Result<Option<StoredInput>, ScheduleError> {
-        let input = driver.schedule_input(&self.name, stored.digest).await;
+        let input = driver.schedule_input(&self.name, stored.revision).await;
         input.map_err(|source| self.failed("looked at", source))
     }
 

@@ -28,6 +28,7 @@ const LOOKS_MAX: usize = 20;
 /// A job of a schedule.
 pub(super) struct Fired {
     pub(super) schedule: String,
+    /// Its revision if it has been triggered.
     pub(super) digest: i64,
     pub(super) previous: Option<DateTime<Utc>>,
     /// `None` if it has been triggered.

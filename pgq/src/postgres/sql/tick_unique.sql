@@ -18,7 +18,7 @@
 --                  it has no job, with 'queue_one' it is left for later, else nothing
 -- $14 detail       text, the job's detail as JSON, or null
 -- $15 marks        smallint
--- $16 digest       bigint, of the declaration
+-- $16 digest       bigint, of the declaration; the revision if the job has been triggered
 -- $17 key          bytea, what is compared; empty for what is stored of the schedule
 -- $18 period       bigint, for how long in microseconds; null until it has ended
 -- $19 conflict     text: with 'skip' the tick has no job if one is there that is the same, with
@@ -73,10 +73,12 @@ with limited as materialized (
     from limited
     cross join pgq_jobs.schedule as schedule
     where schedule.name = $1
-      and schedule.digest = $16
       and case
-          when $3 is null then true
-          else schedule.paused_at is null and schedule.last_tick = $2 and schedule.last_tick < $3
+          when $3 is null then schedule.revision = $16
+          else schedule.digest = $16
+              and schedule.paused_at is null
+              and schedule.last_tick = $2
+              and schedule.last_tick < $3
       end
     for update of schedule
 ), keyed (job, outcome) as materialized (
