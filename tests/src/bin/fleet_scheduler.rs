@@ -2,8 +2,8 @@
 
 use pgq_tests::fleet::worker;
 
-/// Fires as often as a schedule can.
-#[pgq::cron("* * * * * *")]
+/// Fires as often as a schedule can, and leaves nothing out.
+#[pgq::cron("* * * * * *", missed = all(within = "1h"))]
 async fn each_second() {}
 
 #[tokio::main]
