@@ -73,41 +73,54 @@ pub(crate) fn template(task: &TaskDescriptor, name: &str, input: Vec<u8>) -> Tem
     template
 }
 
-/// Says what a template leaves to its task, and by which keys jobs of this input are limited now: they may not
-/// have been when the schedule was made, or whoever made it may not have known the task.
+/// Says what a template leaves to its task.
 fn fill(task: &TaskDescriptor, name: &str, template: &mut Template, input: &[u8]) {
-    let options = &task.options;
-    let mut detail = template.job.detail.take().unwrap_or_default();
-    (detail.concurrency_key, detail.order_key, detail.rate_key) = (None, None, None);
-    // A job whose input cannot be read has no keys; its attempt fails for that.
-    let _ = options.add_keys(task.key_name(), input, &mut detail);
+    limit(task, template, input);
     if template.fingerprint.is_none() {
-        let own = options.detail();
-        detail.expires = detail.expires.or(own.expires);
-        for tag in own.tags {
-            if !detail.tags.contains(&tag) {
-                detail.tags.push(tag);
-            }
-        }
-        if template.job.key.is_none() {
-            let unique = options.unique;
-            let key = unique.and_then(|unique| unique.of_input(task.key_name(), input).ok());
-            template.job.key = key.map(Box::new);
-        }
-        // A job that carries an alias has the fingerprint of that name, so that builds which know no other
-        // run it as well. To make it takes long; that of the task is known.
-        let is_alias = name != task.name();
-        template.fingerprint = Some(match is_alias {
-            true => (task.shape)().fingerprint(name),
-            false => (task.fingerprint)(),
-        });
+        describe(task, name, template, input);
     }
-    template.job.detail = (!detail.is_empty()).then_some(detail);
+    let options = &task.options;
     template
         .queue
         .get_or_insert_with(|| options.queue.to_owned());
     template.priority.get_or_insert(options.priority);
     template.max_attempts.get_or_insert(options.max_attempts);
+}
+
+/// Says by which keys jobs of this input are limited now: they may not have been when the schedule was made, or
+/// whoever made it may not have known the task.
+fn limit(task: &TaskDescriptor, template: &mut Template, input: &[u8]) {
+    let mut detail = template.job.detail.take().unwrap_or_default();
+    (detail.concurrency_key, detail.order_key, detail.rate_key) = (None, None, None);
+    // A job whose input cannot be read has no keys; its attempt fails for that.
+    let _ = task.options.add_keys(task.key_name(), input, &mut detail);
+    template.job.detail = (!detail.is_empty()).then_some(detail);
+}
+
+/// Says what whoever made the schedule did not know of the task.
+fn describe(task: &TaskDescriptor, name: &str, template: &mut Template, input: &[u8]) {
+    let options = &task.options;
+    let own = options.detail();
+    let mut detail = template.job.detail.take().unwrap_or_default();
+    detail.expires = detail.expires.or(own.expires);
+    for tag in own.tags {
+        if !detail.tags.contains(&tag) {
+            detail.tags.push(tag);
+        }
+    }
+    template.job.detail = (!detail.is_empty()).then_some(detail);
+    if template.job.key.is_none() {
+        let unique = options.unique;
+        let key = unique.and_then(|unique| unique.of_input(task.key_name(), input).ok());
+        template.job.key = key.map(Box::new);
+    }
+    // A job that carries an alias has the fingerprint of that name, so that builds which know no other run it
+    // as well. To make it takes long; that of the task is known.
+    let is_alias = name != task.name();
+    template.fingerprint = Some(match is_alias {
+        true => (task.shape)().fingerprint(name),
+        false => (task.fingerprint)(),
+    });
 }
 
 /// Whether the keys of the jobs of a stored schedule are made of their input.
