@@ -149,6 +149,14 @@ pub enum JobError {
         /// What the decoder says.
         source: DecodeError,
     },
+    /// The input of the job is not of the type that is asked for.
+    #[error("failed to decode the input of job {job}")]
+    Input {
+        /// The job.
+        job: JobId,
+        /// What the decoder says.
+        source: DecodeError,
+    },
     /// A job of this state cannot be changed like that.
     #[error("job {job} is {state} and cannot be {change}; it must be {admitted}")]
     State {

@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep_until};
 use super::waiting::Seat;
 use super::{JobError, Reader};
 use crate::driver::{Cancellation, Driver, Progress};
-use crate::job::{DecodeError, Enqueued, Job, JobId, JobState, decode_value};
+use crate::job::{DecodeError, Enqueued, Input, Job, JobId, JobState, decode_value};
 use crate::logs::AttemptLog;
 
 /// A job that was enqueued, and whose result is a `T`.
@@ -110,6 +110,38 @@ impl<T> JobHandle<T> {
     /// Cancel safe: the call only looks.
     pub async fn job(&self, reader: impl Reader) -> Result<Job, JobError> {
         find(&*reader.driver(), self.id).await
+    }
+}
+
+impl<T> JobHandle<T> {
+    /// Reads the input that the job was enqueued with, as an `I`: the input of its task, or something that
+    /// takes any map, such as `serde_json::Value`.
+    ///
+    /// All of it is read. What the task keeps out of errors as `#[secret]` is stored as everything else is, and
+    /// nothing that is stored says which of the values are.
+    ///
+    /// ```no_run
+    /// # async fn example(job: pgq::JobHandle<()>, pool: sqlx::PgPool) -> Result<(), pgq::JobError> {
+    /// let input: serde_json::Value = job.input(&pool).await?;
+    /// println!("{input}");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Fails with [`JobError::NotFound`] if there is no such job, and with [`JobError::Input`] if its input is
+    /// no `I`.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: the call only looks.
+    pub async fn input<I: Input>(&self, reader: impl Reader) -> Result<I, JobError> {
+        let job = self.id;
+        let input = reader.driver().input(job).await;
+        let input = input.map_err(|source| JobError::Driver { job, source })?;
+        let input = input.ok_or(JobError::NotFound { job })?;
+        I::decode(&input).map_err(|source| JobError::Input { job, source })
     }
 }
 

@@ -119,6 +119,13 @@ pub trait Driver: AttemptDriver + ScheduleDriver + fmt::Debug + Send + Sync + 's
     /// Returns the error of the storage.
     async fn find(&self, job: JobId) -> Result<Option<Job>, DriverError>;
 
+    /// Returns the input of a job in whatever state, format byte included; `None` if there is no such job.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of the storage.
+    async fn input(&self, job: JobId) -> Result<Option<Vec<u8>>, DriverError>;
+
     /// Returns the attempts of a job, oldest first: those that ended, for as long as they are kept,
     /// and the one that runs. None if there is no such job.
     ///

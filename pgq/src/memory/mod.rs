@@ -178,6 +178,10 @@ impl Driver for MemoryDriver {
         Ok(self.call(|store, _| store.find(job)))
     }
 
+    async fn input(&self, job: JobId) -> Result<Option<Vec<u8>>, DriverError> {
+        Ok(self.call(|store, _| store.jobs.get(&job).map(|record| record.input.clone())))
+    }
+
     async fn attempts(&self, job: JobId) -> Result<Vec<Attempt>, DriverError> {
         Ok(self.call(|store, _| store.attempts(job)))
     }

@@ -77,6 +77,10 @@ impl Driver for PostgresDriver {
             .map_err(|error| driver_error("failed to look for a job", error))
     }
 
+    async fn input(&self, job: JobId) -> Result<Option<Vec<u8>>, DriverError> {
+        self.find_input(job).await
+    }
+
     async fn attempts(&self, job: JobId) -> Result<Vec<Attempt>, DriverError> {
         self.find_attempts(job).await
     }

@@ -77,6 +77,17 @@ pub(super) fn claimed_input(stored: Vec<u8>) -> ClaimedInput {
 }
 
 impl PostgresDriver {
+    /// The input of a job, wherever it is.
+    pub(super) async fn find_input(&self, job: JobId) -> Result<Option<Vec<u8>>, DriverError> {
+        sqlx::query_scalar(self.statements.find_input.clone())
+            .bind(job.as_i64())
+            // The pool may be the application's, without the settings that make a kept plan safe.
+            .persistent(false)
+            .fetch_optional(&self.pool)
+            .await
+            .map_err(|error| driver_error("failed to read the input of a job", error))
+    }
+
     /// Lends a session that is free; waits for the first one if none is.
     async fn input_session(&self) -> Result<Lent<'_>, DriverError> {
         for session in &*self.inputs {

@@ -73,6 +73,7 @@ statements! {
     expire_jobs,
     fence_claims,
     find_attempts,
+    find_input,
     find_job,
     find_logs,
     find_progress,

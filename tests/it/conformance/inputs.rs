@@ -7,7 +7,7 @@ use pgq::driver::{
 };
 use pgq::{INPUT_INLINE_MAX, JobId, Overlap};
 
-use super::{SHORT, Storage, Worker, conformance, jobs, one};
+use super::{LONG, SHORT, Storage, Worker, conformance, jobs, one};
 
 conformance! {
     an_input_is_kept_apart_from_a_certain_size_on,
@@ -19,6 +19,7 @@ conformance! {
     inputs_are_read_under_the_claim_that_holds_them,
     several_inputs_are_read_at_once,
     reading_no_input_is_no_error,
+    the_input_of_a_job_is_found_in_every_state,
 }
 
 /// Bytes that no compression makes smaller, so that they are as large for the storage as they look.
@@ -236,5 +237,31 @@ async fn reading_no_input_is_no_error(storage: &Storage) -> anyhow::Result<()> {
     storage
         .inputs(worker.id, &[(claimed.id, claimed.claim)])
         .await?;
+    Ok(())
+}
+
+async fn the_input_of_a_job_is_found_in_every_state(storage: &Storage) -> anyhow::Result<()> {
+    let mut imposter = noise(5);
+    imposter[0] = 0xff;
+    let worker = storage.worker().await?;
+    for input in [noise(5), imposter, large()] {
+        let job = NewJob::new(input.clone());
+        let ended = [End::Failed, End::Retry(LONG)];
+        for end in ended {
+            let id = storage
+                .put(Enqueue {
+                    jobs: vec![job.clone()],
+                    ..one()
+                })
+                .await?;
+            let found = async || Ok::<_, anyhow::Error>(storage.input(id).await?);
+            assert!(found().await?.as_ref() == Some(&input), "ready");
+            let claimed = worker.claim_one().await?;
+            assert!(found().await?.as_ref() == Some(&input), "running");
+            worker.end(&claimed, end).await?;
+            assert!(found().await?.as_ref() == Some(&input), "ended");
+        }
+    }
+    assert_eq!(storage.input(JobId::from_i64(404)).await?, None);
     Ok(())
 }

@@ -190,6 +190,20 @@ pub(super) const CASES: &[Case] = &[
         looked_up: &["worker", "id"],
     },
     Case {
+        statement: "find_input",
+        arguments: &["7"],
+        indexes: &[
+            FINISHED,
+            LARGE_INPUT,
+            READY_ID,
+            READY_LANES,
+            RUNNING,
+            SCHEDULED_ID,
+        ],
+        // The first lane and the first kind are looked up by nothing.
+        looked_up: &[],
+    },
+    Case {
         statement: "find_job",
         arguments: &["7"],
         indexes: &[DETAIL,
