@@ -4,6 +4,7 @@
 use sqlx::{AssertSqlSafe, Connection, PgConnection, Row};
 
 use super::error::driver_error;
+use super::schema::Schema;
 use super::sql::{Statements, render};
 use crate::driver::{DriverError, DriverErrorKind};
 
@@ -78,6 +79,48 @@ pub(super) async fn migrate(
             .map_err(error)?;
     }
     transaction.commit().await.map_err(error)
+}
+
+/// The SQL that makes the schema from nothing, for whoever may create what the program may not: with
+/// `psql`, one transaction that [`Pgq::migrate`](crate::Pgq::migrate) finds done.
+///
+/// Whoever owns the tables keeps the history in partitions, which workers make and drop. So the owner has to be
+/// the user that the workers connect as: `set role` to it before the script is run, or pass the script to
+/// `psql` as that user.
+///
+/// ```
+/// use pgq::postgres::{Schema, migration_script};
+///
+/// let script = migration_script(&Schema::default());
+/// assert!(script.contains("create schema if not exists \"pgq_jobs\";"));
+/// ```
+#[must_use]
+pub fn migration_script(schema: &Schema) -> String {
+    let mut script = format!(
+        "-- The tables of pgq {version}, in the schema `{schema}`. Run this as the user that the workers\n\
+         -- connect as, or `set role` to it before: the owner of the tables keeps the history.\n\
+         begin;\n\
+         select pg_advisory_xact_lock(hashtextextended('pgq:{schema}', 0));\n\
+         create schema if not exists \"{schema}\";\n",
+        version = env!("CARGO_PKG_VERSION"),
+    );
+    for migration in MIGRATIONS {
+        let Migration {
+            version,
+            name,
+            sql,
+            oldest_program,
+        } = migration;
+        let (sql, checksum) = (render(sql, schema), checksum(sql));
+        script += &format!(
+            "\n-- Migration {version}: {name}\n\n{sql}\n\
+             insert into \"{schema}\".migration (version, name, checksum, oldest_program)\n\
+             values ({version}, '{name}', {checksum}, {oldest_program});\n",
+            sql = sql.as_str(),
+        );
+    }
+    script += "\ncommit;\n";
+    script
 }
 
 /// Checks that this program can use the schema as it is.

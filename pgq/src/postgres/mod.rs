@@ -58,6 +58,7 @@ pub use self::connect::DATABASE_URL;
 #[doc(hidden)]
 pub use self::connect::SESSION_SETTINGS;
 pub(crate) use self::connect::{database_url, parse_url};
+pub use self::migrate::migration_script;
 pub use self::schema::{DEFAULT_SCHEMA, Schema};
 #[doc(hidden)]
 pub use self::sql::STATEMENTS;

@@ -6,16 +6,17 @@ use std::time::Duration;
 
 use pgq::driver::DriverErrorKind;
 use pgq::embedded::Cluster;
+use pgq::postgres::{Schema, migration_script};
 use pgq::{
-    Context, Error, Pgq, Problem, Registration, Registry, Run, ScheduleDescriptor, Source, Task,
-    TaskDescriptor, TaskError, Timing,
+    Context, Error, Pgq, Problem, Reader, Registration, Registry, Run, ScheduleDescriptor, Source,
+    Task, TaskDescriptor, TaskError, Timing,
 };
 use pgq_tests::database::TestDatabase;
 use pgq_tests::eventually;
 use tokio_util::sync::CancellationToken;
 
 use super::schedules::{each_second, schedule};
-use super::{count, worker};
+use super::{count, drain, worker};
 
 #[pgq::task]
 async fn nothing() {}
@@ -446,5 +447,26 @@ async fn a_connection_that_is_cut_while_schedules_are_declared_does_not_end_the_
     .await?;
     stop.cancel();
     running.await??;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_script_makes_the_schema_as_a_migration_does() -> anyhow::Result<()> {
+    for name in ["pgq_jobs", "billing"] {
+        let database = TestDatabase::empty().await?;
+        let script = migration_script(&Schema::new(name)?);
+
+        sqlx::raw_sql(sqlx::AssertSqlSafe(script))
+            .execute(database.pool())
+            .await?;
+
+        let pgq = Pgq::from_pool(database.pool().clone()).schema(name)?;
+        Reader::driver(&&pgq).check_schema().await?;
+        // It finds nothing to do, and no other file than the one that it knows.
+        pgq.migrate().await?;
+        nothing::enqueue(&pgq).await?;
+        let report = drain(worker::<nothing>(&database).schema(name)).await?;
+        assert_eq!(report.completed, 1);
+    }
     Ok(())
 }
