@@ -1,5 +1,6 @@
 //! One binary: it links once, runs its tests in parallel and shares its fixtures.
 
+mod cli;
 mod commits;
 mod conformance;
 mod contract;

@@ -258,4 +258,26 @@ pub const FEATURES: &[Mutation] = &[
             "conformance::expire::postgres::an_attempt_that_has_begun_ends_the_time_to_expire",
         ],
     },
+    Mutation {
+        name: "the input of a job is what stands for it in its row",
+        file: "pgq/src/postgres/sql/find_input.sql",
+        find: r"when substr(found.input, 1, 1) = '\xff'",
+        replace: "when false",
+        tests: &["conformance::inputs::postgres::the_input_of_a_job_is_found_in_every_state"],
+    },
+    // The command line.
+    Mutation {
+        name: "a command without a filter changes every job",
+        file: "pgq-cli/src/commands/jobs/change.rs",
+        find: "if !self.all && !self.filter.is_said() {",
+        replace: "if false {",
+        tests: &["cli::change::nothing_is_changed_that_was_not_named"],
+    },
+    Mutation {
+        name: "an input is shown to who did not ask for it",
+        file: "pgq-cli/src/commands/jobs/show.rs",
+        find: "let input = match self.input {",
+        replace: "let input = match true {",
+        tests: &["cli::jobs::an_input_is_shown_only_to_who_asks_for_it"],
+    },
 ];

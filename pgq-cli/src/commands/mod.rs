@@ -1,0 +1,34 @@
+//! The commands, one file each.
+
+pub(crate) mod jobs;
+pub(crate) mod limits;
+pub(crate) mod migrate;
+pub(crate) mod paused;
+pub(crate) mod queues;
+pub(crate) mod schedules;
+pub(crate) mod tasks;
+pub(crate) mod workers;
+
+use crate::args::{Cli, Command};
+use crate::error::Failure;
+use crate::output::Output;
+use crate::session::Session;
+
+/// Does what a command says.
+pub(crate) async fn run(cli: Cli, output: Output) -> Result<(), Failure> {
+    let Cli { global, command } = cli;
+    if let Command::Migrate(migrate) = command {
+        return migrate.run(&global, output).await;
+    }
+    let session = Session::open(&global, output).await?;
+    match command {
+        Command::Migrate(_) => Ok(()),
+        Command::Jobs(jobs) => jobs.run(&session).await,
+        Command::Schedules(schedules) => schedules.run(&session).await,
+        Command::Queues(queues) => queues.run(&session).await,
+        Command::Tasks(tasks) => tasks.run(&session).await,
+        Command::Paused(paused) => paused.run(&session).await,
+        Command::Workers(workers) => workers.run(&session).await,
+        Command::Limits(limits) => limits.run(&session).await,
+    }
+}

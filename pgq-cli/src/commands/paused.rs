@@ -1,0 +1,45 @@
+//! `pgq paused`.
+
+use clap::Args;
+use pgq::driver::Pausable;
+use serde::Serialize;
+
+use crate::error::Failure;
+use crate::session::Session;
+use crate::table::Table;
+use crate::values::Time;
+
+/// Lists the queues and tasks that are paused, and since when.
+///
+/// Schedules have pauses of their own: `pgq schedules list` shows them.
+#[derive(Args, Debug)]
+#[command(after_help = "Example:\n  pgq paused --json")]
+pub(crate) struct Paused {}
+
+#[derive(Serialize)]
+struct Line {
+    kind: &'static str,
+    name: String,
+    since: Time,
+}
+
+impl Paused {
+    pub(crate) async fn run(&self, session: &Session) -> Result<(), Failure> {
+        let mut table = Table::new(["kind", "name", "paused since"]);
+        let mut lines = Vec::new();
+        for pause in session.pgq.paused().await? {
+            let (kind, name) = match pause.what {
+                Pausable::Queue(name) => ("queue", name),
+                Pausable::Task(name) => ("task", name),
+                _ => continue,
+            };
+            let since = Time(pause.since);
+            table.row([kind.to_owned(), name.clone(), since.to_string()]);
+            lines.push(Line { kind, name, since });
+        }
+        if lines.is_empty() {
+            session.output.note("nothing is paused");
+        }
+        session.output.list(&lines, &table)
+    }
+}

@@ -1,0 +1,53 @@
+//! Migrations on the command line.
+
+use pgq_tests::database::TestDatabase;
+use serde_json::json;
+
+use super::{Cli, command};
+
+#[tokio::test]
+async fn an_empty_database_is_migrated() -> anyhow::Result<()> {
+    let database = TestDatabase::empty().await?;
+    let cli = Cli::on(&database);
+
+    let missing = cli.refused(&["jobs", "list"]).await?;
+    assert_eq!(
+        missing,
+        "error: the database has no pgq schema `pgq_jobs`; run `pgq migrate`, or correct `--schema`\n"
+    );
+    assert_eq!(
+        cli.done(&["migrate"]).await?,
+        "the schema `pgq_jobs` is ready\n"
+    );
+    // It finds nothing to do.
+    assert_eq!(cli.one(&["migrate"]).await?, json!({"schema": "pgq_jobs"}));
+    cli.done(&["jobs", "list"]).await?;
+
+    cli.done(&["migrate", "--schema", "billing"]).await?;
+    cli.done(&["jobs", "list", "--schema", "billing"]).await?;
+    let missing = cli.refused(&["jobs", "list", "--schema", "other"]).await?;
+    assert!(missing.contains("no pgq schema `other`"), "{missing}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_is_printed_for_a_dba_makes_the_schema() -> anyhow::Result<()> {
+    let database = TestDatabase::empty().await?;
+    let cli = Cli::on(&database);
+
+    // It needs no database.
+    let printed = command(&["migrate", "--print", "--schema", "billing"]).output()?;
+    assert!(printed.status.success());
+    let script = String::from_utf8(printed.stdout)?;
+    assert!(
+        !script.contains("pgq_jobs."),
+        "the name of another schema is left"
+    );
+    sqlx::raw_sql(sqlx::AssertSqlSafe(script))
+        .execute(database.pool())
+        .await?;
+
+    cli.done(&["workers", "--schema", "billing"]).await?;
+    cli.done(&["migrate", "--schema", "billing"]).await?;
+    Ok(())
+}
