@@ -211,13 +211,34 @@ fn only_the_postgres_driver_and_the_facade_know_sqlx() -> anyhow::Result<()> {
 }
 
 #[test]
+fn the_command_line_sees_the_public_api_only() -> anyhow::Result<()> {
+    for path in sources(&["pgq-cli/src"], OsStr::new("rs"))? {
+        let text = fs::read_to_string(&path)?;
+        for word in ["__private", "sqlx"] {
+            let found = code_lines(&text).any(|line| line.contains(word));
+            assert!(
+                !found,
+                "{}: not a word of the API: `{word}`",
+                path.display()
+            );
+        }
+    }
+    let manifest = fs::read_to_string(root().join("pgq/Cargo.toml"))?;
+    assert!(
+        !manifest.contains("clap"),
+        "users of pgq build no command line"
+    );
+    Ok(())
+}
+
+#[test]
 fn only_what_stands_for_a_database_reads_the_wall_clock() -> anyhow::Result<()> {
     let may = [
         "pgq/src/memory/clock.rs",
         // The age of what a test has left behind.
         "pgq/src/testing/database/mod.rs",
     ];
-    let members = ["pgq/src", "pgq-cron/src", "pgq-macros/src"];
+    let members = ["pgq/src", "pgq-cli/src", "pgq-cron/src", "pgq-macros/src"];
     for path in sources(&members, OsStr::new("rs"))? {
         let relative = path.strip_prefix(root())?;
         if may.iter().any(|may| relative == Path::new(may)) {
@@ -244,6 +265,7 @@ fn no_file_is_too_long() -> anyhow::Result<()> {
         "examples",
         "models",
         "pgq",
+        "pgq-cli",
         "pgq-cron",
         "pgq-macros",
         "tests",
