@@ -39,11 +39,11 @@ mod silent;
 use chrono::{DateTime, Utc};
 
 #[cfg(feature = "capture")]
-pub(crate) use self::buffer::capturing;
+pub(crate) use self::buffer::{Buffer, capturing};
 #[cfg(feature = "capture")]
 pub use self::capture::Capture;
 #[cfg(not(feature = "capture"))]
-pub(crate) use self::silent::capturing;
+pub(crate) use self::silent::{Buffer, capturing};
 
 /// What the task has logged in one attempt of a job.
 #[derive(Clone, Debug, PartialEq, Eq)]

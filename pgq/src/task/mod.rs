@@ -55,7 +55,7 @@ pub(crate) use self::known::{KnownSchedule, enqueue, job_of, needs_input, needs_
 pub use self::limits::{Concurrency, Rate};
 pub use self::options::TaskOptions;
 pub use self::outcome::{IntoOutcome, IntoTaskError};
-pub(crate) use self::panic::panic_message;
+pub(crate) use self::panic::{contained, panic_message};
 pub(crate) use self::pulse::Pulse;
 pub use self::registry::{Problem, Problems, Registry};
 pub(crate) use self::run::{HeldRun, Run};

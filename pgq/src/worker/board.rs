@@ -355,18 +355,6 @@ impl Board {
         running.map(|held| held.stage = Stage::Ending).is_some()
     }
 
-    /// Takes an attempt that has broken down, and counts as ending. `None`: nobody is to tell the storage
-    /// of it, or its task has not come yet.
-    pub(crate) fn take_broken(&mut self, job: JobId, claim: i64) -> Option<ClaimedJob> {
-        let held = self.held(job, claim)?;
-        let (Stage::Running(running) | Stage::Completing(running)) = &mut held.stage else {
-            return None;
-        };
-        let running = running.take()?;
-        held.stage = Stage::Ending;
-        Some(running.job)
-    }
-
     /// Holds a job until the storage has taken its end, which is on its way: the worker found out only
     /// now that it had it.
     pub(crate) fn hold(&mut self, job: JobId, claim: i64) {

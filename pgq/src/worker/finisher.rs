@@ -14,6 +14,7 @@ use super::hub::{Hub, Tally, Told};
 use super::persist::persist;
 use crate::driver::{Completion, DriverError, End, Ending, NewLog};
 use crate::job::JobId;
+use crate::task::panic_message;
 
 /// The most attempts that one statement ends.
 const BATCH_MAX: usize = 1000;
@@ -74,7 +75,8 @@ pub(crate) async fn run(
 async fn finish_all(hub: &Hub, batch: Vec<Told>) {
     let attempts: Vec<_> = batch.iter().map(|told| told.decision.attempt()).collect();
     let finishing = AssertUnwindSafe(finish(hub, batch)).catch_unwind();
-    if let Some(Err(_)) = hub.until_over(finishing).await {
+    if let Some(Err(payload)) = hub.until_over(finishing).await {
+        drop(panic_message(payload));
         hub.board().forget(attempts);
         hub.reconcile.notify_one();
     }

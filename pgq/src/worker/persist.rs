@@ -4,6 +4,7 @@ use super::claimer::report;
 use super::config::CALL_TIMEOUT;
 use super::hub::{limited_by, retry_pause};
 use crate::driver::{DriverError, DriverErrorKind};
+use crate::task::contained;
 
 /// How often a call is tried again whose error is neither transient nor about the data.
 const OTHER_TRIES: u32 = 5;
@@ -33,7 +34,9 @@ where
                 if error.is_transient()
                     || (error.kind() != DriverErrorKind::Rejected && failures < OTHER_TRIES) =>
             {
-                tracing::warn!(error = %report(&error), "failed to {what}; trying again");
+                contained(|| {
+                    tracing::warn!(error = %report(&error), "failed to {what}; trying again");
+                });
                 failures += 1;
                 tokio::time::sleep(retry_pause(failures)).await;
             }

@@ -1,8 +1,8 @@
 //! Runs claimed jobs, each on a task of its own.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 use tokio::sync::oneshot;
@@ -20,8 +20,10 @@ use super::observed::{completed, decided, log, started};
 use super::persist::persist;
 use crate::driver::{ClaimedInput, ClaimedJob, End, NewLog};
 use crate::job::{JobId, Marks};
-use crate::logs;
-use crate::task::{Attempt, CancelReason, Context, Host, TaskDescriptor, Vital, panic_message};
+use crate::logs::{self, Buffer};
+use crate::task::{
+    Attempt, CancelReason, Context, Host, TaskDescriptor, Vital, contained, panic_message,
+};
 use crate::trace::{self, Process};
 
 /// Starts every job that may start.
@@ -90,44 +92,47 @@ impl Drop for Permit {
     }
 }
 
-async fn run_job(slot: Slot, job: ClaimedJob, vital: Arc<Vital>) {
+async fn run_job(slot: Slot, mut job: ClaimedJob, vital: Arc<Vital>) {
     let hub = Arc::clone(&slot.permit.hub);
-    let (id, claim) = (job.id, job.claim);
-    let running = AssertUnwindSafe(run_claimed(&slot, job, vital)).catch_unwind();
-    if let Err(payload) = running.await {
-        broke_down(&hub, id, claim, panic_message(payload)).await;
-    }
+    let Some(task) = hub.setup.registry.task(&job.task) else {
+        // Cannot be: a claim names the tasks of the registry. The job would go back in any case.
+        hub.board().drop_lost(job.id);
+        hub.reconcile.notify_one();
+        return;
+    };
+    let began = Instant::now();
+    let mut seen = Seen::default();
+    let running = run_seen(&slot, task, &mut job, Arc::clone(&vital), &mut seen);
+    let running = AssertUnwindSafe(running).catch_unwind().await;
+    let panic = running.err().map(panic_message);
+    let ended = match seen.ended {
+        // What it has come to stands, whatever an observer made of it.
+        Some(ended) => ended,
+        None => broke_down(&hub, task, &job, vital, panic, began.elapsed()),
+    };
+    settle(&hub, &job, ended, seen.captured).await;
     drop(slot);
 }
 
-/// A subscriber of the program has panicked, to whom the events around an attempt are told. As a panic of the
-/// task that costs the job an attempt: else one that always brings it about would run again and again.
-async fn broke_down(hub: &Hub, id: JobId, claim: i64, message: String) {
-    let broken = hub.board().take_broken(id, claim);
-    let known = broken.and_then(|job| Some((hub.setup.registry.task(&job.task)?, job)));
-    let Some((task, job)) = known else {
-        hub.board().forget([(id, claim)]);
-        hub.reconcile.notify_one();
-        return;
-    };
-    let end = AttemptEnd::Panicked(format!("outside of the task: {message}"));
-    let result_max = hub.setup.config.result_max;
-    hub.tell(decide(end, &job, task, &[], result_max, fastrand::f64()))
-        .await;
+/// What is known of an attempt, also if an observer of it has panicked.
+#[derive(Default)]
+struct Seen {
+    captured: Option<Arc<Buffer>>,
+    ended: Option<Ended>,
 }
 
-async fn run_claimed(slot: &Slot, mut job: ClaimedJob, vital: Arc<Vital>) {
-    let hub = Arc::clone(&slot.permit.hub);
-    let (id, claim, number) = (job.id, job.claim, job.attempt);
-    let Some(task) = hub.setup.registry.task(&job.task) else {
-        // Cannot be: a claim names the tasks of the registry. The job would go back in any case.
-        hub.board().drop_lost(id);
-        hub.reconcile.notify_one();
-        return;
-    };
+/// Runs an attempt within its span.
+async fn run_seen(
+    slot: &Slot,
+    task: &TaskDescriptor,
+    job: &mut ClaimedJob,
+    vital: Arc<Vital>,
+    seen: &mut Seen,
+) {
+    let hub = &slot.permit.hub;
     let (span, captured) = logs::capturing(|| {
         trace::process(Process {
-            job: id,
+            job: job.id,
             task: task.name(),
             queue: &job.queue,
             attempt: job.attempt,
@@ -135,15 +140,24 @@ async fn run_claimed(slot: &Slot, mut job: ClaimedJob, vital: Arc<Vital>) {
             worker: &hub.worker,
         })
     });
+    seen.captured = captured;
     if let Some(detail) = &job.detail {
         trace::extract(&span, &detail.headers);
     }
+    let attempt = async {
+        let ended = attempt(hub, task, job, vital, Arc::clone(&slot.permit), &span).await;
+        seen.ended = Some(ended);
+    };
+    attempt.instrument(span.clone()).await;
+}
 
-    let attempt = attempt(&hub, task, &mut job, vital, Arc::clone(&slot.permit), &span);
-    match attempt.instrument(span.clone()).await {
+/// Tells whoever is to know how an attempt ended.
+async fn settle(hub: &Hub, job: &ClaimedJob, ended: Ended, captured: Option<Arc<Buffer>>) {
+    let (id, claim) = (job.id, job.claim);
+    match ended {
         Ended::Decided(decision) => {
             let text = captured.and_then(|captured| captured.close());
-            let log = text.and_then(|text| log(&decision, number, text));
+            let log = text.and_then(|text| log(&decision, job.attempt, text));
             hub.tell_with_log(decision, log).await;
         }
         Ended::Completed => {
@@ -152,11 +166,11 @@ async fn run_claimed(slot: &Slot, mut job: ClaimedJob, vital: Arc<Vital>) {
                 let log = NewLog {
                     job: id,
                     claim,
-                    attempt: number,
+                    attempt: job.attempt,
                     is_completed: true,
                     text,
                 };
-                hub.until_over(Box::pin(keep_logs(&hub, vec![log]))).await;
+                hub.until_over(Box::pin(keep_logs(hub, vec![log]))).await;
             }
             Tally::add(&hub.setup.tally.completed, 1);
         }
@@ -166,6 +180,45 @@ async fn run_claimed(slot: &Slot, mut job: ClaimedJob, vital: Arc<Vital>) {
         }
         Ended::Late => Tally::add(&hub.setup.tally.fenced, 1),
     }
+}
+
+/// A subscriber of the program has panicked, to whom the events around an attempt are told, before it was known
+/// what that comes to. As a panic of the task it costs the job an attempt: else one that always brings it about
+/// would run again and again.
+fn broke_down(
+    hub: &Arc<Hub>,
+    task: &TaskDescriptor,
+    job: &ClaimedJob,
+    vital: Arc<Vital>,
+    panic: Option<String>,
+    elapsed: Duration,
+) -> Ended {
+    if !hub.board().broke_down(job.id, job.claim) {
+        return Ended::Late;
+    }
+    let message = panic.unwrap_or_default();
+    let end = AttemptEnd::Panicked(format!("outside of the task: {message}"));
+    Ended::Decided(end_outside(hub, task, job, vital, end, elapsed))
+}
+
+/// Decides what an end comes to that was not found out within the attempt, and tells the hooks.
+fn end_outside(
+    hub: &Arc<Hub>,
+    task: &TaskDescriptor,
+    job: &ClaimedJob,
+    vital: Arc<Vital>,
+    end: AttemptEnd,
+    elapsed: Duration,
+) -> Decision {
+    let result_max = hub.setup.config.result_max;
+    let decision = decide(end, job, task, &[], result_max, fastrand::f64());
+    contained(|| {
+        let host: Arc<dyn Host> = Arc::<Hub>::clone(hub);
+        let attempt = Attempt::new(job, task, host, vital);
+        let context = Context::new(attempt, Arc::clone(&hub.setup.state));
+        decided(hub, &context, task, elapsed, &decision);
+    });
+    decision
 }
 
 /// How an attempt ended.
@@ -272,8 +325,7 @@ async fn attempt(
             tracing::debug!("attempt completed");
         }
     };
-    // What the attempt has come to stands, whatever a subscriber of the program makes of it.
-    let _ = catch_unwind(AssertUnwindSafe(observe));
+    contained(observe);
     Ended::Decided(decision)
 }
 
@@ -330,22 +382,19 @@ pub(super) async fn end_given_up(hub: Arc<Hub>, given_up: Vec<GivenUp>) {
             continue;
         };
         vital.cancel.fire(CancelReason::TimedOut);
-        tracing::warn!(
-            job = job.id.as_i64(),
-            task = task.name(),
-            attempt = job.attempt,
-            stuck,
-            "a task does not end although it must, because it never pauses at an `await`; its slot \
-             is free, but it holds a thread of the runtime. Let it run as `#[pgq::task(blocking)]`",
-        );
+        contained(|| {
+            tracing::warn!(
+                job = job.id.as_i64(),
+                task = task.name(),
+                attempt = job.attempt,
+                stuck,
+                "a task does not end although it must, because it never pauses at an `await`; its slot \
+                 is free, but it holds a thread of the runtime. Let it run as `#[pgq::task(blocking)]`",
+            );
+        });
         let limit = task.options.timeout.unwrap_or_default();
         let end = AttemptEnd::TimedOut(limit).told(vital.cancel.reason());
-        let result_max = hub.setup.config.result_max;
-        let decision = decide(end, &job, task, &[], result_max, fastrand::f64());
-        let host: Arc<dyn Host> = Arc::<Hub>::clone(&hub);
-        let attempt = Attempt::new(&job, task, host, vital);
-        let context = Context::new(attempt, Arc::clone(&hub.setup.state));
-        decided(&hub, &context, task, limit, &decision);
+        let decision = end_outside(&hub, task, &job, vital, end, limit);
         hub.tell(decision).await;
     }
 }

@@ -8,9 +8,10 @@ use metrics::{
     Counter, CounterFn, Gauge, Histogram, HistogramFn, Key, KeyName, Metadata, Recorder,
     SharedString, Unit,
 };
-use pgq::Context;
+use pgq::{Context, JobState};
 use pgq_tests::database::TestDatabase;
 use pgq_tests::subscriber::subscribe;
+use sqlx::{AssertSqlSafe, PgPool};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Id, Subscriber};
 use tracing_subscriber::layer::{Context as Layered, SubscriberExt as _};
@@ -29,26 +30,36 @@ async fn watched(runs: &Runs, context: &Context) -> anyhow::Result<i16> {
     Ok(context.attempt())
 }
 
-/// Panics at an event with this message, or, the first time, as a span of this name is entered.
+/// Where a subscriber panics, once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum At {
+    /// An event whose message begins so.
+    Event(&'static str),
+    /// A span of this name is entered.
+    Enter(&'static str),
+    /// A span of this name is over.
+    Close(&'static str),
+}
+
 struct Panicking {
-    message: &'static str,
-    span: &'static str,
+    at: At,
     has_panicked: Arc<AtomicBool>,
 }
 
 impl Panicking {
-    fn at_event(message: &'static str) -> (Self, Arc<AtomicBool>) {
-        Self::at(message, "")
-    }
-
-    fn at(message: &'static str, span: &'static str) -> (Self, Arc<AtomicBool>) {
+    fn at(at: At) -> (Self, Arc<AtomicBool>) {
         let has_panicked = Arc::<AtomicBool>::default();
         let panicking = Self {
-            message,
-            span,
+            at,
             has_panicked: Arc::clone(&has_panicked),
         };
         (panicking, has_panicked)
+    }
+
+    fn come_to(&self, at: At) {
+        if at == self.at && !self.has_panicked.swap(true, Ordering::SeqCst) {
+            panic!("the disk of the log is full");
+        }
     }
 }
 
@@ -60,7 +71,7 @@ struct Has {
 
 impl Visit for Has {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        if field.name() == "message" && !self.message.is_empty() {
+        if field.name() == "message" {
             self.found |= format!("{value:?}").starts_with(self.message);
         }
     }
@@ -68,21 +79,27 @@ impl Visit for Has {
 
 impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Panicking {
     fn on_event(&self, event: &Event<'_>, _: Layered<'_, S>) {
-        let mut has = Has {
-            message: self.message,
-            found: false,
-        };
-        event.record(&mut has);
-        if has.found {
-            self.has_panicked.store(true, Ordering::SeqCst);
-            panic!("the disk of the log is full");
+        if let At::Event(message) = self.at {
+            let mut has = Has {
+                message,
+                found: false,
+            };
+            event.record(&mut has);
+            if has.found {
+                self.come_to(At::Event(message));
+            }
         }
     }
 
     fn on_enter(&self, id: &Id, context: Layered<'_, S>) {
-        let name = context.span(id).map(|span| span.name());
-        if name == Some(self.span) && !self.has_panicked.swap(true, Ordering::SeqCst) {
-            panic!("the disk of the log is full");
+        if let Some(span) = context.span(id) {
+            self.come_to(At::Enter(span.name()));
+        }
+    }
+
+    fn on_close(&self, id: Id, context: Layered<'_, S>) {
+        if let Some(span) = context.span(&id) {
+            self.come_to(At::Close(span.name()));
         }
     }
 }
@@ -128,7 +145,7 @@ impl HistogramFn for Refusing {
 async fn a_panic_as_an_attempt_begins_is_one_of_the_attempt() -> anyhow::Result<()> {
     let database = TestDatabase::migrated().await?;
     let pool = database.pool();
-    let (layer, has_panicked) = Panicking::at("", "pgq.job");
+    let (layer, has_panicked) = Panicking::at(At::Enter("pgq.job"));
     let _subscribed = subscribe(Registry::default().with(layer));
     let runs = Runs::default();
     let job = watched::enqueue(pool).await?;
@@ -151,7 +168,7 @@ async fn a_panic_as_an_attempt_begins_is_one_of_the_attempt() -> anyhow::Result<
 async fn a_panic_after_the_end_of_an_attempt_changes_nothing_of_it() -> anyhow::Result<()> {
     let database = TestDatabase::migrated().await?;
     let pool = database.pool();
-    let (layer, has_panicked) = Panicking::at_event("attempt completed");
+    let (layer, has_panicked) = Panicking::at(At::Event("attempt completed"));
     let _subscribed = subscribe(Registry::default().with(layer));
     let runs = Runs::default();
     let job = watched::enqueue(pool).await?;
@@ -164,30 +181,69 @@ async fn a_panic_after_the_end_of_an_attempt_changes_nothing_of_it() -> anyhow::
     Ok(())
 }
 
+/// Refuses the first row of the table, which is then tried again.
+async fn refuse_once(pool: &PgPool, table: &str, code: &str) -> anyhow::Result<()> {
+    let refuses = format!(
+        "create sequence public.row;
+         create function public.refuse_once() returns trigger language plpgsql as $$
+         begin
+             if nextval('public.row') = 1 then
+                 raise exception 'once' using errcode = '{code}';
+             end if;
+             return new;
+         end $$;
+         create trigger refuse_once before insert on pgq_jobs.{table}
+         for each row execute function public.refuse_once()"
+    );
+    sqlx::raw_sql(AssertSqlSafe(refuses)).execute(pool).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_panic_while_the_storage_is_told_of_an_end_changes_nothing_of_it() -> anyhow::Result<()> {
+    for at in [
+        At::Event("failed to complete jobs"),
+        // The storage takes the end after that.
+        At::Close("pgq.job"),
+    ] {
+        let database = TestDatabase::migrated().await?;
+        let pool = database.pool();
+        refuse_once(pool, "finished", "serialization_failure").await?;
+        let (layer, has_panicked) = Panicking::at(at);
+        let _subscribed = subscribe(Registry::default().with(layer));
+        let runs = Runs::default();
+        let job = watched::enqueue(pool).await?;
+
+        drain(worker::<watched>(&database).state(runs.clone())).await?;
+
+        assert!(has_panicked.load(Ordering::SeqCst), "{at:?}");
+        assert_eq!(job.wait(pool).await?, 1, "{at:?}");
+        assert_eq!(runs.0.load(Ordering::SeqCst), 1, "{at:?}");
+    }
+    Ok(())
+}
+
+#[pgq::task(name = "observers/fails", max_attempts = 1)]
+async fn fails(runs: &Runs) -> anyhow::Result<()> {
+    runs.0.fetch_add(1, Ordering::SeqCst);
+    anyhow::bail!("no luck")
+}
+
 #[tokio::test]
 async fn what_the_storage_was_not_told_for_a_panic_runs_again() -> anyhow::Result<()> {
     let database = TestDatabase::migrated().await?;
     let pool = database.pool();
-    let fails_once = "create sequence public.finish;
-        create function public.fail_once() returns trigger language plpgsql as $$
-        begin
-            if nextval('public.finish') = 1 then
-                raise exception 'once' using errcode = 'serialization_failure';
-            end if;
-            return new;
-        end $$;
-        create trigger fail_once before insert on pgq_jobs.finished
-        for each row execute function public.fail_once()";
-    sqlx::raw_sql(fails_once).execute(pool).await?;
-    let (layer, has_panicked) = Panicking::at_event("failed to complete jobs");
+    refuse_once(pool, "failure", "character_not_in_repertoire").await?;
+    let at = At::Event("the error of an attempt cannot be stored");
+    let (layer, has_panicked) = Panicking::at(at);
     let _subscribed = subscribe(Registry::default().with(layer));
     let runs = Runs::default();
-    let job = watched::enqueue(pool).await?;
+    let job = fails::enqueue(pool).await?;
 
-    drain(worker::<watched>(&database).state(runs.clone())).await?;
+    drain(worker::<fails>(&database).state(runs.clone())).await?;
 
     assert!(has_panicked.load(Ordering::SeqCst));
-    assert_eq!(job.wait(pool).await?, 1, "it has cost no attempt");
+    assert_eq!(job.status(pool).await?, JobState::Failed);
     assert_eq!(runs.0.load(Ordering::SeqCst), 2);
     Ok(())
 }

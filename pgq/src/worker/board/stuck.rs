@@ -77,6 +77,15 @@ impl Board {
         given_up.collect()
     }
 
+    /// An attempt has broken down, so that its job counts as ending. Returns `false` if it was given up, so that
+    /// the storage is told of it already, or if its job is not held any more.
+    pub(crate) fn broke_down(&mut self, job: JobId, claim: i64) -> bool {
+        let stuck = self.stuck.get(&(job, claim));
+        let is_given_up = stuck.is_some_and(|stuck| stuck.in_runtime);
+        let held = self.held(job, claim).filter(|_| !is_given_up);
+        held.map(|held| held.stage = Stage::Ending).is_some()
+    }
+
     /// The attempt has left the runtime: frees its slot, unless it was given up, and the memory of its
     /// input.
     pub(crate) fn leave(&mut self, attempt: (JobId, i64), queue: &str, bytes: usize) {
