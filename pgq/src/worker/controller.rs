@@ -14,10 +14,10 @@ use super::hub::{Hub, limited, retry_pause};
 use crate::driver::{ClaimedJob, Directives, DriverError, End, Ending, Topic};
 use crate::job::Retain;
 
-/// Directs for as long as it is polled. Nothing is claimed before it has read once.
+/// Directs for as long as it is polled. Nothing is claimed before it has done so once.
 pub(crate) async fn run(hub: Arc<Hub>) {
     let mut failures = 0;
-    let mut told = queues(&hub);
+    let mut told = None;
     loop {
         // First, so that nothing is claimed from a queue that was removed before the start.
         let served = serve(&hub, &mut told).await;
@@ -25,7 +25,9 @@ pub(crate) async fn run(hub: Arc<Hub>) {
         if let Ok(directives) = &read {
             restrict(&hub, directives).await;
             cancel(&hub, directives).await;
-            hub.directed.cancel();
+            if served.is_ok() {
+                hub.directed.cancel();
+            }
             tell_schedules(&hub, directives.schedules);
         }
         let pause = match served.and(read) {
@@ -59,13 +61,16 @@ async fn read(hub: &Hub) -> Result<Directives, DriverError> {
 
 /// Serves the queues that the application says now. The storage is `told` of a queue before anything is claimed
 /// from it: jobs of it that wait for keys are left to this worker, and would else be let go beside its own.
-async fn serve(hub: &Hub, told: &mut BTreeSet<Arc<str>>) -> Result<(), DriverError> {
+async fn serve(hub: &Hub, told: &mut Option<BTreeSet<Arc<str>>>) -> Result<(), DriverError> {
     let now = Instant::now();
     let before = queues(hub);
     let mut given_back = Vec::new();
     let mut added = Vec::new();
     for (name, change) in hub.setup.queues.all() {
         match change {
+            Some(queue) if before.contains(&queue.name) => {
+                hub.board().serve(&queue, now);
+            }
             Some(queue) => added.push(queue),
             None => {
                 given_back.extend(hub.board().unserve(&name));
@@ -77,24 +82,32 @@ async fn serve(hub: &Hub, told: &mut BTreeSet<Arc<str>>) -> Result<(), DriverErr
             }
         }
     }
-    give_back(hub, given_back).await;
     let mut after = queues(hub);
+    if after != before {
+        hub.repark.notify_one();
+    }
+    give_back(hub, given_back).await;
     after.extend(added.iter().map(|queue| Arc::clone(&queue.name)));
-    if after != *told {
+    // Of a call that fails nobody knows what the storage has taken.
+    let known = told.take();
+    if known.as_ref() != Some(&after) {
         let names: Vec<String> = after.iter().map(ToString::to_string).collect();
         limited(hub.setup.driver.serve_queues(hub.worker, &names)).await?;
-        tracing::info!(queues = ?names, "the queues that are served have changed");
-        *told = after;
+        if known.is_some() {
+            tracing::info!(queues = ?names, "the queues that are served have changed");
+        }
+    }
+    *told = Some(after);
+    if added.is_empty() {
+        return Ok(());
     }
     for queue in added {
         if hub.board().serve(&queue, now) {
             hub.parking().add(Topic::Ready(queue.name), now);
         }
     }
-    if queues(hub) != before {
-        hub.repark.notify_one();
-        hub.claim.notify_one();
-    }
+    hub.repark.notify_one();
+    hub.claim.notify_one();
     Ok(())
 }
 

@@ -50,7 +50,13 @@ impl LeaseKeeper {
             .build()?;
         thread::Builder::new()
             .name("pgq-lease".to_owned())
-            .spawn(move || runtime.block_on(self.work(renewed)))?;
+            .spawn(move || {
+                let _ended = Ended {
+                    lost: self.lost.clone(),
+                    stop: self.stop.clone(),
+                };
+                runtime.block_on(self.work(renewed));
+            })?;
         Ok(())
     }
 
@@ -103,10 +109,24 @@ impl LeaseKeeper {
     }
 
     fn lose(&self, reason: &str) {
+        self.lost.cancel();
         tracing::error!(
             reason,
             "lost the lease; ending every attempt and starting again"
         );
-        self.lost.cancel();
+    }
+}
+
+/// Without the thread nobody renews the lease, also if it has ended by a panic of whom it tells something.
+struct Ended {
+    lost: CancellationToken,
+    stop: CancellationToken,
+}
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        if !self.stop.is_cancelled() {
+            self.lost.cancel();
+        }
     }
 }
