@@ -473,6 +473,8 @@ create table pgq_jobs.schedule (
     revision      bigint      not null default nextval('pgq_jobs.schedule_revision'),
     -- Since when it does not tick.
     paused_at     timestamptz,
+    -- Since when somebody waits for a job that is no tick, which whoever ticks it is to enqueue.
+    requested_at  timestamptz,
     -- The last jobs that it had, the newest first: those of ticks, and those that were triggered.
     recent        bigint[]    not null default '{}',
     missed        text        not null default 'once' check (missed in ('skip', 'once', 'all')),

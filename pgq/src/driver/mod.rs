@@ -42,7 +42,7 @@ pub use self::request::{
 };
 pub use self::schedule::{
     Schedule, ScheduleAsk, ScheduleChanges, ScheduleState, StoredInput, StoredSchedule, Template,
-    Tick, Ticked, UnreadableSchedule,
+    Tick, Ticked, Trigger, UnreadableSchedule,
 };
 pub use self::schedule_driver::ScheduleDriver;
 pub use crate::job::{Detail, Expires, KeyedJobs, Marks, NewKey};

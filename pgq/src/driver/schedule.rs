@@ -100,6 +100,17 @@ pub struct UnreadableSchedule {
     pub problem: String,
 }
 
+/// Of which schedule a job is triggered.
+#[derive(Clone, Copy, Debug)]
+pub struct Trigger<'a> {
+    /// Its name.
+    pub schedule: &'a str,
+    /// Its [`revision`](StoredSchedule::revision), as it was read.
+    pub revision: i64,
+    /// Of a job that somebody has requested, when he has: [`requested_at`](StoredSchedule::requested_at).
+    pub requested_at: Option<DateTime<Utc>>,
+}
+
 /// Where one schedule stands.
 #[derive(Clone, Debug)]
 pub struct StoredSchedule {
@@ -121,6 +132,8 @@ pub struct StoredSchedule {
     pub revision: i64,
     /// Since when it does not tick; `None` if it does.
     pub paused_at: Option<DateTime<Utc>>,
+    /// Since when somebody waits for a job that is no tick, which whoever ticks it is to enqueue.
+    pub requested_at: Option<DateTime<Utc>>,
     /// Its last jobs, up to ten, the newest first: those of ticks, and those that were triggered.
     pub recent: Vec<JobId>,
 }
@@ -203,6 +216,8 @@ pub enum Ticked {
     /// Nothing has happened: somebody else was faster, the schedule is not as it was or is gone, or a job is
     /// to end first.
     Refused,
+    /// Nothing has happened, for somebody has locked the schedule: the tick is to be tried again later.
+    Locked,
 }
 
 impl Ticked {
@@ -211,7 +226,7 @@ impl Ticked {
     pub const fn job(self) -> Option<JobId> {
         match self {
             Self::Enqueued(job) | Self::Replaced(job) => Some(job),
-            Self::Skipped | Self::Refused => None,
+            Self::Skipped | Self::Refused | Self::Locked => None,
         }
     }
 }

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 
 use super::{
     DriverError, Enqueue, Schedule, ScheduleAsk, ScheduleChanges, ScheduleState, StoredInput, Tick,
-    Ticked, WorkerId,
+    Ticked, Trigger, WorkerId,
 };
 
 /// The part of a [`Driver`](super::Driver) that is for schedules: their declarations and their ticks.
@@ -106,25 +106,21 @@ pub trait ScheduleDriver {
     /// # Errors
     ///
     /// On an error each tick has its job, or its last tick has not moved. Fails with a conflict, without
-    /// waiting for long, while somebody else keeps locked what one of them needs: that one is to be tried
-    /// again later, and the others apart from it.
+    /// waiting for long, while somebody else keeps locked what one of them needs beside its schedule, as a key:
+    /// that one is to be tried again later, and the others apart from it.
     async fn tick(&self, ticks: Vec<Tick>) -> Result<Vec<Ticked>, DriverError>;
 
     /// Enqueues a job of a schedule of that revision that is no tick: its last tick does not move, it may be
     /// paused, and what is unfinished of it does not matter. The job has the input that is stored of the
     /// schedule, and its key if it is given an empty one. It is skipped if the job has a key that another
-    /// one holds, and refused if there is no such schedule.
+    /// one holds, and refused if there is no such schedule. A job that somebody has requested is refused if
+    /// somebody else was faster; the request is over with it, or if it was skipped.
     ///
     /// # Errors
     ///
     /// Returns the error of the storage: a conflict, without waiting for long, while somebody else keeps
     /// locked what it needs.
-    async fn trigger(
-        &self,
-        schedule: &str,
-        revision: i64,
-        enqueue: Enqueue,
-    ) -> Result<Ticked, DriverError>;
+    async fn trigger(&self, trigger: Trigger<'_>, enqueue: Enqueue) -> Result<Ticked, DriverError>;
 
     /// Returns where schedules stand, by name and without their inputs: up to `limit` after the name `after`.
     ///
@@ -167,6 +163,14 @@ pub trait ScheduleDriver {
     ///
     /// Returns the error of the storage.
     async fn pause_schedule(&self, name: &str, pause: bool) -> Result<Option<bool>, DriverError>;
+
+    /// Requests a job of a schedule that is no tick of whoever ticks it; returns `false` if there is no such
+    /// schedule. Of several requests that nobody has seen to the first counts. Tells the workers.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of the storage.
+    async fn request_trigger(&self, name: &str) -> Result<bool, DriverError>;
 
     /// Deletes a schedule that was made at run time, or that the code of no worker declares that lives;
     /// returns `false` if there is none. Its jobs stay. Tells the workers.

@@ -13,7 +13,7 @@ use super::record::Record;
 use super::store::Store;
 use crate::driver::{
     DriverError, Enqueue, NewJob, Schedule, ScheduleAsk, ScheduleChanges, ScheduleDriver,
-    ScheduleState, StoredInput, StoredSchedule, Template, Tick, Ticked, WorkerId,
+    ScheduleState, StoredInput, StoredSchedule, Template, Tick, Ticked, Trigger, WorkerId,
 };
 use crate::job::JobId;
 use crate::schedule::Overlap;
@@ -44,6 +44,7 @@ struct ScheduleRow {
     last_job: Option<JobId>,
     revision: i64,
     paused_at: Option<DateTime<Utc>>,
+    requested_at: Option<DateTime<Utc>>,
     /// The newest first.
     recent: Vec<JobId>,
 }
@@ -68,6 +69,7 @@ impl ScheduleRow {
             last_job: None,
             revision: 0,
             paused_at: None,
+            requested_at: None,
             recent: Vec::new(),
         }
     }
@@ -154,6 +156,7 @@ impl Store {
             last_tick: row.last_tick,
             revision: row.revision,
             paused_at: row.paused_at,
+            requested_at: row.requested_at,
             recent: row.recent.clone(),
         };
         let rows = self.schedules.rows.values();
@@ -222,15 +225,25 @@ impl Store {
 
     fn trigger(
         &mut self,
-        schedule: &str,
-        revision: i64,
+        trigger: Trigger<'_>,
         mut enqueue: Enqueue,
         now: DateTime<Utc>,
     ) -> Ticked {
-        let row = self.schedules.rows.get(schedule);
-        let Some(row) = row.filter(|row| row.revision == revision) else {
+        let Trigger {
+            schedule,
+            revision,
+            requested_at,
+        } = trigger;
+        let is_meant = |row: &&mut ScheduleRow| {
+            row.revision == revision && (requested_at.is_none() || row.requested_at == requested_at)
+        };
+        let row = self.schedules.rows.get_mut(schedule);
+        let Some(row) = row.filter(is_meant) else {
             return Ticked::Refused;
         };
+        if requested_at.is_some() {
+            row.requested_at = None;
+        }
         row.fill(&mut enqueue);
         let ticked = self.enqueue_tick(enqueue, now);
         if let Some(job) = ticked.job()
@@ -305,13 +318,8 @@ impl ScheduleDriver for MemoryDriver {
         }))
     }
 
-    async fn trigger(
-        &self,
-        schedule: &str,
-        revision: i64,
-        enqueue: Enqueue,
-    ) -> Result<Ticked, DriverError> {
-        Ok(self.call(|store, now| store.trigger(schedule, revision, enqueue, now)))
+    async fn trigger(&self, trigger: Trigger<'_>, enqueue: Enqueue) -> Result<Ticked, DriverError> {
+        Ok(self.call(|store, now| store.trigger(trigger, enqueue, now)))
     }
 
     async fn list_schedules(
@@ -338,6 +346,10 @@ impl ScheduleDriver for MemoryDriver {
 
     async fn pause_schedule(&self, name: &str, pause: bool) -> Result<Option<bool>, DriverError> {
         Ok(self.call(|store, now| store.pause_schedule(name, pause, now)))
+    }
+
+    async fn request_trigger(&self, name: &str) -> Result<bool, DriverError> {
+        Ok(self.call(|store, now| store.request_trigger(name, now)))
     }
 
     async fn delete_schedule(&self, name: &str) -> Result<bool, DriverError> {

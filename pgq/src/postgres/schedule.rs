@@ -18,7 +18,7 @@ use super::enqueue::micros;
 use super::error::driver_error;
 use crate::driver::{
     DriverError, Enqueue, Schedule, ScheduleAsk, ScheduleChanges, ScheduleDriver, ScheduleState,
-    StoredInput, Tick, Ticked, WorkerId,
+    StoredInput, Tick, Ticked, Trigger, WorkerId,
 };
 use crate::schedule::Overlap;
 
@@ -162,16 +162,11 @@ impl ScheduleDriver for PostgresDriver {
             .await
     }
 
-    async fn trigger(
-        &self,
-        schedule: &str,
-        revision: i64,
-        enqueue: Enqueue,
-    ) -> Result<Ticked, DriverError> {
+    async fn trigger(&self, trigger: Trigger<'_>, enqueue: Enqueue) -> Result<Ticked, DriverError> {
         let fired = Fired {
-            schedule: schedule.to_owned(),
-            digest: revision,
-            previous: None,
+            schedule: trigger.schedule.to_owned(),
+            version: trigger.revision,
+            previous: trigger.requested_at,
             at: None,
             overlap: Overlap::Allow,
             enqueue,
@@ -233,6 +228,17 @@ impl ScheduleDriver for PostgresDriver {
             .await;
         row.and_then(|row| row.map(|row| row.try_get("changed")).transpose())
             .map_err(|error| driver_error("failed to pause or resume a schedule", error))
+    }
+
+    async fn request_trigger(&self, name: &str) -> Result<bool, DriverError> {
+        sqlx::query(self.statements.request_trigger.clone())
+            .bind(name)
+            .bind(self.schema().as_str())
+            .persistent(false)
+            .fetch_optional(&self.pool)
+            .await
+            .map(|row| row.is_some())
+            .map_err(|error| driver_error("failed to request a job of a schedule", error))
     }
 
     async fn delete_schedule(&self, name: &str) -> Result<bool, DriverError> {

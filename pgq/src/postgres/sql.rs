@@ -124,6 +124,7 @@ statements! {
     read_inputs,
     record_migration,
     register_worker,
+    request_trigger,
     requeue_jobs,
     reschedule_jobs,
     rescue_jobs,

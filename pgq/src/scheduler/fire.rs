@@ -16,7 +16,7 @@ use crate::worker::{limited, limited_by};
 
 /// The sleep while a tick waits for the end of a job, of which the scheduler is not told, or for somebody
 /// who keeps locked what it needs.
-const HELD_PAUSE: TimeDelta = TimeDelta::seconds(1);
+pub(super) const HELD_PAUSE: TimeDelta = TimeDelta::seconds(1);
 
 /// For how long ticks are fired of which there are many, one after the other, before it is looked for others
 /// that are due. Of what is left the next call takes care.
@@ -103,25 +103,20 @@ impl Scheduler {
         let began = Instant::now();
         while !chains.is_empty() {
             let mut left = Vec::with_capacity(chains.len());
-            let batches = by_size(std::mem::take(&mut chains), |chain| chain.due.input_bytes);
-            let mut batches = VecDeque::from(batches);
-            while let Some(mut batch) = batches.pop_front() {
+            let mut batches = by_size(std::mem::take(&mut chains), |chain| chain.due.input_bytes);
+            while let Some(mut batch) = batches.pop() {
                 let ticks = batch.iter().map(|chain| self.tick(chain, &[]));
                 let fired = limited(self.driver.tick(ticks.collect())).await;
-                // Until the one is alone that is refused, or that somebody keeps locked. After all others, as
-                // each of many costs a wait.
+                // Until the one is alone that is refused, or that somebody keeps from its job.
                 if let Err(error) = &fired
                     && batch.len() > 1
                     && (error.kind() == DriverErrorKind::Conflict || !error.is_transient())
                 {
-                    let half = batch.split_off(batch.len() / 2);
-                    batches.extend([batch, half]);
-                } else {
-                    left.extend(self.settle(batch, fired, problem));
+                    batches.push(batch.split_off(batch.len() / 2));
+                    batches.push(batch);
+                    continue;
                 }
-                if began.elapsed() >= ROUND && !batches.is_empty() {
-                    return true;
-                }
+                left.extend(self.settle(batch, fired, problem));
             }
             if began.elapsed() >= ROUND {
                 return !left.is_empty();
@@ -252,11 +247,12 @@ impl Scheduler {
                 self.hooks.enqueued(&schedule.task, queue, &[job]);
             }
             Ticked::Skipped => {}
-            // Another worker was faster, or a job is to end first: the next look tells. Of a change its
-            // revision tells.
-            Ticked::Refused => {
+            // Another worker was faster, or is about to be, or a job is to end first: the next look tells. Of a
+            // change its revision tells.
+            Ticked::Refused | Ticked::Locked => {
                 self.agenda.set(&schedule.name, *revision, *next);
-                if !is_last || schedule.policy.overlap == Overlap::QueueOne {
+                let may_be_due = ticked == Ticked::Locked || !is_last;
+                if may_be_due || schedule.policy.overlap == Overlap::QueueOne {
                     let at = chain.due.now + HELD_PAUSE;
                     self.agenda.look_no_later(&schedule.name, at);
                 }

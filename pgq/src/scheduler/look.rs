@@ -6,6 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use pgq_cron::Timetable;
 
 use super::absence::Absence;
+use super::fire::HELD_PAUSE;
 use super::{Problem, Scheduler};
 use crate::driver::{DriverError, Schedule, ScheduleState, StoredSchedule};
 use crate::schedule::When;
@@ -103,17 +104,35 @@ impl Scheduler {
         stored: StoredSchedule,
         now: DateTime<Utc>,
     ) -> Result<Option<Due>, DriverError> {
+        let Some(timetable) = self.timetable(&stored, now).await? else {
+            return Ok(None);
+        };
         let name = stored.schedule.name.clone();
+        let is_answered = self.answer(&stored).await?;
+        let due = self.due(stored, &timetable, now);
+        if !is_answered {
+            self.agenda.look_no_later(&name, now + HELD_PAUSE);
+        }
+        Ok(due)
+    }
+
+    /// When a schedule ticks; `None` if it is not for this worker, and then it is noted when to look again.
+    async fn timetable(
+        &mut self,
+        stored: &StoredSchedule,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Timetable>, DriverError> {
+        let name = &stored.schedule.name;
         let registry = std::sync::Arc::clone(&self.registry);
-        let known = registry.known_schedule(&name);
+        let known = registry.known_schedule(name);
         let timetable = match (stored.made, known) {
             (false, Some(known)) => {
                 if known.digest() != stored.digest {
-                    let at = self.take_over(known, &stored, now).await?;
-                    self.agenda.set(&name, stored.revision, Some(at));
+                    let at = self.take_over(known, stored, now).await?;
+                    self.agenda.set(name, stored.revision, Some(at));
                     return Ok(None);
                 }
-                self.absences.remove(&name);
+                self.absences.remove(name);
                 Some(known.timetable.clone())
             }
             (false, None) => None,
@@ -125,29 +144,39 @@ impl Scheduler {
                          rename one of them"
                     );
                 }
-                self.made_timetable(&stored)
+                self.made_timetable(stored)
             }
         };
-        let Some(timetable) = timetable else {
-            self.agenda.set(&name, stored.revision, None);
-            return Ok(None);
-        };
+        if timetable.is_none() {
+            self.agenda.set(name, stored.revision, None);
+        }
+        Ok(timetable)
+    }
+
+    /// Which ticks of a schedule are due.
+    fn due(
+        &mut self,
+        stored: StoredSchedule,
+        timetable: &Timetable,
+        now: DateTime<Utc>,
+    ) -> Option<Due> {
+        let name = stored.schedule.name.clone();
         if stored.paused_at.is_some() {
             self.agenda.set(&name, stored.revision, None);
-            return Ok(None);
+            return None;
         }
-        let (schedule, input_bytes) = match known {
+        let (schedule, input_bytes) = match self.registry.known_schedule(&name) {
             Some(known) if !stored.made => (known.declared(None), known.input.len()),
             _ => (stored.schedule, stored.input_bytes),
         };
-        let ticks = due_ticks(&timetable, schedule.policy.missed, stored.last_tick, now);
+        let ticks = due_ticks(timetable, schedule.policy.missed, stored.last_tick, now);
         let next = timetable.next_after(now);
         if ticks.is_empty() {
             self.agenda.set(&name, stored.revision, next);
-            return Ok(None);
+            return None;
         }
         self.agenda.stay(&name, stored.revision, now);
-        Ok(Some(Due {
+        Some(Due {
             schedule,
             input_bytes,
             made: stored.made,
@@ -157,7 +186,7 @@ impl Scheduler {
             ticks,
             next,
             now,
-        }))
+        })
     }
 
     /// When a schedule that was made at run time ticks; `None` if it is not for this worker.

@@ -10,6 +10,7 @@ mod absence;
 mod agenda;
 mod fire;
 mod look;
+mod request;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;

@@ -215,6 +215,35 @@ async fn a_schedule_is_triggered_and_its_job_is_waited_for() -> anyhow::Result<(
 }
 
 #[tokio::test]
+async fn a_schedule_that_was_made_on_the_command_line_is_triggered_there() -> anyhow::Result<()> {
+    let database = TestDatabase::migrated().await?;
+    let cli = Cli::on(&database);
+    let worker = Living::on(&database).await?;
+    let create = [
+        "schedules",
+        "create",
+        "made",
+        "--task",
+        "cli/double",
+        "--input",
+        r#"{"number": 21}"#,
+        "--cron",
+        RARELY,
+    ];
+    cli.done(&create).await?;
+
+    let id = cli
+        .done(&["schedules", "trigger", "made", "--timeout", "60s"])
+        .await?;
+
+    let result = cli
+        .done(&["jobs", "wait", id.trim(), "--timeout", "60s"])
+        .await?;
+    assert_eq!(result, "42\n");
+    worker.stop().await
+}
+
+#[tokio::test]
 async fn a_task_that_no_worker_knows_is_refused_with_the_names_that_are_like_it()
 -> anyhow::Result<()> {
     let database = TestDatabase::migrated().await?;
@@ -244,10 +273,11 @@ async fn a_task_that_no_worker_knows_is_refused_with_the_names_that_are_like_it(
         &listed,
         &["a", "cli/duoble", "every 3600s", "nobody runs it"],
     );
-    let untold = cli.refused(&["schedules", "trigger", "a"]).await?;
-    assert!(
-        untold.contains("trigger it from a program that does"),
-        "{untold}"
+    let untold = cli.refused(&["schedules", "trigger", "a", "--timeout", "0s"]);
+    assert_eq!(
+        untold.await?,
+        "error: the job of `a` is requested, and no worker lives that ticks the schedule; the first that \
+         knows the task `cli/duoble` enqueues it\n"
     );
     worker.stop().await
 }

@@ -31,6 +31,7 @@ mod pause;
 mod progress;
 mod promote;
 mod replace;
+mod request;
 mod schedule;
 mod schema;
 mod stored;
@@ -45,7 +46,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use pgq::driver::{
     Claim, Claimed, ClaimedInput, ClaimedJob, Completion, End, Ending, Enqueue, Schedule, Start,
-    Tick, WorkerId, WorkerInfo,
+    Tick, Trigger, WorkerId, WorkerInfo,
 };
 use pgq::{Job, JobId, Retain};
 
@@ -102,7 +103,12 @@ impl Storage {
         revision: i64,
         enqueue: Enqueue,
     ) -> anyhow::Result<Option<JobId>> {
-        let ticked = self.driver().trigger(schedule, revision, enqueue).await?;
+        let trigger = Trigger {
+            schedule,
+            revision,
+            requested_at: None,
+        };
+        let ticked = self.driver().trigger(trigger, enqueue).await?;
         Ok(ticked.job())
     }
 

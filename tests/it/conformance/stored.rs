@@ -2,8 +2,8 @@
 
 use anyhow::Context as _;
 use pgq::driver::{
-    Build, Enqueue, KnownTask, NewJob, NewKey, Schedule, ScheduleAsk, Template, Ticked, WorkerId,
-    WorkerInfo,
+    Build, Enqueue, KnownTask, NewJob, NewKey, Schedule, ScheduleAsk, Template, Ticked, Trigger,
+    WorkerId, WorkerInfo,
 };
 use pgq::{Conflict, INPUT_INLINE_MAX};
 
@@ -25,7 +25,7 @@ conformance! {
 }
 
 /// A schedule of jobs of this input, which are unique if there is a key.
-fn of(name: &str, input: Vec<u8>, key: Option<(&[u8], Conflict)>) -> Schedule {
+pub(super) fn of(name: &str, input: Vec<u8>, key: Option<(&[u8], Conflict)>) -> Schedule {
     let mut job = NewJob::new(input);
     if let Some((key, conflict)) = key {
         job = job.key(key_of(key, conflict));
@@ -182,8 +182,12 @@ async fn a_job_that_takes_the_place_of_another_is_said_to(storage: &Storage) -> 
     let revision = stored(storage, "made").await?.revision;
 
     let trigger = || {
-        let driver = storage.driver();
-        driver.trigger("made", revision, enqueue.clone())
+        let trigger = Trigger {
+            schedule: "made",
+            revision,
+            requested_at: None,
+        };
+        storage.driver().trigger(trigger, enqueue.clone())
     };
     let first = trigger().await?;
     let second = trigger().await?;

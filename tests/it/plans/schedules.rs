@@ -35,6 +35,7 @@ const CASES: &[(bool, Case)] = &[
         &[REVISION],
     ),
     of("pause_schedule", &["'made/7', true, 'pgq_jobs'"], &[NAME]),
+    of("request_trigger", &["'made/7', 'pgq_jobs'"], &[NAME]),
     of("delete_schedule", &["'made/7', 'pgq_jobs'"], &[NAME]),
     of(
         "retire_schedules",

@@ -145,6 +145,35 @@ async fn a_row_that_somebody_locks_holds_up_no_other_schedule() -> anyhow::Resul
 }
 
 #[tokio::test]
+async fn rows_that_somebody_locks_here_and_there_hold_up_no_other_schedule() -> anyhow::Result<()> {
+    let database = TestDatabase::migrated().await?;
+    let pool = database.pool();
+    let names: Vec<String> = (0..64).map(|number| format!("{number:02}")).collect();
+    for name in &names {
+        note::job(1).schedule(name, hourly()).create(pool).await?;
+    }
+    go_back(pool).await?;
+    let (locked, others): (Vec<&str>, Vec<&str>) = names
+        .iter()
+        .map(String::as_str)
+        .partition(|name| name.ends_with('3'));
+    let mut transaction = pool.begin().await?;
+    sqlx::query("select from pgq_jobs.schedule where name like '%3' for update")
+        .execute(&mut *transaction)
+        .await?;
+
+    let stop = CancellationToken::new();
+    let running = run(&database, &stop);
+    have_ticked(pool, &others).await?;
+    transaction.rollback().await?;
+    have_ticked(pool, &locked).await?;
+
+    assert_eq!(count(pool, "job").await?, 64);
+    stop.cancel();
+    Ok(running.await??)
+}
+
+#[tokio::test]
 async fn a_schedule_that_cannot_be_read_holds_up_no_others() -> anyhow::Result<()> {
     let database = TestDatabase::migrated().await?;
     let pool = database.pool();

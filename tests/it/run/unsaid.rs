@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use pgq::{
-    CancellationToken, JobState, Run, ScheduleBuilder, ScheduleError, ScheduleHandle, Schedules,
-    Task as _, When,
+    CancellationToken, JobHandle, JobState, Run, ScheduleBuilder, ScheduleError, ScheduleHandle,
+    Schedules, Task as _, When,
 };
 use pgq_tests::database::TestDatabase;
 use pgq_tests::eventually;
@@ -117,6 +117,38 @@ async fn a_job_is_as_its_task_says_where_the_schedule_says_nothing() -> anyhow::
     assert_eq!(fingerprints, 2);
     let job = &other.runs(pool).await?[0];
     assert_eq!((&*job.queue, job.priority, job.max_attempts), ("own", 5, 3));
+    Ok(())
+}
+
+#[tokio::test]
+async fn who_does_not_know_the_task_has_its_job_of_a_worker_that_does() -> anyhow::Result<()> {
+    let database = TestDatabase::migrated().await?;
+    let pool = database.pool();
+    let schedule = made(pool, "made", 7).await?;
+    schedule.pause(pool).await?;
+
+    schedule.request_trigger(pool).await?;
+    assert!(schedule.get(pool).await?.requested_since.is_some());
+    let stop = CancellationToken::new();
+    let run = worker::<charge>(&database).queue("money");
+    let run = tokio::spawn(run.stop_on(stop.clone()).into_future());
+    let answered = async || {
+        eventually("a worker has seen to the request", async || {
+            Ok(schedule.get(pool).await?.requested_since.is_none())
+        })
+        .await
+    };
+    answered().await?;
+    let runs = schedule.runs(pool).await?;
+    JobHandle::<u64>::from_id(runs[0].id).wait(pool).await?;
+    // The worker is there this time. It is unique by its customer.
+    schedule.request_trigger(pool).await?;
+    answered().await?;
+
+    assert_eq!((&*runs[0].queue, runs[0].priority), ("money", 2));
+    assert_eq!(schedule.runs(pool).await?.len(), 1);
+    stop.cancel();
+    run.await??;
     Ok(())
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use super::handle::TRIES;
+use super::handle::{HELD_PAUSE, TRIES};
 use super::make::{Jobs, checked, refuse_ended};
 use super::{ScheduleError, ScheduleHandle};
 use crate::client::{INPUT_MAX_DEFAULT, JobBuilder, Reader};
@@ -297,6 +297,10 @@ async fn fire_due(
         };
         match driver.tick(vec![tick]).await {
             Ok(ticked) if ticked == [Ticked::Refused] => return Ok(overlap == Overlap::QueueOne),
+            Ok(ticked) if ticked == [Ticked::Locked] => {
+                tokio::time::sleep(HELD_PAUSE).await;
+                return Ok(false);
+            }
             Ok(_) => previous = at,
             Err(error) if error.kind() == DriverErrorKind::Conflict => return Ok(false),
             Err(error) => return Err(handle.failed("edited", error)),

@@ -1,11 +1,14 @@
 //! [`ScheduleHandle`].
 
+use std::time::Duration;
+
 use futures_util::future::try_join_all;
 
 use super::{ScheduleEdit, ScheduleError, ScheduleInfo};
 use crate::client::{JobHandle, Reader};
 use crate::driver::{
-    Driver, DriverError, DriverErrorKind, ScheduleState, Start, StoredInput, StoredSchedule, Ticked,
+    Driver, DriverError, DriverErrorKind, ScheduleState, Start, StoredInput, StoredSchedule,
+    Ticked, Trigger,
 };
 use crate::job::{Enqueued, Job};
 use crate::metrics;
@@ -13,6 +16,9 @@ use crate::task::{Registry, TaskDescriptor, job_of, needs_input, needs_task};
 
 /// How often a schedule is looked at again that others change between the look and the change.
 pub(super) const TRIES: usize = 20;
+
+/// How long to wait for whoever keeps it locked before the next try.
+pub(super) const HELD_PAUSE: Duration = Duration::from_millis(100);
 
 /// A schedule of a database, by its name: one that was made at run time, or that code declares.
 ///
@@ -135,14 +141,20 @@ impl ScheduleHandle {
         for _ in 0..TRIES {
             let (stored, _) = self.read(&*driver).await?;
             let task = registry.task(&stored.schedule.task);
-            let instead = "trigger it from a program that does";
+            let instead = "trigger it from a program that does, or request it of a worker with \
+                           `ScheduleHandle::request_trigger`";
             let input = self.input(&*driver, task, &stored, instead).await?;
             let Some(input) = input else {
                 continue;
             };
             let enqueue = job_of(task, &stored.schedule, &input, Start::Now);
             let (task, queue) = (enqueue.task.clone(), enqueue.queue.clone());
-            match driver.trigger(&self.name, stored.revision, enqueue).await {
+            let trigger = Trigger {
+                schedule: &self.name,
+                revision: stored.revision,
+                requested_at: None,
+            };
+            match driver.trigger(trigger, enqueue).await {
                 Ok(Ticked::Enqueued(job)) => {
                     metrics::count_enqueued(&task, &queue, 1);
                     return Ok(JobHandle::new(job, Enqueued::New));
@@ -159,11 +171,35 @@ impl ScheduleHandle {
                 // It has changed since it was read.
                 Ok(Ticked::Refused) => {}
                 // Somebody keeps it, or the key, for a moment.
-                Err(error) if error.kind() == DriverErrorKind::Conflict => {}
+                Ok(Ticked::Locked) => tokio::time::sleep(HELD_PAUSE).await,
+                Err(error) if error.kind() == DriverErrorKind::Conflict => {
+                    tokio::time::sleep(HELD_PAUSE).await;
+                }
                 Err(source) => return Err(self.failed("triggered", source)),
             }
         }
         Err(self.contended())
+    }
+
+    /// Requests one of its jobs of a worker that ticks it, also while it is paused: for programs that do not
+    /// know its task, and so cannot [`trigger`](Self::trigger) it. The worker enqueues the job within its poll
+    /// interval, as it would a tick; if none lives that ticks the schedule, the first to come does. Of several
+    /// requests that none has seen to yet one job comes. [`ScheduleInfo::requested_since`] tells whether it
+    /// has, and [`runs`](Self::runs) has the job.
+    ///
+    /// # Errors
+    ///
+    /// Fails with [`ScheduleError::NotFound`] if there is none.
+    ///
+    /// # Cancel safety
+    ///
+    /// A dropped call may have requested it.
+    pub async fn request_trigger(&self, reader: impl Reader) -> Result<(), ScheduleError> {
+        let requested = reader.driver().request_trigger(&self.name).await;
+        match requested.map_err(|source| self.failed("triggered", source))? {
+            true => Ok(()),
+            false => Err(self.not_found()),
+        }
     }
 
     /// Begins a change of it.

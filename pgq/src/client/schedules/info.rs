@@ -51,6 +51,9 @@ pub struct ScheduleInfo {
     pub is_kept: bool,
     /// Since when it is paused; `None` if it is not.
     pub paused_since: Option<DateTime<Utc>>,
+    /// Since when somebody waits for a job that was
+    /// [requested](crate::ScheduleHandle::request_trigger) of its workers; `None` if none is.
+    pub requested_since: Option<DateTime<Utc>>,
     /// Its last tick; before there was one, when it was made or declared.
     pub last_tick: DateTime<Utc>,
     /// Its next ticks, up to five. While it is paused, those that it would have.
@@ -99,6 +102,7 @@ impl ScheduleInfo {
             max_attempts: template.max_attempts,
             is_kept: stored.is_kept,
             paused_since: stored.paused_at,
+            requested_since: stored.requested_at,
             last_tick: stored.last_tick,
             // A newer version may have made one that this one cannot read.
             next: next.unwrap_or_default(),

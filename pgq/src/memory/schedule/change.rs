@@ -127,6 +127,16 @@ impl Store {
         Some(true)
     }
 
+    pub(super) fn request_trigger(&mut self, name: &str, now: DateTime<Utc>) -> bool {
+        let Some(row) = self.schedules.rows.get_mut(name) else {
+            return false;
+        };
+        row.requested_at.get_or_insert(now);
+        self.revise(name);
+        self.wake(Wake::Directives);
+        true
+    }
+
     pub(super) fn delete_schedule(&mut self, name: &str, now: DateTime<Utc>) -> bool {
         let is_declared = self.is_declared(name, now);
         let rows = &mut self.schedules.rows;

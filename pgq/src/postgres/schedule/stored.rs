@@ -152,6 +152,7 @@ fn stored(name: String, row: &PgRow) -> sqlx::Result<StoredSchedule> {
         last_tick: row.try_get("last_tick")?,
         revision: row.try_get("revision")?,
         paused_at: row.try_get("paused_at")?,
+        requested_at: row.try_get("requested_at")?,
         recent: recent.into_iter().map(JobId::from_i64).collect(),
         schedule: Schedule {
             name,

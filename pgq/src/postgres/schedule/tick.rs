@@ -28,8 +28,9 @@ const LOOKS_MAX: usize = 20;
 /// A job of a schedule.
 pub(super) struct Fired {
     pub(super) schedule: String,
-    /// Its revision if it has been triggered.
-    pub(super) digest: i64,
+    /// Its digest, or its revision if it has been triggered.
+    pub(super) version: i64,
+    /// If it has been triggered because somebody has requested it, when he has.
     pub(super) previous: Option<DateTime<Utc>>,
     /// `None` if it has been triggered.
     pub(super) at: Option<DateTime<Utc>>,
@@ -43,7 +44,7 @@ impl From<Tick> for Fired {
     fn from(tick: Tick) -> Self {
         Self {
             schedule: tick.schedule,
-            digest: tick.digest,
+            version: tick.digest,
             previous: Some(tick.previous),
             at: Some(tick.at),
             overlap: tick.overlap,
@@ -53,7 +54,7 @@ impl From<Tick> for Fired {
     }
 }
 
-/// A tick that is over.
+/// A tick that is over, or whose schedule is locked.
 struct Won {
     /// From 0.
     place: usize,
@@ -63,11 +64,14 @@ struct Won {
     is_new: bool,
     /// The job before it.
     last: Option<JobId>,
+    /// It is not over: somebody has locked its schedule.
+    is_locked: bool,
 }
 
 impl Won {
     const fn outcome(self) -> Ticked {
         match self.job {
+            None if self.is_locked => Ticked::Locked,
             Some(job) if self.is_new => Ticked::Enqueued(job),
             Some(job) => Ticked::Replaced(job),
             None => Ticked::Skipped,
@@ -131,7 +135,7 @@ impl PostgresDriver {
         let inputs: Vec<Option<Vec<u8>>> = inputs.collect();
         let rows = sqlx::query(self.statements.tick.clone())
             .bind(columns.schedules)
-            .bind(columns.digests)
+            .bind(columns.versions)
             .bind(columns.previous)
             .bind(columns.ticks)
             .bind(columns.tasks)
@@ -156,6 +160,7 @@ impl PostgresDriver {
             let place: i64 = row.try_get("place")?;
             Ok(Won {
                 place: usize::try_from(place - 1).unwrap_or(usize::MAX),
+                is_locked: row.try_get("is_locked")?,
                 ..won(&row)?
             })
         };
@@ -195,7 +200,7 @@ impl PostgresDriver {
             .bind(overlap_name(tick.overlap))
             .bind(job.details.pop())
             .bind(job.marks.pop().unwrap_or_default())
-            .bind(tick.digest)
+            .bind(tick.version)
             .bind(job.keys.pop())
             .bind(job.periods.pop().flatten())
             .bind(unique::name(conflict))
@@ -289,7 +294,7 @@ impl PostgresDriver {
 #[derive(Default)]
 struct Columns {
     schedules: Vec<String>,
-    digests: Vec<i64>,
+    versions: Vec<i64>,
     previous: Vec<Option<DateTime<Utc>>>,
     ticks: Vec<Option<DateTime<Utc>>>,
     tasks: Vec<String>,
@@ -315,7 +320,7 @@ impl Columns {
             mut jobs,
         } = tick.enqueue;
         self.schedules.push(tick.schedule);
-        self.digests.push(tick.digest);
+        self.versions.push(tick.version);
         self.previous.push(tick.previous);
         self.ticks.push(tick.at);
         self.tasks.push(task.into_owned());
@@ -345,6 +350,7 @@ fn won(row: &PgRow) -> sqlx::Result<Won> {
         job: job.map(JobId::from_i64),
         is_new: true,
         last: last.map(JobId::from_i64),
+        is_locked: false,
     })
 }
 

@@ -29,6 +29,6 @@ select name, task, expression, time_zone, starts_at, ends_at, digest, now(),
        nextval('pgq_jobs.schedule_revision'), missed, missed_within, overlap, jitter, queue, priority,
        max_attempts, fingerprint, input, detail, unique_key, unique_within, conflict
 from given
--- As ticks lock them.
+-- So that two of them do not wait for each other.
 order by name collate "C"
 on conflict (name) do nothing;

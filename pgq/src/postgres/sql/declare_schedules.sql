@@ -10,7 +10,7 @@ with held as materialized (
     from jsonb_to_recordset($1::text::jsonb) as declared (name text)
     join pgq_jobs.schedule as schedule on schedule.name = declared.name
     where not schedule.made
-    -- As ticks lock them.
+    -- So that two of them do not wait for each other.
     order by schedule.name
     for update of schedule
 ), locked as materialized (
@@ -41,7 +41,7 @@ select name, task, expression, time_zone, starts_at, ends_at, digest, now(),
        nextval('pgq_jobs.schedule_revision'), missed, missed_within, overlap, jitter, queue, priority,
        max_attempts, fingerprint, input, detail, unique_key, unique_within, conflict
 from given
--- As ticks lock them.
+-- So that two of them do not wait for each other.
 order by name collate "C"
 on conflict (name) do update
 set task = excluded.task,

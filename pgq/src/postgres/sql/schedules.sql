@@ -4,8 +4,8 @@
 -- $1 names  text[]
 select clock_timestamp() as now, schedule.name, schedule.made, schedule.task, schedule.expression,
        schedule.time_zone, schedule.starts_at, schedule.ends_at, schedule.digest, schedule.last_tick,
-       schedule.revision, schedule.paused_at, schedule.recent, schedule.missed, schedule.missed_within,
-       schedule.overlap, schedule.jitter, schedule.queue, schedule.priority, schedule.max_attempts,
+       schedule.revision, schedule.paused_at, schedule.requested_at, schedule.recent, schedule.missed,
+       schedule.missed_within, schedule.overlap, schedule.jitter, schedule.queue, schedule.priority, schedule.max_attempts,
        schedule.fingerprint, octet_length(schedule.input) as input_bytes, schedule.detail::text as detail,
        schedule.unique_key is not null as is_unique, schedule.unique_within, schedule.conflict,
        exists (

@@ -1,12 +1,12 @@
 -- Enqueues the jobs of ticks, of those that nobody else has enqueued: the last tick is compared and set in
 -- the same statement. So is whether the job before it is unfinished, if that matters: each move of a job is
 -- one statement, so that a snapshot sees it in one of the tables. Returns the place of each tick
--- that is over now, its job, if it has one, and the one before it.
+-- that is over now, its job, if it has one, and the one before it; and those whose rows are locked.
 --
 -- $1 schedules      text[], each once
--- $2 digests        bigint[], of the schedules as who ticks knows them; their revisions where one has been
---                   triggered
--- $3 previous       timestamptz[]
+-- $2 versions       bigint[], the digests of the schedules as who ticks knows them; their revisions where one has
+--                   been triggered
+-- $3 previous       timestamptz[]; where a job has been triggered because somebody has requested it, when he has
 -- $4 ticks          timestamptz[]; null where the job is no tick, and has been triggered
 -- $5 tasks          text[]
 -- $6 queues         text[]
@@ -26,13 +26,18 @@
 --
 -- Who knows another digest does not tick: old and new builds run side by side for a while, and only one of
 -- them knows when the ticks are; and a schedule that was made at run time may have been edited since it was
--- read. Rows are locked in the order of their names, so that two callers do not wait for each other, and for a
--- row that somebody else keeps locked none waits for long: the others of the batch would wait as well.
-with limited as materialized (
-    select before.value, set_config('lock_timeout', '100ms', true) is not null as done
-    from (select current_setting('lock_timeout') as value offset 0) as before
+-- read. Nobody waits for a row that somebody else has locked: of that is told, and the others are ticked.
+with given as materialized (
+    select given.name, given.version, given.previous, given.at, given.task, given.queue, given.priority,
+           given.max_attempts, given.fingerprint, given.marks, given.input, given.run_at, given.overlap,
+           given.place
+    from unnest($1::text[], $2::bigint[], $3::timestamptz[], $4::timestamptz[], $5::text[],
+                $6::text[], $7::smallint[], $8::smallint[], $9::bigint[], $10::smallint[],
+                $11::bytea[], $12::timestamptz[], $13::text[]) with ordinality
+        as given (name, version, previous, at, task, queue, priority, max_attempts, fingerprint, marks,
+                  input, run_at, overlap, place)
 ), due as materialized (
-    select given.place, schedule.name, given.at, schedule.last_job, schedule.last_lane, given.task,
+    select given.place, schedule.name, given.at, given.previous, schedule.last_job, schedule.last_lane, given.task,
            given.queue, given.priority, given.max_attempts, given.fingerprint, given.marks,
            coalesce(given.input, pgq_jobs.part_input(schedule.input)) as input,
            case when given.input is null then schedule.input end as stored,
@@ -41,35 +46,24 @@ with limited as materialized (
                when given.at is not null and given.overlap in ('skip', 'queue_one')
                    then schedule.last_job
            end as watched
-    from limited
-    cross join unnest($1::text[], $2::bigint[], $3::timestamptz[], $4::timestamptz[], $5::text[],
-                $6::text[], $7::smallint[], $8::smallint[], $9::bigint[], $10::smallint[],
-                $11::bytea[], $12::timestamptz[], $13::text[]) with ordinality
-        as given (name, digest, previous, at, task, queue, priority, max_attempts, fingerprint, marks,
-                  input, run_at, overlap, place)
+    from given
     join pgq_jobs.schedule as schedule on schedule.name = given.name
     where case
-          when given.at is null then schedule.revision = given.digest
-          else schedule.digest = given.digest
+          when given.at is null
+              then schedule.revision = given.version
+                  and (given.previous is null or schedule.requested_at = given.previous)
+          else schedule.digest = given.version
               and schedule.paused_at is null
               and schedule.last_tick = given.previous
               and schedule.last_tick < given.at
       end
-    order by schedule.name
-    for update of schedule
-), unlimited as materialized (
-    -- Of a lock that has nothing to do with schedules each may wait: the batch would be fired in parts, with
-    -- more such waits.
-    select set_config('lock_timeout', limited.value, true) is not null as done
-    from limited
-    cross join (select count(*) from due) as all_due
+    for update of schedule skip locked
 ), judged as materialized (
-    select due.place, due.name, due.at, due.last_job, due.last_lane, due.task, due.queue,
+    select due.place, due.name, due.at, due.previous, due.last_job, due.last_lane, due.task, due.queue,
            due.priority, due.max_attempts, due.fingerprint, due.marks, due.input, due.stored,
            due.run_at, due.overlap, nextval('pgq_jobs.job_number') as job,
            coalesce(later.found, waiting.found, again.found, held.found, false) as found
     from due
-    cross join unlimited
     left join lateral (
         select true as found
         from pgq_jobs.scheduled as scheduled
@@ -104,6 +98,9 @@ with limited as materialized (
 ), won as (
     update pgq_jobs.schedule as schedule
     set last_tick = coalesce(judged.at, schedule.last_tick),
+        requested_at = case
+            when judged.at is not null or judged.previous is null then schedule.requested_at
+        end,
         last_job = case
             when judged.at is null or judged.found then schedule.last_job
             else judged.job
@@ -178,6 +175,20 @@ with limited as materialized (
     from topic
     where topic.name is not null
 )
-select won.place, case when not won.found then won.job end as job, won.last_job
+select won.place, case when not won.found then won.job end as job, won.last_job, false as is_locked
 from won
-cross join woken;
+cross join woken
+union all
+select given.place, null, null, true
+from given
+join pgq_jobs.schedule as schedule on schedule.name = given.name
+where not exists (select from due where due.place = given.place)
+  and case
+      when given.at is null
+          then schedule.revision = given.version
+              and (given.previous is null or schedule.requested_at = given.previous)
+      else schedule.digest = given.version
+          and schedule.paused_at is null
+          and schedule.last_tick = given.previous
+          and schedule.last_tick < given.at
+  end;

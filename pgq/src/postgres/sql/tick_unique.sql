@@ -3,7 +3,7 @@
 -- whether that is a new one or has taken the place of another, and the job before it.
 --
 -- $1 schedule      text
--- $2 previous      timestamptz
+-- $2 previous      timestamptz; of a job that somebody has requested, when he has
 -- $3 tick          timestamptz; null if the job is no tick, and has been triggered
 -- $4 input         bytea, a stub if the input is kept apart; null for the one that is stored of the schedule
 -- $5 task          text
@@ -18,7 +18,7 @@
 --                  it has no job, with 'queue_one' it is left for later, else nothing
 -- $14 detail       text, the job's detail as JSON, or null
 -- $15 marks        smallint
--- $16 digest       bigint, of the declaration; the revision if the job has been triggered
+-- $16 version      bigint, the digest of the declaration; the revision if the job has been triggered
 -- $17 key          bytea, what is compared; empty for what is stored of the schedule
 -- $18 period       bigint, for how long in microseconds; null until it has ended
 -- $19 conflict     text: with 'skip' the tick has no job if one is there that is the same, with
@@ -74,7 +74,8 @@ with limited as materialized (
     cross join pgq_jobs.schedule as schedule
     where schedule.name = $1
       and case
-          when $3 is null then schedule.revision = $16
+          when $3 is null
+              then schedule.revision = $16 and ($2::timestamptz is null or schedule.requested_at = $2)
           else schedule.digest = $16
               and schedule.paused_at is null
               and schedule.last_tick = $2
@@ -99,6 +100,7 @@ with limited as materialized (
 ), won (job, found, is_new, input, large) as (
     update pgq_jobs.schedule as schedule
     set last_tick = coalesce($3, schedule.last_tick),
+        requested_at = case when $3 is not null or $2::timestamptz is null then schedule.requested_at end,
         last_job = case
             when $3 is null or overlap.found or keyed.outcome = 'existing' then schedule.last_job
             else keyed.job
