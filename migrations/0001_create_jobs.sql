@@ -496,7 +496,12 @@ create table pgq_jobs.schedule (
     -- By what the jobs are the same as others; null if they are not.
     unique_key    bytea,
     unique_within bigint,
-    conflict      text        check (conflict in ('skip', 'replace', 'raise'))
+    conflict      text        check (conflict in ('skip', 'replace', 'raise')),
+    -- Of one that was made by somebody who does not know the task: the fingerprints of the builds that take
+    -- its input, the newest first; only these tick it. And why the first that has looked does not, while none
+    -- does.
+    takes         bigint[]    not null default '{}',
+    problem       text
 ) with (fillfactor = 50);
 -- changed_schedules
 create index schedule_revision_order on pgq_jobs.schedule (revision);

@@ -1,5 +1,6 @@
 //! Schedules that are made at run time, and what can be done to any schedule.
 
+mod check;
 mod edit;
 mod error;
 mod handle;

@@ -123,9 +123,14 @@ pub struct StoredSchedule {
     /// Only who knows this ticks: the [`digest`](Schedule::digest) of a schedule that is declared, so
     /// that only builds that declare it so tick; the revision of one that was made.
     pub digest: i64,
-    /// Whether a worker lives that ticks it: whose build declares it so, or knows the task of one that was made
-    /// and the fingerprint of its input.
+    /// Whether a worker lives that ticks it: whose build declares it so, or knows the task of one that was made,
+    /// and its fingerprint is that of the input or one of those that [take](Self::takes) it.
     pub is_kept: bool,
+    /// The fingerprints of the builds of its task that take its input, up to ten. Only who knows one of them
+    /// ticks a schedule that has no fingerprint itself: whoever made it could not know.
+    pub takes: Vec<i64>,
+    /// Why the first build that has looked at its input does not take it, while none does.
+    pub problem: Option<String>,
     /// Its last tick.
     pub last_tick: DateTime<Utc>,
     /// The number of its last change; ticks are none.
@@ -136,6 +141,37 @@ pub struct StoredSchedule {
     pub requested_at: Option<DateTime<Utc>>,
     /// Its last jobs, up to ten, the newest first: those of ticks, and those that were triggered.
     pub recent: Vec<JobId>,
+}
+
+impl StoredSchedule {
+    /// What it was when it was read.
+    #[must_use]
+    pub fn version(&self) -> ScheduleVersion<'_> {
+        ScheduleVersion {
+            name: &self.schedule.name,
+            revision: self.revision,
+        }
+    }
+}
+
+/// A schedule as it was read.
+#[derive(Clone, Copy, Debug)]
+pub struct ScheduleVersion<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// Its [`revision`](StoredSchedule::revision).
+    pub revision: i64,
+}
+
+/// Whether a build of its task takes the input of a schedule.
+#[derive(Clone, Debug)]
+pub struct InputCheck<'a> {
+    /// Of which schedule.
+    pub schedule: ScheduleVersion<'a>,
+    /// The fingerprint of the task's input, as the build knows it.
+    pub fingerprint: i64,
+    /// Why it does not; `None` if it does.
+    pub problem: Option<String>,
 }
 
 /// What is read of a schedule by itself, since it may be large.

@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use super::{
-    DriverError, Enqueue, Schedule, ScheduleAsk, ScheduleChanges, ScheduleState, StoredInput, Tick,
-    Ticked, Trigger, WorkerId,
+    DriverError, Enqueue, InputCheck, Schedule, ScheduleAsk, ScheduleChanges, ScheduleState,
+    ScheduleVersion, StoredInput, Tick, Ticked, Trigger, WorkerId,
 };
 
 /// The part of a [`Driver`](super::Driver) that is for schedules: their declarations and their ticks.
@@ -70,17 +70,24 @@ pub trait ScheduleDriver {
     /// Returns the error of the storage.
     async fn schedules(&self, names: &[String]) -> Result<ScheduleState, DriverError>;
 
-    /// Returns the input that is stored of the schedule of that name and revision; `None` if there is no such
-    /// schedule.
+    /// Returns the inputs that are stored of schedules, in their order; `None` for one that is not there in that
+    /// version.
     ///
     /// # Errors
     ///
     /// Returns the error of the storage.
-    async fn schedule_input(
+    async fn schedule_inputs(
         &self,
-        name: &str,
-        revision: i64,
-    ) -> Result<Option<StoredInput>, DriverError>;
+        schedules: &[ScheduleVersion<'_>],
+    ) -> Result<Vec<Option<StoredInput>>, DriverError>;
+
+    /// Takes note of which builds take the inputs of schedules. Returns for each, in their order, whether it was
+    /// noted: one that is not there in that version, or that somebody keeps locked, is passed over.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of the storage.
+    async fn note_checks(&self, checks: &[InputCheck<'_>]) -> Result<Vec<bool>, DriverError>;
 
     /// Names schedules that have changed since: that were declared, made, edited, paused or resumed.
     /// Ticks are no changes, and one that is gone is not named: only the number of the last deletion is told.
@@ -133,17 +140,17 @@ pub trait ScheduleDriver {
         limit: usize,
     ) -> Result<ScheduleState, DriverError>;
 
-    /// Makes a schedule at run time, with the current time as its last tick; returns `false` if there is
-    /// one of its name. Tells the workers.
+    /// Makes a schedule at run time, with the current time as its last tick; returns its revision, or `None` if
+    /// there is one of its name. Tells the workers.
     ///
     /// # Errors
     ///
     /// Returns the error of the storage.
-    async fn make_schedule(&self, schedule: &Schedule) -> Result<bool, DriverError>;
+    async fn make_schedule(&self, schedule: &Schedule) -> Result<Option<i64>, DriverError>;
 
     /// Puts this in the place of a schedule of its name that was made at run time and is of the revision
-    /// `seen`; returns `false` if there is none. If it is to tick at other times, it begins anew at the time
-    /// `since`. Tells the workers.
+    /// `seen`; returns its new revision, or `None` if there is no such schedule. If it is to tick at other times,
+    /// it begins anew at the time `since`. Of another input it is not known who takes it. Tells the workers.
     ///
     /// # Errors
     ///
@@ -153,7 +160,7 @@ pub trait ScheduleDriver {
         schedule: &Schedule,
         seen: i64,
         since: DateTime<Utc>,
-    ) -> Result<bool, DriverError>;
+    ) -> Result<Option<i64>, DriverError>;
 
     /// Lets a schedule tick no more, or again; returns whether that changed anything, `None` if there is
     /// no such schedule. One that [skips](crate::Missed::Skip) what it has missed begins anew after a pause.
@@ -172,11 +179,13 @@ pub trait ScheduleDriver {
     /// Returns the error of the storage.
     async fn request_trigger(&self, name: &str) -> Result<bool, DriverError>;
 
-    /// Deletes a schedule that was made at run time, or that the code of no worker declares that lives;
-    /// returns `false` if there is none. Its jobs stay. Tells the workers.
+    /// Deletes a schedule that was made at run time, or that the code of no worker declares that lives, and
+    /// that is of this `revision` if one is given; returns `false` if there is none. Its jobs stay. Tells the
+    /// workers.
     ///
     /// # Errors
     ///
     /// Returns the error of the storage.
-    async fn delete_schedule(&self, name: &str) -> Result<bool, DriverError>;
+    async fn delete_schedule(&self, name: &str, revision: Option<i64>)
+    -> Result<bool, DriverError>;
 }

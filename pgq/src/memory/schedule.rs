@@ -12,14 +12,18 @@ use super::MemoryDriver;
 use super::record::Record;
 use super::store::Store;
 use crate::driver::{
-    DriverError, Enqueue, NewJob, Schedule, ScheduleAsk, ScheduleChanges, ScheduleDriver,
-    ScheduleState, StoredInput, StoredSchedule, Template, Tick, Ticked, Trigger, WorkerId,
+    DriverError, Enqueue, InputCheck, NewJob, Schedule, ScheduleAsk, ScheduleChanges,
+    ScheduleDriver, ScheduleState, ScheduleVersion, StoredInput, StoredSchedule, Template, Tick,
+    Ticked, Trigger, WorkerId,
 };
 use crate::job::JobId;
 use crate::schedule::Overlap;
 
 /// How many jobs of a schedule are remembered.
 const RECENT_MAX: usize = 10;
+
+/// How many builds are remembered that take the input of one.
+const TAKES_MAX: usize = 10;
 
 /// The schedules.
 #[derive(Debug, Default)]
@@ -47,6 +51,10 @@ struct ScheduleRow {
     requested_at: Option<DateTime<Utc>>,
     /// The newest first.
     recent: Vec<JobId>,
+    /// The fingerprints of the builds that take its input, the newest first.
+    takes: Vec<i64>,
+    /// Why the first build that has looked does not, while none does.
+    problem: Option<String>,
 }
 
 /// Takes out what is read by itself.
@@ -71,6 +79,8 @@ impl ScheduleRow {
             paused_at: None,
             requested_at: None,
             recent: Vec::new(),
+            takes: Vec::new(),
+            problem: None,
         }
     }
 
@@ -92,6 +102,9 @@ impl ScheduleRow {
             )
         };
         let is_other = what(&self.schedule) != what(&schedule) || self.input != input;
+        if self.schedule.task != schedule.task || self.input.input != input.input {
+            (self.takes, self.problem) = (Vec::new(), None);
+        }
         (self.schedule, self.input) = (schedule, input);
         is_other
     }
@@ -150,7 +163,7 @@ impl Store {
             made: row.made,
             digest: row.digest(),
             is_kept: match row.made {
-                true => self.is_ticked(&row.schedule, now),
+                true => self.is_ticked(&row.schedule, &row.takes, now),
                 false => self.is_kept(row.digest(), now),
             },
             last_tick: row.last_tick,
@@ -158,6 +171,8 @@ impl Store {
             paused_at: row.paused_at,
             requested_at: row.requested_at,
             recent: row.recent.clone(),
+            takes: row.takes.clone(),
+            problem: row.problem.clone(),
         };
         let rows = self.schedules.rows.values();
         let rows = rows.filter(|row| is_asked(&row.schedule.name));
@@ -254,10 +269,30 @@ impl Store {
         ticked
     }
 
-    fn schedule_input(&self, name: &str, revision: i64) -> Option<StoredInput> {
-        let row = self.schedules.rows.get(name);
-        let row = row.filter(|row| row.revision == revision)?;
+    fn schedule_input(&self, version: ScheduleVersion<'_>) -> Option<StoredInput> {
+        let row = self.schedules.rows.get(version.name);
+        let row = row.filter(|row| row.revision == version.revision)?;
         Some(row.input.clone())
+    }
+
+    fn note_check(&mut self, check: &InputCheck<'_>) -> bool {
+        let ScheduleVersion { name, revision } = check.schedule;
+        let row = self.schedules.rows.get_mut(name);
+        let Some(row) = row.filter(|row| row.revision == revision) else {
+            return false;
+        };
+        if check.problem.is_some() {
+            if row.takes.is_empty() && row.problem.is_none() {
+                row.problem.clone_from(&check.problem);
+            }
+            return true;
+        }
+        row.problem = None;
+        if !row.takes.contains(&check.fingerprint) {
+            row.takes.insert(0, check.fingerprint);
+            row.takes.truncate(TAKES_MAX);
+        }
+        true
     }
 }
 
@@ -296,12 +331,17 @@ impl ScheduleDriver for MemoryDriver {
         Ok(self.call(|store, now| store.schedule_state(now, is_asked, usize::MAX)))
     }
 
-    async fn schedule_input(
+    async fn schedule_inputs(
         &self,
-        name: &str,
-        revision: i64,
-    ) -> Result<Option<StoredInput>, DriverError> {
-        Ok(self.call(|store, _| store.schedule_input(name, revision)))
+        schedules: &[ScheduleVersion<'_>],
+    ) -> Result<Vec<Option<StoredInput>>, DriverError> {
+        let schedules = schedules.iter();
+        Ok(self.call(|store, _| schedules.map(|one| store.schedule_input(*one)).collect()))
+    }
+
+    async fn note_checks(&self, checks: &[InputCheck<'_>]) -> Result<Vec<bool>, DriverError> {
+        let checks = checks.iter();
+        Ok(self.call(|store, _| checks.map(|check| store.note_check(check)).collect()))
     }
 
     async fn changed_schedules(
@@ -331,7 +371,7 @@ impl ScheduleDriver for MemoryDriver {
         Ok(self.call(|store, now| store.schedule_state(now, is_asked, limit)))
     }
 
-    async fn make_schedule(&self, schedule: &Schedule) -> Result<bool, DriverError> {
+    async fn make_schedule(&self, schedule: &Schedule) -> Result<Option<i64>, DriverError> {
         Ok(self.call(|store, now| store.make_schedule(schedule, now)))
     }
 
@@ -340,7 +380,7 @@ impl ScheduleDriver for MemoryDriver {
         schedule: &Schedule,
         seen: i64,
         since: DateTime<Utc>,
-    ) -> Result<bool, DriverError> {
+    ) -> Result<Option<i64>, DriverError> {
         Ok(self.call(|store, _| store.edit_schedule(schedule, seen, since)))
     }
 
@@ -352,7 +392,11 @@ impl ScheduleDriver for MemoryDriver {
         Ok(self.call(|store, now| store.request_trigger(name, now)))
     }
 
-    async fn delete_schedule(&self, name: &str) -> Result<bool, DriverError> {
-        Ok(self.call(|store, now| store.delete_schedule(name, now)))
+    async fn delete_schedule(
+        &self,
+        name: &str,
+        revision: Option<i64>,
+    ) -> Result<bool, DriverError> {
+        Ok(self.call(|store, now| store.delete_schedule(name, revision, now)))
     }
 }

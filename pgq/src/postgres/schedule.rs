@@ -17,8 +17,8 @@ use super::PostgresDriver;
 use super::enqueue::micros;
 use super::error::driver_error;
 use crate::driver::{
-    DriverError, Enqueue, Schedule, ScheduleAsk, ScheduleChanges, ScheduleDriver, ScheduleState,
-    StoredInput, Tick, Ticked, Trigger, WorkerId,
+    DriverError, Enqueue, InputCheck, Schedule, ScheduleAsk, ScheduleChanges, ScheduleDriver,
+    ScheduleState, ScheduleVersion, StoredInput, Tick, Ticked, Trigger, WorkerId,
 };
 use crate::schedule::Overlap;
 
@@ -58,6 +58,30 @@ fn input(row: &PgRow) -> sqlx::Result<StoredInput> {
         input: row.try_get("input")?,
         key: row.try_get("unique_key")?,
     })
+}
+
+/// The names and the revisions, in two columns.
+fn columns_of<'a>(
+    schedules: impl Iterator<Item = &'a ScheduleVersion<'a>>,
+) -> (Vec<&'a str>, Vec<i64>) {
+    schedules.map(|one| (one.name, one.revision)).unzip()
+}
+
+/// What rows say of those that were given, by their places, which count from 1.
+fn by_place<T>(
+    rows: &[PgRow],
+    given: usize,
+    read: impl Fn(&PgRow) -> sqlx::Result<T>,
+) -> sqlx::Result<Vec<Option<T>>> {
+    let mut found: Vec<Option<T>> = std::iter::repeat_with(|| None).take(given).collect();
+    for row in rows {
+        let place: i64 = row.try_get("place")?;
+        let place = usize::try_from(place - 1).ok();
+        if let Some(slot) = place.and_then(|place| found.get_mut(place)) {
+            *slot = Some(read(row)?);
+        }
+    }
+    Ok(found)
 }
 
 fn rows(limit: usize) -> i64 {
@@ -127,19 +151,41 @@ impl ScheduleDriver for PostgresDriver {
             .map_err(|error| driver_error("failed to read the schedules", error))
     }
 
-    async fn schedule_input(
+    async fn schedule_inputs(
         &self,
-        name: &str,
-        revision: i64,
-    ) -> Result<Option<StoredInput>, DriverError> {
-        let row = sqlx::query(self.statements.schedule_input.clone())
-            .bind(name)
-            .bind(revision)
+        schedules: &[ScheduleVersion<'_>],
+    ) -> Result<Vec<Option<StoredInput>>, DriverError> {
+        let (names, revisions) = columns_of(schedules.iter());
+        sqlx::query(self.statements.schedule_inputs.clone())
+            .bind(names)
+            .bind(revisions)
             .persistent(false)
-            .fetch_optional(&self.pool)
-            .await;
-        row.and_then(|row| row.map(|row| input(&row)).transpose())
-            .map_err(|error| driver_error("failed to read the input of a schedule", error))
+            .fetch_all(&self.pool)
+            .await
+            .and_then(|rows| by_place(&rows, schedules.len(), input))
+            .map_err(|error| driver_error("failed to read the inputs of schedules", error))
+    }
+
+    async fn note_checks(&self, checks: &[InputCheck<'_>]) -> Result<Vec<bool>, DriverError> {
+        let (names, revisions) = columns_of(checks.iter().map(|check| &check.schedule));
+        let fingerprints: Vec<i64> = checks.iter().map(|check| check.fingerprint).collect();
+        let problems: Vec<Option<&str>> = checks
+            .iter()
+            .map(|check| check.problem.as_deref())
+            .collect();
+        sqlx::query(self.statements.note_checks.clone())
+            .bind(names)
+            .bind(revisions)
+            .bind(fingerprints)
+            .bind(problems)
+            .persistent(false)
+            .fetch_all(&self.pool)
+            .await
+            .and_then(|rows| by_place(&rows, checks.len(), |_| Ok(())))
+            .map(|noted| noted.iter().map(Option::is_some).collect())
+            .map_err(|error| {
+                driver_error("failed to note which inputs of schedules are taken", error)
+            })
     }
 
     async fn changed_schedules(
@@ -191,13 +237,13 @@ impl ScheduleDriver for PostgresDriver {
             .map_err(|error| driver_error("failed to list the schedules", error))
     }
 
-    async fn make_schedule(&self, schedule: &Schedule) -> Result<bool, DriverError> {
+    async fn make_schedule(&self, schedule: &Schedule) -> Result<Option<i64>, DriverError> {
         let schedules = std::slice::from_ref(schedule);
         of(self.statements.make_schedule.clone(), schedules)?
             .bind(self.schema().as_str())
             .fetch_one(&self.pool)
             .await
-            .and_then(|row| row.try_get("done"))
+            .and_then(|row| row.try_get("revision"))
             .map_err(|error| driver_error("failed to make a schedule", error))
     }
 
@@ -206,7 +252,7 @@ impl ScheduleDriver for PostgresDriver {
         schedule: &Schedule,
         seen: i64,
         since: DateTime<Utc>,
-    ) -> Result<bool, DriverError> {
+    ) -> Result<Option<i64>, DriverError> {
         let schedules = std::slice::from_ref(schedule);
         of(self.statements.edit_schedule.clone(), schedules)?
             .bind(seen)
@@ -214,7 +260,7 @@ impl ScheduleDriver for PostgresDriver {
             .bind(since)
             .fetch_one(&self.pool)
             .await
-            .and_then(|row| row.try_get("done"))
+            .and_then(|row| row.try_get("revision"))
             .map_err(|error| driver_error("failed to edit a schedule", error))
     }
 
@@ -241,9 +287,14 @@ impl ScheduleDriver for PostgresDriver {
             .map_err(|error| driver_error("failed to request a job of a schedule", error))
     }
 
-    async fn delete_schedule(&self, name: &str) -> Result<bool, DriverError> {
+    async fn delete_schedule(
+        &self,
+        name: &str,
+        revision: Option<i64>,
+    ) -> Result<bool, DriverError> {
         sqlx::query(self.statements.delete_schedule.clone())
             .bind(name)
+            .bind(revision)
             .bind(self.schema().as_str())
             .persistent(false)
             .fetch_one(&self.pool)

@@ -8,7 +8,7 @@ use futures_util::future::join_all;
 
 use super::look::Due;
 use super::{Problem, Scheduler};
-use crate::driver::{DriverError, DriverErrorKind, Schedule, Tick, Ticked};
+use crate::driver::{DriverError, DriverErrorKind, Schedule, ScheduleVersion, Tick, Ticked};
 use crate::metrics;
 use crate::schedule::Overlap;
 use crate::task::{TaskDescriptor, TaskOptions, enqueue, job_of, needs_input, start};
@@ -74,8 +74,8 @@ impl Chain {
     }
 }
 
-/// Parts ticks so that the inputs of those that go together are not too many bytes.
-fn by_size<T>(ticks: Vec<T>, bytes_of: impl Fn(&T) -> usize) -> Vec<Vec<T>> {
+/// Parts ticks, or schedules, so that the inputs of those that go together are not too many bytes.
+pub(super) fn by_size<T>(ticks: Vec<T>, bytes_of: impl Fn(&T) -> usize) -> Vec<Vec<T>> {
     let mut batches: Vec<Vec<T>> = Vec::new();
     let mut bytes: usize = 0;
     for tick in ticks {
@@ -149,18 +149,25 @@ impl Scheduler {
             schedule, revision, ..
         } = &chain.due;
         let input = match chain.needs_input {
-            true => match self
-                .driver
-                .schedule_input(&schedule.name, *revision)
-                .await?
-            {
-                Some(stored) => stored.input,
+            true => match self.input_of(&schedule.name, *revision).await? {
+                Some(input) => input,
                 // It is not what it was when it was looked at.
                 None => return Ok(vec![Ticked::Refused]),
             },
             false => Vec::new(),
         };
         self.driver.tick(vec![self.tick(chain, &input)]).await
+    }
+
+    /// The input that is stored of a schedule of that revision; `None` if there is no such schedule.
+    pub(super) async fn input_of(
+        &self,
+        name: &str,
+        revision: i64,
+    ) -> Result<Option<Vec<u8>>, DriverError> {
+        let version = ScheduleVersion { name, revision };
+        let mut read = self.driver.schedule_inputs(&[version]).await?;
+        Ok(read.pop().flatten().map(|stored| stored.input))
     }
 
     /// The next tick of a schedule. `input` is what is stored of it, if it is needed.

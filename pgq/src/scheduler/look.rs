@@ -67,6 +67,7 @@ impl Scheduler {
             self.agenda.set(schedule, one.revision, None);
             unreadable.insert(one.name);
         }
+        let left_out = self.check(&state.schedules, state.now, problem).await;
         let stored = state.schedules.into_iter();
         let mut stored: HashMap<String, StoredSchedule> = stored
             .map(|stored| (stored.schedule.name.clone(), stored))
@@ -81,6 +82,9 @@ impl Scheduler {
                 }
                 continue;
             };
+            if left_out.contains(name) {
+                continue;
+            }
             match self.look_at(stored, state.now).await {
                 Ok(found) => due.extend(found),
                 Err(error) => problem.note(error),

@@ -4,10 +4,11 @@
 //! job, in one statement, so a tick has exactly one job however many try.
 //!
 //! A scheduler knows of each schedule when it is to be looked at next, and nothing else. It reads those
-//! that are due or have changed (`look.rs`), and ticks them (`fire.rs`); what it has missed it is refused.
+//! that are due or have changed (`look.rs`), reads inputs that nobody has (`check.rs`), and ticks them (`fire.rs`); what it has missed it is refused.
 
 mod absence;
 mod agenda;
+mod check;
 mod fire;
 mod look;
 mod request;

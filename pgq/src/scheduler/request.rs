@@ -27,15 +27,11 @@ impl Scheduler {
         let task = self.registry.task(&schedule.task);
         let mut input = Vec::new();
         if task.is_some_and(|task| needs_input(task, schedule)) {
-            let read = self
-                .driver
-                .schedule_input(&schedule.name, *revision)
-                .await?;
-            let Some(read) = read else {
+            let Some(read) = self.input_of(&schedule.name, *revision).await? else {
                 // It is not what it was when it was looked at, which is told.
                 return Ok(true);
             };
-            input = read.input;
+            input = read;
         }
         let trigger = Trigger {
             schedule: &schedule.name,

@@ -114,13 +114,16 @@ fn describe(task: &TaskDescriptor, name: &str, template: &mut Template, input: &
         let key = unique.and_then(|unique| unique.of_input(task.key_name(), input).ok());
         template.job.key = key.map(Box::new);
     }
-    // A job that carries an alias has the fingerprint of that name, so that builds which know no other run it
-    // as well. To make it takes long; that of the task is known.
-    let is_alias = name != task.name();
-    template.fingerprint = Some(match is_alias {
-        true => (task.shape)().fingerprint(name),
-        false => (task.fingerprint)(),
-    });
+    template.fingerprint = Some(fingerprint_of(task, name));
+}
+
+/// The fingerprint of a task's jobs that carry that one of its names. One of an alias has its own, so that
+/// builds which know no other name run the job as well; to make it takes long, and that of the task is known.
+pub(crate) fn fingerprint_of(task: &TaskDescriptor, name: &str) -> i64 {
+    match name == task.name() {
+        true => (task.fingerprint)(),
+        false => (task.shape)().fingerprint(name),
+    }
 }
 
 /// Whether the keys of the jobs of a stored schedule are made of their input.

@@ -19,6 +19,7 @@ mod outcome;
 mod panic;
 mod progress;
 mod pulse;
+mod refusal;
 mod registry;
 mod retain;
 mod run;
@@ -51,12 +52,15 @@ pub use self::error::TaskError;
 pub(crate) use self::error::Verdict;
 pub(crate) use self::fingerprint::fingerprint;
 pub(crate) use self::host::Host;
-pub(crate) use self::known::{KnownSchedule, enqueue, job_of, needs_input, needs_task, template};
+pub(crate) use self::known::{
+    KnownSchedule, enqueue, fingerprint_of, job_of, needs_input, needs_task, template,
+};
 pub use self::limits::{Concurrency, Rate};
 pub use self::options::TaskOptions;
 pub use self::outcome::{IntoOutcome, IntoTaskError};
 pub(crate) use self::panic::{contained, panic_message};
 pub(crate) use self::pulse::Pulse;
+pub(crate) use self::refusal::refusal;
 pub use self::registry::{Problem, Problems, Registry};
 pub(crate) use self::run::{HeldRun, Run};
 pub use self::state::StateMap;

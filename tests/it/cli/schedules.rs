@@ -160,7 +160,7 @@ async fn an_edit_keeps_what_it_does_not_say() -> anyhow::Result<()> {
             json!(["every 90s", "UTC", "2098-01-01T00:00:00Z"]),
         ),
         (
-            &["--input", "{}", "--jitter", "1m30s"],
+            &["--input", "{}", "--allow-unknown-task", "--jitter", "1m30s"],
             json!(["every 90s", "UTC", "2098-01-01T00:00:00Z"]),
         ),
     ];
@@ -240,6 +240,84 @@ async fn a_schedule_that_was_made_on_the_command_line_is_triggered_there() -> an
         .done(&["jobs", "wait", id.trim(), "--timeout", "60s"])
         .await?;
     assert_eq!(result, "42\n");
+    worker.stop().await
+}
+
+#[tokio::test]
+async fn an_input_that_the_task_does_not_take_is_refused() -> anyhow::Result<()> {
+    let database = TestDatabase::migrated().await?;
+    let cli = Cli::on(&database);
+    let worker = Living::on(&database).await?;
+    let create = async |input: &'static str| {
+        let made = ["schedules", "create", "made", "--task", "cli/double"];
+        cli.run(&[&made[..], &["--cron", RARELY, "--input", input]].concat())
+            .await
+    };
+    let problem = "parameter `number` of the input does not decode";
+
+    let wrong = create(r#"{"number": "three"}"#).await?;
+
+    assert_eq!(wrong.code, Some(1));
+    let expected = "error: the schedule `made` is not made, because its task `cli/double` does not take its input: ";
+    assert!(
+        wrong.err.starts_with(expected) && wrong.err.contains(problem),
+        "{wrong:?}"
+    );
+    assert!(cli.json(&["schedules", "list"]).await?.is_empty());
+    assert_eq!(create(r#"{"number": 3}"#).await?.code, Some(0));
+    let edit = [
+        "schedules",
+        "edit",
+        "made",
+        "--input",
+        r#"{"number": "three"}"#,
+    ];
+    let edited = cli.refused(&edit).await?;
+    assert!(
+        edited.contains("is not edited, because its task") && edited.contains(problem),
+        "{edited}"
+    );
+    assert_eq!(
+        cli.one(&["schedules", "show", "made"]).await?["is_kept"],
+        true
+    );
+    worker.stop().await
+}
+
+#[tokio::test]
+async fn an_input_that_does_not_fit_is_shown_once_a_worker_has_read_it() -> anyhow::Result<()> {
+    let database = TestDatabase::migrated().await?;
+    let cli = Cli::on(&database);
+    let made = ["schedules", "create", "made", "--task", "cli/double"];
+    let rarely = ["--cron", RARELY, "--allow-unknown-task"];
+    cli.done(&[&made[..], &rarely].concat()).await?;
+    let show = ["schedules", "show", "made"];
+    let shown = cli.one(&show).await?;
+    assert_eq!(
+        (&shown["is_checked"], &shown["problem"]),
+        (&json!(false), &Value::Null)
+    );
+
+    let worker = Living::on(&database).await?;
+    eventually("a worker has read it", async || {
+        Ok(cli.one(&show).await?["problem"].is_string())
+    })
+    .await?;
+
+    let shown = cli.done(&show).await?;
+    assert_line(&shown, &["state", "its input does not fit"]);
+    assert_line(
+        &shown,
+        &["its input", "the input has no parameter `number`"],
+    );
+    let trigger = cli.refused(&["schedules", "trigger", "made", "--timeout", "0s"]);
+    let text = trigger.await?;
+    assert!(
+        text.contains("its task does not take its input: the input has no"),
+        "{text}"
+    );
+    let shown = cli.done(&show).await?;
+    assert_line(&shown, &["requested since", "Z"]);
     worker.stop().await
 }
 

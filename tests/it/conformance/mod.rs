@@ -3,6 +3,7 @@
 mod attempts;
 mod cancel;
 mod change;
+mod check;
 mod children;
 mod claim;
 mod contract;
@@ -45,8 +46,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use pgq::driver::{
-    Claim, Claimed, ClaimedInput, ClaimedJob, Completion, End, Ending, Enqueue, Schedule, Start,
-    Tick, Trigger, WorkerId, WorkerInfo,
+    Claim, Claimed, ClaimedInput, ClaimedJob, Completion, End, Ending, Enqueue, Schedule,
+    ScheduleVersion, Start, StoredInput, Tick, Trigger, WorkerId, WorkerInfo,
 };
 use pgq::{Job, JobId, Retain};
 
@@ -90,10 +91,33 @@ impl Storage {
         Ok(ticked[0].job())
     }
 
+    /// Makes a schedule at run time.
+    async fn make_schedule(&self, schedule: &Schedule) -> anyhow::Result<bool> {
+        Ok(self.driver().make_schedule(schedule).await?.is_some())
+    }
+
     /// Edits a schedule that was made at run time, as of now.
     async fn edit_schedule(&self, schedule: &Schedule, seen: i64) -> anyhow::Result<bool> {
         let now = self.now().await?;
-        Ok(self.driver().edit_schedule(schedule, seen, now).await?)
+        let edited = self.driver().edit_schedule(schedule, seen, now).await?;
+        Ok(edited.is_some())
+    }
+
+    /// Deletes a schedule, of whatever revision.
+    async fn delete_schedule(&self, name: &str) -> anyhow::Result<bool> {
+        Ok(self.driver().delete_schedule(name, None).await?)
+    }
+
+    /// Reads the input of one schedule.
+    async fn schedule_input(
+        &self,
+        name: &str,
+        revision: i64,
+    ) -> anyhow::Result<Option<StoredInput>> {
+        let version = ScheduleVersion { name, revision };
+        let mut read = self.schedule_inputs(&[version]).await?;
+        anyhow::ensure!(read.len() == 1, "one was asked for: {read:?}");
+        Ok(read.pop().flatten())
     }
 
     /// Enqueues a job of a schedule that is no tick.

@@ -27,7 +27,23 @@ const CASES: &[(bool, Case)] = &[
         &["'{made/7}'", "array_fill('made/7'::text, '{500}')"],
         &[NAME],
     ),
-    of("schedule_input", &["'made/7', 7"], &[NAME]),
+    of(
+        "schedule_inputs",
+        &[
+            "'{made/7}', '{7}'",
+            "array_fill('made/7'::text, '{500}'), array_fill(7, '{500}')",
+        ],
+        &[NAME],
+    ),
+    of(
+        "note_checks",
+        &[
+            "'{made/7}', '{7}', '{9}', '{null}'",
+            "array_fill('made/7'::text, '{500}'), array_fill(7, '{500}'), array_fill(9, '{500}'),
+             array_fill('no'::text, '{500}')",
+        ],
+        &[NAME],
+    ),
     of("list_schedules", &["null, 50", "'made/7', 1000"], &[NAME]),
     of(
         "changed_schedules",
@@ -36,7 +52,11 @@ const CASES: &[(bool, Case)] = &[
     ),
     of("pause_schedule", &["'made/7', true, 'pgq_jobs'"], &[NAME]),
     of("request_trigger", &["'made/7', 'pgq_jobs'"], &[NAME]),
-    of("delete_schedule", &["'made/7', 'pgq_jobs'"], &[NAME]),
+    of(
+        "delete_schedule",
+        &["'made/7', null, 'pgq_jobs'", "'made/7', 7, 'pgq_jobs'"],
+        &[NAME],
+    ),
     of(
         "retire_schedules",
         &["86400000000, 'pgq_jobs'"],

@@ -37,6 +37,7 @@ mod ticks;
 mod trace;
 mod transaction;
 mod unique;
+mod unread;
 mod unsaid;
 mod waiting;
 mod wake;

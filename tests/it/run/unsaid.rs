@@ -160,6 +160,8 @@ async fn who_does_not_know_the_task_enqueues_none_of_its_jobs() -> anyhow::Resul
     let rarely = || schedule.edit().when(When::cron(RARELY));
 
     let triggered = schedule.trigger::<u64>(pool).await.map(|_| ());
+    // A worker that knows the task reads its input.
+    drain(worker::<charge>(&database)).await?;
     go_back(pool, "1 day").await?;
     let edited = rarely().apply(pool).await;
 
@@ -168,8 +170,12 @@ async fn who_does_not_know_the_task_enqueues_none_of_its_jobs() -> anyhow::Resul
         assert!(text.contains("this program does not know"), "{text}");
     }
     assert_eq!(count(pool, "job").await?, 0);
-    schedule.edit().input(&input(8)).apply(pool).await?;
-    assert_eq!(schedule.get(pool).await?.queue, None);
+    let other = || schedule.edit().input(&input(8));
+    let unknown = other().apply(pool).await;
+    assert!(matches!(unknown, Err(ScheduleError::UnknownTask { .. })));
+    other().allow_unknown_task().apply(pool).await?;
+    let info = schedule.get(pool).await?;
+    assert_eq!((info.queue, info.is_checked), (None, false));
     // What is paused has no ticks that are due.
     schedule.pause(pool).await?;
     rarely().apply(pool).await?;

@@ -1,23 +1,22 @@
 //! `pgq schedules create`.
 
 use clap::{ArgGroup, Args};
-use pgq::{ScheduleBuilder, ScheduleError};
+use pgq::ScheduleBuilder;
 use serde_json::Value;
 
 use super::info::Line;
 use super::times::{Policy, Times};
-use super::{Name, found};
-use crate::commands::workers::known_tasks;
+use super::{Check, Name, found};
 use crate::error::Failure;
-use crate::names::did_you_mean;
 use crate::session::Session;
 use crate::values::{Time, json, or_dash};
 
 /// Makes a schedule that ticks while any worker lives that knows its task.
 ///
 /// What is wrong with it is said now, and not at a tick: an impossible expression, an unknown zone, an end that
-/// has passed, a task that no worker knows. Its first tick comes after this moment. What is not said of its jobs
-/// is up to the task, as the worker knows it that ticks.
+/// has passed, a task that no worker knows, an input that its task does not take, which a worker is asked for. Then
+/// there is no schedule. Its first tick comes after this moment. What is not said of its jobs is up to the task, as
+/// the worker knows it that ticks.
 #[derive(Args, Debug)]
 #[command(
     group(ArgGroup::new("when").required(true).args(["cron", "every"])),
@@ -48,9 +47,8 @@ pub(super) struct Create {
     /// How many attempts its jobs have, 1 to 1000; by default as many as the task says.
     #[arg(long, value_name = "NUMBER")]
     max_attempts: Option<i16>,
-    /// Make it even if no worker that lives knows the task: it ticks once one does.
-    #[arg(long)]
-    allow_unknown_task: bool,
+    #[command(flatten)]
+    check: Check,
 }
 
 impl Create {
@@ -76,28 +74,14 @@ impl Create {
         if let Some(max_attempts) = self.max_attempts {
             schedule = schedule.max_attempts(max_attempts);
         }
-        if self.allow_unknown_task {
+        if self.check.allow_unknown_task {
             schedule = schedule.allow_unknown_task();
         }
-        let handle = match schedule.create(pgq).await {
-            Ok(handle) => handle,
-            Err(ScheduleError::UnknownTask { task, .. }) => {
-                return Err(unknown_task(session, &task).await?);
-            }
-            Err(error) => return Err(error.into()),
-        };
+        let created = schedule.check_within(self.check.timeout).create(pgq).await;
+        let handle = found(session, created).await?;
         let info = found(session, handle.get(pgq).await).await?;
         let next = or_dash(info.next.first().copied().map(Time));
         let line = format!("schedule `{name}` is made; its first tick is at {next}");
         session.output.answer(&Line::of(&info), &line)
     }
-}
-
-async fn unknown_task(session: &Session, task: &str) -> Result<Failure, Failure> {
-    let known = known_tasks(&session.pgq).await?;
-    let meant = did_you_mean(task, known.iter().map(|known| &**known));
-    Ok(Failure::new(format!(
-        "no worker that lives knows the task `{task}`{meant}; correct its name, start a worker that knows it, or \
-         add `--allow-unknown-task`"
-    )))
 }

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::info::Line;
 use super::times::{Policy, Times};
-use super::{Name, found};
+use super::{Check, Name, found};
 use crate::error::Failure;
 use crate::session::Session;
 use crate::values::{Time, json, or_dash};
@@ -13,8 +13,9 @@ use crate::values::{Time, json, or_dash};
 /// Changes a schedule that was made at run time; what is not said stays as it is.
 ///
 /// It ticks at its new times from now on: no tick of them that lies in the past is made up for, and no instant
-/// ticks twice. Ticks of the times before that are due have their jobs first, unless it is paused. A schedule that
-/// code declares is changed in the code.
+/// ticks twice. Ticks of the times before that are due have their jobs first, unless it is paused. Another input is
+/// read by a worker first: if its task does not take that, the schedule is as it was. A schedule that code declares
+/// is changed in the code.
 #[derive(Args, Debug)]
 #[command(
     group(ArgGroup::new("when").args(["cron", "every"])),
@@ -33,6 +34,8 @@ pub(super) struct Edit {
     input: Option<Value>,
     #[command(flatten)]
     policy: Policy,
+    #[command(flatten)]
+    check: Check,
 }
 
 impl Edit {
@@ -60,7 +63,11 @@ impl Edit {
         if let Some(jitter) = self.policy.jitter {
             edit = edit.jitter(jitter);
         }
-        found(session, edit.apply(pgq).await).await?;
+        if self.check.allow_unknown_task {
+            edit = edit.allow_unknown_task();
+        }
+        let edited = edit.check_within(self.check.timeout).apply(pgq).await;
+        found(session, edited).await?;
         let info = found(session, handle.get(pgq).await).await?;
         let next = or_dash(info.next.first().copied().map(Time));
         let line = format!("schedule `{name}` is changed; its next tick is at {next}");

@@ -23,6 +23,8 @@ pub(super) struct Line<'a> {
     pub(super) priority: Option<i16>,
     pub(super) max_attempts: Option<i16>,
     pub(super) is_kept: bool,
+    pub(super) is_checked: bool,
+    pub(super) problem: Option<&'a str>,
     pub(super) paused_since: Option<Time>,
     pub(super) requested_since: Option<Time>,
     pub(super) last_tick: Time,
@@ -49,6 +51,8 @@ impl<'a> Line<'a> {
             priority: info.priority,
             max_attempts: info.max_attempts,
             is_kept: info.is_kept,
+            is_checked: info.is_checked,
+            problem: info.problem.as_deref(),
             paused_since: info.paused_since.map(Time),
             requested_since: info.requested_since.map(Time),
             last_tick: info.last_tick.into(),
@@ -100,6 +104,9 @@ pub(super) const fn state(info: &ScheduleInfo) -> &'static str {
             made_at_run_time: false,
             ..
         } => "nobody declares it",
+        ScheduleInfo {
+            problem: Some(_), ..
+        } => "its input does not fit",
         _ => "nobody runs it",
     }
 }

@@ -10,13 +10,17 @@ mod show;
 mod times;
 mod trigger;
 
+use std::time::Duration;
+
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Subcommand};
 use pgq::{ScheduleError, ScheduleHandle};
 
+use crate::commands::workers::known_tasks;
 use crate::error::Failure;
 use crate::names::did_you_mean;
 use crate::session::Session;
+use crate::values::duration;
 
 /// How many schedules are looked at for a name that is like one that does not exist.
 const LOOKED_AT: usize = 1000;
@@ -72,17 +76,40 @@ impl Name {
     }
 }
 
-/// What a call on a schedule returned; of one that does not exist, with the names that are like its own.
+/// What becomes of an input that the task may not take.
+#[derive(Args, Debug)]
+struct Check {
+    /// Do it even if no worker that lives knows the task: the schedule ticks once one does, and takes the input.
+    #[arg(long)]
+    allow_unknown_task: bool,
+    /// For how long a worker is waited for that reads the input; after that nothing has changed, and the exit code
+    /// is 1.
+    #[arg(long, default_value = "10s", value_name = "TIME", value_parser = duration::parse)]
+    timeout: Duration,
+}
+
+/// What a call on a schedule returned; of one that does not exist, or of a task that nobody knows, with the names
+/// that are like its own.
 async fn found<T>(session: &Session, result: Result<T, ScheduleError>) -> Result<T, Failure> {
     let error = match result {
         Ok(found) => return Ok(found),
         Err(error) => error,
     };
-    let ScheduleError::NotFound { schedule } = &error else {
-        return Err(error.into());
-    };
-    let page = pgq::Schedules::all().limit(LOOKED_AT);
-    let known = page.list(&session.pgq).await?.schedules;
-    let meant = did_you_mean(schedule, known.iter().map(|known| &*known.name));
-    Err(Failure::new(format!("{error}{meant}")))
+    match &error {
+        ScheduleError::NotFound { schedule } => {
+            let page = pgq::Schedules::all().limit(LOOKED_AT);
+            let known = page.list(&session.pgq).await?.schedules;
+            let meant = did_you_mean(schedule, known.iter().map(|known| &*known.name));
+            Err(Failure::new(format!("{error}{meant}")))
+        }
+        ScheduleError::UnknownTask { task, .. } => {
+            let known = known_tasks(&session.pgq).await?;
+            let meant = did_you_mean(task, known.iter().map(|known| &**known));
+            Err(Failure::new(format!(
+                "no worker that lives knows the task `{task}`{meant}; correct its name, start a worker that knows \
+                 it, or add `--allow-unknown-task`"
+            )))
+        }
+        _ => Err(error.into()),
+    }
 }

@@ -78,6 +78,12 @@ fn fields(info: &ScheduleInfo) -> String {
         },
     );
     table.field("state", state(info));
+    if let Some(problem) = &info.problem {
+        table.field("its input", &**problem);
+    }
+    if let Some(since) = info.requested_since {
+        table.field("requested since", Time(since).to_string());
+    }
     table.field("paused since", or_dash(info.paused_since.map(Time)));
     table.field("when", &*info.expression);
     table.field("zone", &*info.zone);

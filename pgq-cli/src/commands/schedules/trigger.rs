@@ -87,12 +87,13 @@ fn job_since(before: &ScheduleInfo, after: &ScheduleInfo) -> Result<JobId, Failu
 }
 
 fn nobody_came(info: &ScheduleInfo, timeout: Duration) -> String {
-    let why = match info.is_kept {
-        true => format!(
+    let why = match (info.is_kept, &info.problem) {
+        (true, _) => format!(
             "no worker has enqueued it within {}",
             duration::show(timeout)
         ),
-        false => "no worker lives that ticks the schedule".to_owned(),
+        (false, Some(problem)) => format!("its task does not take its input: {problem}"),
+        (false, None) => "no worker lives that ticks the schedule".to_owned(),
     };
     format!(
         "the job of `{}` is requested, and {why}; the first that knows the task `{}` enqueues it",

@@ -6,6 +6,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
+use super::check::{self, CHECK_WITHIN, is_taken};
 use super::handle::{HELD_PAUSE, TRIES};
 use super::make::{Jobs, checked, refuse_ended};
 use super::{ScheduleError, ScheduleHandle};
@@ -16,6 +17,9 @@ use crate::driver::{
 use crate::job::encode_json;
 use crate::schedule::{Missed, Overlap, When};
 use crate::task::{Registry, Task, due_ticks, job_of, start};
+
+/// What becomes of a schedule, as errors say it.
+const EDITED: &str = "edited";
 
 /// A change of a schedule that was made at run time. What is not said stays as it is.
 ///
@@ -40,6 +44,8 @@ pub struct ScheduleEdit {
     overlap: Option<Overlap>,
     jitter: Option<Duration>,
     jobs: Change,
+    allows_unknown: bool,
+    check_within: Duration,
 }
 
 /// What is to become of its jobs.
@@ -51,6 +57,13 @@ enum Change {
     Jobs(Jobs),
 }
 
+/// The same, read.
+enum Known {
+    Nothing,
+    Input(Vec<u8>),
+    Jobs(String, Template),
+}
+
 impl ScheduleEdit {
     pub(super) const fn new(handle: ScheduleHandle) -> Self {
         Self {
@@ -60,6 +73,8 @@ impl ScheduleEdit {
             overlap: None,
             jitter: None,
             jobs: Change::Nothing,
+            allows_unknown: false,
+            check_within: CHECK_WITHIN,
         }
     }
 
@@ -106,7 +121,25 @@ impl ScheduleEdit {
         self
     }
 
+    /// Changes it even if another input is given and nobody knows the task: it ticks once a worker does, and
+    /// takes that.
+    pub const fn allow_unknown_task(mut self) -> Self {
+        self.allows_unknown = true;
+        self
+    }
+
+    /// Sets for how long a worker is waited for that reads another input, if this program does not know the
+    /// task. Default: 10 s.
+    pub const fn check_within(mut self, time: Duration) -> Self {
+        self.check_within = time;
+        self
+    }
+
     /// Changes it. A tick that comes at the same time is one of before or of after, and not of both.
+    ///
+    /// If this program does not know the task, a worker that does reads another input, and the call waits for
+    /// that. If the input is not taken, or nobody has looked at it in time, the schedule is changed back; it has
+    /// not ticked meanwhile, and makes up for that by its [`Missed`].
     ///
     /// # Errors
     ///
@@ -117,107 +150,140 @@ impl ScheduleEdit {
     /// # Cancel safety
     ///
     /// A dropped call may have changed it.
-    pub async fn apply(self, reader: impl Reader) -> Result<(), ScheduleError> {
-        let Self {
-            handle,
-            when,
-            missed,
-            overlap,
-            jitter,
-            jobs,
-        } = self;
-        let driver = reader.driver();
-        let name = handle.name();
+    pub async fn apply(mut self, reader: impl Reader) -> Result<(), ScheduleError> {
+        let driver = &*reader.driver();
+        let jobs = std::mem::replace(&mut self.jobs, Change::Nothing);
+        let handle = &self.handle;
         let options = |problem| ScheduleError::Options {
-            schedule: name.to_owned(),
+            schedule: handle.name().to_owned(),
             problem,
         };
-        let failed = |source| handle.failed("edited", source);
-        let (input, jobs) = match jobs {
-            Change::Nothing => (None, None),
-            Change::Input(input) => (Some(input.map_err(options)?), None),
-            Change::Jobs(jobs) => (None, Some(jobs.read(name)?)),
+        let jobs = match jobs {
+            Change::Nothing => Known::Nothing,
+            Change::Input(input) => Known::Input(input.map_err(options)?),
+            Change::Jobs(jobs) => {
+                let (task, template, _) = jobs.read(handle.name())?;
+                Known::Jobs(task, template)
+            }
         };
         for _ in 0..TRIES {
-            let (stored, now) = handle.read(&*driver).await?;
-            if !stored.made {
-                return Err(handle.declared(stored, "edited"));
-            }
-            let before = stored.clone();
-            let Schedule {
-                mut policy,
-                expression,
-                zone,
-                starts_at,
-                ends_at,
-                ..
-            } = stored.schedule;
-            policy.missed = missed.unwrap_or(policy.missed);
-            policy.overlap = overlap.unwrap_or(policy.overlap);
-            policy.jitter = jitter.unwrap_or(policy.jitter);
-            let jobs = match &jobs {
-                Some((task, template, _)) => Some((task.clone(), template.clone())),
-                None => own_jobs(&handle, &*driver, &before, input.as_deref()).await?,
-            };
-            let Some((task, template)) = jobs else {
-                continue;
-            };
-            let when = match &when {
-                Some(when) => when.clone(),
-                None => When::stored(&expression, &zone, starts_at, ends_at),
-            };
-            let schedule = checked(name.to_owned(), &when, policy, task, template)?;
-            if schedule.digest() != before.schedule.digest() {
-                refuse_ended(&schedule, &when, now)?;
-                if !fire_due(&handle, &*driver, &before, now).await? {
-                    continue;
-                }
-            }
-            let edited = driver.edit_schedule(&schedule, stored.revision, now);
-            if edited.await.map_err(failed)? {
+            if self.try_apply(driver, &jobs).await? {
                 return Ok(());
             }
         }
         Err(handle.contended())
     }
+
+    /// Changes it, unless somebody else has between the look and the change: then it returns `false`.
+    async fn try_apply(&self, driver: &dyn Driver, jobs: &Known) -> Result<bool, ScheduleError> {
+        let handle = &self.handle;
+        let (stored, now) = handle.read(driver).await?;
+        if !stored.made {
+            return Err(handle.declared(stored, EDITED));
+        }
+        let Some(before) = whole(handle, driver, &stored).await? else {
+            return Ok(false);
+        };
+        let (task, template, is_known) = match jobs {
+            Known::Nothing => (before.task.clone(), before.template.clone(), true),
+            Known::Input(input) => with_input(&before, input)?,
+            Known::Jobs(task, template) => (task.clone(), template.clone(), true),
+        };
+        let checks = !is_known && check::is_known(handle, driver, &task, EDITED).await?;
+        if !is_known && !checks && !self.allows_unknown {
+            return Err(check::unknown_task(handle, &task));
+        }
+        let mut policy = before.policy;
+        policy.missed = self.missed.unwrap_or(policy.missed);
+        policy.overlap = self.overlap.unwrap_or(policy.overlap);
+        policy.jitter = self.jitter.unwrap_or(policy.jitter);
+        let when = self.when.clone().unwrap_or_else(|| when_of(&before));
+        let schedule = checked(before.name.clone(), &when, policy, task, template)?;
+        if schedule.digest() != before.digest() {
+            refuse_ended(&schedule, &when, now)?;
+            if !fire_due(handle, driver, &stored, now).await? {
+                return Ok(false);
+            }
+        }
+        let edited = driver.edit_schedule(&schedule, stored.revision, now).await;
+        if edited
+            .map_err(|source| handle.failed(EDITED, source))?
+            .is_none()
+        {
+            return Ok(false);
+        }
+        if checks {
+            keep_if_taken(handle, driver, self.check_within, &before, now).await?;
+        }
+        Ok(true)
+    }
 }
 
-/// The jobs that it has, with another input if there is one; `None` if it has changed since it was read.
-async fn own_jobs(
+/// Puts `before` in the place of a schedule that was edited at the time `since`, unless a worker takes its input.
+async fn keep_if_taken(
+    handle: &ScheduleHandle,
+    driver: &dyn Driver,
+    within: Duration,
+    before: &Schedule,
+    since: DateTime<Utc>,
+) -> Result<(), ScheduleError> {
+    for _ in 0..TRIES {
+        let answer = check::answer(handle, driver, EDITED, within).await?;
+        let Some(refusal) = answer.refusal else {
+            return Ok(());
+        };
+        // Unless somebody has changed it meanwhile.
+        let undone = driver.edit_schedule(before, answer.revision, since).await;
+        let undone = undone.map_err(|source| handle.failed(EDITED, source))?;
+        if undone.is_some() {
+            return Err(refusal);
+        }
+    }
+    Err(handle.contended())
+}
+
+fn when_of(schedule: &Schedule) -> When {
+    let Schedule {
+        expression,
+        zone,
+        starts_at,
+        ends_at,
+        ..
+    } = schedule;
+    When::stored(expression, zone, *starts_at, *ends_at)
+}
+
+/// A schedule with its input; `None` if it has changed since it was read.
+async fn whole(
     handle: &ScheduleHandle,
     driver: &dyn Driver,
     stored: &StoredSchedule,
-    input: Option<&[u8]>,
-) -> Result<Option<(String, Template)>, ScheduleError> {
-    let Schedule { task, template, .. } = &stored.schedule;
+) -> Result<Option<Schedule>, ScheduleError> {
     let Some(own) = handle.whole_input(driver, stored).await? else {
         return Ok(None);
     };
-    let mut template = template.clone();
-    template.job.input = own.input;
-    if let (Some(key), Some(own)) = (&mut template.job.key, own.key) {
+    let mut schedule = stored.schedule.clone();
+    let job = &mut schedule.template.job;
+    job.input = own.input;
+    if let (Some(key), Some(own)) = (&mut job.key, own.key) {
         key.key = own;
     }
-    match input {
-        Some(input) => with_input(handle.name(), task, template, input).map(Some),
-        None => Ok(Some((task.clone(), template))),
-    }
+    Ok(Some(schedule))
 }
 
-/// The same jobs with another input.
+/// The same jobs with another input, and whether this program knows their task.
 fn with_input(
-    schedule: &str,
-    task: &str,
-    template: Template,
+    schedule: &Schedule,
     input: &[u8],
-) -> Result<(String, Template), ScheduleError> {
-    let fresh = Jobs::of_input(task, input.to_vec());
-    let (task, fresh, is_known) = fresh.read(schedule)?;
+) -> Result<(String, Template, bool), ScheduleError> {
+    let template = schedule.template.clone();
+    let fresh = Jobs::of_input(&schedule.task, input.to_vec());
+    let (task, fresh, is_known) = fresh.read(&schedule.name)?;
     let is_unsaid = template.fingerprint.is_none();
     let mut job = template.job;
     if job.key.is_some() && !is_known {
         return Err(ScheduleError::Options {
-            schedule: schedule.to_owned(),
+            schedule: schedule.name.clone(),
             problem: "they are unique, and their key is that of the input before; edit the schedule from a \
                       program that knows their task"
                 .to_owned(),
@@ -240,7 +306,7 @@ fn with_input(
         fingerprint,
         ..template
     };
-    Ok((task, template))
+    Ok((task, template, is_known))
 }
 
 /// Fires the ticks that are due of a schedule that is about to tick at other times: nobody would do so later.
@@ -252,16 +318,11 @@ async fn fire_due(
     now: DateTime<Utc>,
 ) -> Result<bool, ScheduleError> {
     let schedule = &stored.schedule;
-    let when = When::stored(
-        &schedule.expression,
-        &schedule.zone,
-        schedule.starts_at,
-        schedule.ends_at,
-    );
-    let Ok(timetable) = when.timetable() else {
+    let Ok(timetable) = when_of(schedule).timetable() else {
         return Ok(true);
     };
-    if stored.paused_at.is_some() {
+    // Nobody ticks it whose input nobody takes.
+    if stored.paused_at.is_some() || !is_taken(stored) {
         return Ok(true);
     }
     let registry = Registry::linked();
@@ -277,7 +338,8 @@ async fn fire_due(
     }
     let task = registry.task(&schedule.task);
     let instead = "ticks of it are due, so edit it from a program that does, or pause it before";
-    let Some(input) = handle.input(driver, task, stored, instead).await? else {
+    let input = handle.input(driver, task, stored, (EDITED, instead)).await;
+    let Some(input) = input? else {
         return Ok(false);
     };
     for at in due {
@@ -303,7 +365,7 @@ async fn fire_due(
             }
             Ok(_) => previous = at,
             Err(error) if error.kind() == DriverErrorKind::Conflict => return Ok(false),
-            Err(error) => return Err(handle.failed("edited", error)),
+            Err(error) => return Err(handle.failed(EDITED, error)),
         }
     }
     Ok(true)

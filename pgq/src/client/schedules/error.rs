@@ -1,5 +1,7 @@
 //! [`ScheduleError`].
 
+use std::time::Duration;
+
 use crate::client::EnqueueError;
 use crate::driver::DriverError;
 use crate::job::DecodeError;
@@ -69,6 +71,36 @@ pub enum ScheduleError {
         schedule: String,
         /// The name of the task.
         task: String,
+    },
+    /// A worker has read the input, and its task does not take it. The schedule was not made, or is as it was
+    /// before.
+    #[error(
+        "the schedule `{schedule}` is not {change}, because its task `{task}` does not take its input: {problem}"
+    )]
+    Unfit {
+        /// The name of the schedule.
+        schedule: String,
+        /// The name of the task.
+        task: String,
+        /// What was to become of it.
+        change: &'static str,
+        /// What the worker says.
+        problem: String,
+    },
+    /// No worker has read the input in time. The schedule was not made, or is as it was before.
+    #[error(
+        "the schedule `{schedule}` is not {change}, because no worker has read its input within {within:?}; \
+         look whether one runs that knows the task `{task}`, and try again"
+    )]
+    Unchecked {
+        /// The name of the schedule.
+        schedule: String,
+        /// The name of the task.
+        task: String,
+        /// What was to become of it.
+        change: &'static str,
+        /// How long it was waited for.
+        within: Duration,
     },
     /// The schedule leaves to its task what its jobs are, and this program does not know the task, so it can
     /// enqueue none of them.

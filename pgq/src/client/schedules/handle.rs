@@ -12,7 +12,9 @@ use crate::driver::{
 };
 use crate::job::{Enqueued, Job};
 use crate::metrics;
-use crate::task::{Registry, TaskDescriptor, job_of, needs_input, needs_task};
+use crate::task::{
+    Registry, TaskDescriptor, fingerprint_of, job_of, needs_input, needs_task, refusal,
+};
 
 /// How often a schedule is looked at again that others change between the look and the change.
 pub(super) const TRIES: usize = 20;
@@ -129,8 +131,9 @@ impl ScheduleHandle {
     /// # Errors
     ///
     /// Fails with [`ScheduleError::NotFound`] if there is none, with [`ScheduleError::Conflict`] if the jobs of
-    /// its task are unique and there is one that is the same, and with [`ScheduleError::NeedsTask`] if this
-    /// program does not know the task, and neither did the one that made the schedule.
+    /// its task are unique and there is one that is the same, with [`ScheduleError::NeedsTask`] if this
+    /// program does not know the task, and neither did the one that made the schedule, and with
+    /// [`ScheduleError::Unfit`] if it knows the task, and that does not take the input.
     ///
     /// # Cancel safety
     ///
@@ -143,7 +146,8 @@ impl ScheduleHandle {
             let task = registry.task(&stored.schedule.task);
             let instead = "trigger it from a program that does, or request it of a worker with \
                            `ScheduleHandle::request_trigger`";
-            let input = self.input(&*driver, task, &stored, instead).await?;
+            let change = ("triggered", instead);
+            let input = self.input(&*driver, task, &stored, change).await?;
             let Some(input) = input else {
                 continue;
             };
@@ -220,7 +224,7 @@ impl ScheduleHandle {
     /// A dropped call may have deleted it.
     pub async fn delete(&self, reader: impl Reader) -> Result<(), ScheduleError> {
         let driver = reader.driver();
-        let deleted = driver.delete_schedule(&self.name).await;
+        let deleted = driver.delete_schedule(&self.name, None).await;
         if deleted.map_err(|source| self.failed("deleted", source))? {
             return Ok(());
         }
@@ -248,26 +252,44 @@ impl ScheduleHandle {
         Ok((found, now))
     }
 
-    /// Reads its input if its jobs need that to be made; `None` if it has changed since it was read.
+    /// Reads its input if its jobs need that to be made, or nobody has that knows this build of its task; `None`
+    /// if it has changed since it was read.
     pub(super) async fn input(
         &self,
         driver: &dyn Driver,
         task: Option<&TaskDescriptor>,
         stored: &StoredSchedule,
-        instead: &'static str,
+        (change, instead): (&'static str, &'static str),
     ) -> Result<Option<Vec<u8>>, ScheduleError> {
-        match task {
-            None if needs_task(&stored.schedule) => Err(ScheduleError::NeedsTask {
-                schedule: self.name.clone(),
-                task: stored.schedule.task.clone(),
-                instead,
-            }),
-            Some(task) if needs_input(task, &stored.schedule) => {
-                let input = self.whole_input(driver, stored).await?;
-                Ok(input.map(|input| input.input))
-            }
-            _ => Ok(Some(Vec::new())),
+        let schedule = &stored.schedule;
+        let Some(task) = task else {
+            return match needs_task(schedule) {
+                true => Err(ScheduleError::NeedsTask {
+                    schedule: self.name.clone(),
+                    task: schedule.task.clone(),
+                    instead,
+                }),
+                false => Ok(Some(Vec::new())),
+            };
+        };
+        let is_read = !stored.made
+            || schedule.template.fingerprint.is_some()
+            || stored.takes.contains(&fingerprint_of(task, &schedule.task));
+        if is_read && !needs_input(task, schedule) {
+            return Ok(Some(Vec::new()));
         }
+        let Some(StoredInput { input, .. }) = self.whole_input(driver, stored).await? else {
+            return Ok(None);
+        };
+        if !is_read && let Some(problem) = refusal(task, &input) {
+            return Err(ScheduleError::Unfit {
+                schedule: self.name.clone(),
+                task: schedule.task.clone(),
+                change,
+                problem,
+            });
+        }
+        Ok(Some(input))
     }
 
     /// Reads its input; `None` if it has changed since it was read.
@@ -276,8 +298,9 @@ impl ScheduleHandle {
         driver: &dyn Driver,
         stored: &StoredSchedule,
     ) -> Result<Option<StoredInput>, ScheduleError> {
-        let input = driver.schedule_input(&self.name, stored.revision).await;
-        input.map_err(|source| self.failed("looked at", source))
+        let inputs = driver.schedule_inputs(&[stored.version()]).await;
+        let mut inputs = inputs.map_err(|source| self.failed("looked at", source))?;
+        Ok(inputs.pop().flatten())
     }
 
     pub(super) fn failed(&self, change: &'static str, source: DriverError) -> ScheduleError {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
+use super::check::is_taken;
 use crate::client::Reader;
 use crate::driver::{DriverError, Policy, Schedule, StoredSchedule};
 use crate::job::JobId;
@@ -47,8 +48,14 @@ pub struct ScheduleInfo {
     /// How many attempts its jobs have; `None` for as many as the task says.
     pub max_attempts: Option<i16>,
     /// Whether a worker lives that ticks it. If not, [`next`](Self::next) says when it would tick: its task,
-    /// or its declaration, is in the code of no worker, or it was made for another input than that has.
+    /// or its declaration, is in the code of no worker, or that has another input or does not take this one.
     pub is_kept: bool,
+    /// Whether a program has read the input of its jobs that knows their task. Before that it does not tick:
+    /// whoever made it did not know the task.
+    pub is_checked: bool,
+    /// Why the task does not take the input, as the first worker has said that read it; `None` if that takes it,
+    /// or none has. It ticks once a worker takes it, or the input is changed.
+    pub problem: Option<String>,
     /// Since when it is paused; `None` if it is not.
     pub paused_since: Option<DateTime<Utc>>,
     /// Since when somebody waits for a job that was
@@ -65,6 +72,7 @@ pub struct ScheduleInfo {
 
 impl ScheduleInfo {
     pub(super) fn new(stored: StoredSchedule, now: DateTime<Utc>) -> Self {
+        let is_checked = is_taken(&stored);
         let Schedule {
             name,
             task,
@@ -101,6 +109,8 @@ impl ScheduleInfo {
             priority: template.priority,
             max_attempts: template.max_attempts,
             is_kept: stored.is_kept,
+            is_checked,
+            problem: stored.problem,
             paused_since: stored.paused_at,
             requested_since: stored.requested_at,
             last_tick: stored.last_tick,

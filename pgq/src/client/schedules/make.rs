@@ -6,6 +6,8 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
+use super::check::{self, CHECK_WITHIN};
+use super::handle::TRIES;
 use super::{ScheduleError, ScheduleHandle};
 use crate::client::{EnqueueError, INPUT_MAX_DEFAULT, Reader};
 use crate::driver::{Driver, Enqueue, NewJob, Policy, Schedule, Template};
@@ -13,6 +15,9 @@ use crate::job::{INPUT_MAX, encode_json};
 use crate::queue::{ATTEMPTS_MAX, PRIORITY_MAX, name_problem};
 use crate::schedule::{Missed, Overlap, When};
 use crate::task::{Registry, TaskDescriptor, template};
+
+/// What becomes of a schedule, as errors say it.
+const MADE: &str = "made";
 
 /// A schedule that is about to be made at run time.
 ///
@@ -43,6 +48,7 @@ pub struct ScheduleBuilder {
     policy: Policy,
     jobs: Jobs,
     allows_unknown: bool,
+    check_within: Duration,
 }
 
 /// What the jobs of a schedule are to be.
@@ -186,6 +192,7 @@ impl ScheduleBuilder {
             policy: Policy::DEFAULT,
             jobs,
             allows_unknown: false,
+            check_within: CHECK_WITHIN,
         }
     }
 
@@ -284,18 +291,31 @@ impl ScheduleBuilder {
         self
     }
 
-    /// Makes the schedule even if nobody knows its task: it ticks once a worker does.
+    /// Makes the schedule even if nobody knows its task: it ticks once a worker does, and takes its input.
+    /// Otherwise [`ScheduleInfo::problem`](crate::ScheduleInfo::problem) says what is wrong with that.
     pub const fn allow_unknown_task(mut self) -> Self {
         self.allows_unknown = true;
+        self
+    }
+
+    /// Sets for how long a worker is waited for that reads the input, if this program does not know the task.
+    /// Default: 10 s.
+    pub const fn check_within(mut self, time: Duration) -> Self {
+        self.check_within = time;
         self
     }
 
     /// Makes the schedule. Its first tick comes after this moment. Workers know it at once as a rule, and
     /// within their [poll interval](crate::Run::poll_interval).
     ///
+    /// If this program does not know the task, a worker that does reads the input, and the call waits for that. A
+    /// schedule whose input is not taken, or that nobody has looked at in time, is deleted again; it has not
+    /// ticked. While workers of several builds live, the first that reads it decides; those that do not take it
+    /// leave it to the others.
+    ///
     /// # Errors
     ///
-    /// See [`ScheduleError`]: what can be seen to be wrong with it is said here, and not at a tick. Whether a
+    /// See [`ScheduleError`]: what is wrong with it is said here, and not at a tick. Whether a
     /// worker lives that ticks it says [`ScheduleInfo::is_kept`](crate::ScheduleInfo::is_kept).
     ///
     /// # Cancel safety
@@ -309,6 +329,7 @@ impl ScheduleBuilder {
             policy,
             jobs,
             allows_unknown,
+            check_within,
         } = self;
         if let Some(problem) = name_problem(&name) {
             let schedule = name;
@@ -316,29 +337,52 @@ impl ScheduleBuilder {
         }
         let (task, template, is_known) = jobs.read(&name)?;
         let schedule = checked(name, &when, policy, task, template)?;
-        let driver = reader.driver();
-        let failed = |source, schedule: &Schedule| ScheduleError::Driver {
-            schedule: schedule.name.clone(),
-            change: "made",
-            source,
-        };
+        let handle = ScheduleHandle::named(&schedule.name);
+        let driver = &*reader.driver();
+        let failed = |source| handle.failed(MADE, source);
         if schedule.ends_at.is_some() {
             // By the clock that the ticks go by.
-            let state = driver.schedules(&[]).await;
-            let now = state.map_err(|source| failed(source, &schedule))?.now;
+            let now = driver.schedules(&[]).await.map_err(failed)?.now;
             refuse_ended(&schedule, &when, now)?;
         }
-        if !is_known && !allows_unknown {
-            refuse_unknown(&*driver, &schedule).await?;
+        let checks = !is_known && check::is_known(&handle, driver, &schedule.task, MADE).await?;
+        if !is_known && !checks && !allows_unknown {
+            return Err(check::unknown_task(&handle, &schedule.task));
         }
         let made = driver.make_schedule(&schedule).await;
-        match made.map_err(|source| failed(source, &schedule))? {
-            true => Ok(ScheduleHandle::named(schedule.name)),
-            false => Err(ScheduleError::Taken {
+        if made.map_err(failed)?.is_none() {
+            return Err(ScheduleError::Taken {
                 schedule: schedule.name,
-            }),
+            });
+        }
+        if checks {
+            keep_if_taken(&handle, driver, check_within).await?;
+        }
+        Ok(handle)
+    }
+}
+
+/// Deletes a schedule that was made, unless a worker takes its input.
+async fn keep_if_taken(
+    handle: &ScheduleHandle,
+    driver: &dyn Driver,
+    within: Duration,
+) -> Result<(), ScheduleError> {
+    for _ in 0..TRIES {
+        let answer = check::answer(handle, driver, MADE, within).await?;
+        let Some(refusal) = answer.refusal else {
+            return Ok(());
+        };
+        // Unless somebody has changed it meanwhile.
+        let deleted = driver.delete_schedule(handle.name(), Some(answer.revision));
+        if deleted
+            .await
+            .map_err(|source| handle.failed(MADE, source))?
+        {
+            return Err(refusal);
         }
     }
+    Err(handle.contended())
 }
 
 impl fmt::Debug for ScheduleBuilder {
@@ -394,30 +438,6 @@ pub(super) fn refuse_ended(
         None => Err(ScheduleError::When {
             schedule: schedule.name.clone(),
             problem: "its end has passed, so that no tick is to come".to_owned(),
-        }),
-    }
-}
-
-/// Fails if no worker that lives knows the task.
-pub(super) async fn refuse_unknown(
-    driver: &dyn Driver,
-    schedule: &Schedule,
-) -> Result<(), ScheduleError> {
-    let workers = driver.workers().await;
-    let workers = workers.map_err(|source| ScheduleError::Driver {
-        schedule: schedule.name.clone(),
-        change: "made",
-        source,
-    })?;
-    let mut builds = workers
-        .iter()
-        .filter(|worker| worker.is_alive)
-        .map(|worker| &worker.build);
-    match builds.any(|build| build.knows(&schedule.task)) {
-        true => Ok(()),
-        false => Err(ScheduleError::UnknownTask {
-            schedule: schedule.name.clone(),
-            task: schedule.task.clone(),
         }),
     }
 }

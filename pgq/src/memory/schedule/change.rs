@@ -63,11 +63,13 @@ impl Store {
     }
 
     /// Whether a worker lives that ticks a schedule that was made at run time.
-    pub(super) fn is_ticked(&self, schedule: &Schedule, now: DateTime<Utc>) -> bool {
+    pub(super) fn is_ticked(&self, schedule: &Schedule, takes: &[i64], now: DateTime<Utc>) -> bool {
         let fingerprint = schedule.template.fingerprint;
         let reads = |inputs: &Option<Vec<i64>>| match (inputs, fingerprint) {
             (Some(known), Some(fingerprint)) => known.contains(&fingerprint),
-            _ => true,
+            (None, Some(_)) => true,
+            (Some(known), None) => takes.iter().any(|taken| known.contains(taken)),
+            (None, None) => !takes.is_empty(),
         };
         self.workers().any(|(_, worker)| {
             let build = &worker.info.build;
@@ -78,14 +80,14 @@ impl Store {
         })
     }
 
-    pub(super) fn make_schedule(&mut self, schedule: &Schedule, now: DateTime<Utc>) -> bool {
+    pub(super) fn make_schedule(&mut self, schedule: &Schedule, now: DateTime<Utc>) -> Option<i64> {
         if self.schedules.rows.contains_key(&schedule.name) {
-            return false;
+            return None;
         }
         self.insert_schedule(ScheduleRow::new(schedule.clone(), true, now));
         self.revise(&schedule.name);
         self.wake(Wake::Directives);
-        true
+        Some(self.schedules.revision)
     }
 
     pub(super) fn edit_schedule(
@@ -93,7 +95,7 @@ impl Store {
         schedule: &Schedule,
         seen: i64,
         since: DateTime<Utc>,
-    ) -> bool {
+    ) -> Option<i64> {
         match self.schedules.rows.get_mut(&schedule.name) {
             Some(row) if row.made && row.revision == seen => {
                 if row.schedule.digest() != schedule.digest() {
@@ -102,9 +104,9 @@ impl Store {
                 row.put(schedule.clone());
                 self.revise(&schedule.name);
                 self.wake(Wake::Directives);
-                true
+                Some(self.schedules.revision)
             }
-            _ => false,
+            _ => None,
         }
     }
 
@@ -137,13 +139,21 @@ impl Store {
         true
     }
 
-    pub(super) fn delete_schedule(&mut self, name: &str, now: DateTime<Utc>) -> bool {
+    pub(super) fn delete_schedule(
+        &mut self,
+        name: &str,
+        revision: Option<i64>,
+        now: DateTime<Utc>,
+    ) -> bool {
         let is_declared = self.is_declared(name, now);
         let rows = &mut self.schedules.rows;
-        let is_made = rows.get(name).is_some_and(|row| row.made);
-        if is_declared && !is_made || rows.remove(name).is_none() {
+        let is_meant = |row: &&ScheduleRow| {
+            (row.made || !is_declared) && revision.is_none_or(|seen| row.revision == seen)
+        };
+        if rows.get(name).filter(is_meant).is_none() {
             return false;
         }
+        rows.remove(name);
         self.note_deletion();
         true
     }

@@ -154,6 +154,8 @@ fn stored(name: String, row: &PgRow) -> sqlx::Result<StoredSchedule> {
         paused_at: row.try_get("paused_at")?,
         requested_at: row.try_get("requested_at")?,
         recent: recent.into_iter().map(JobId::from_i64).collect(),
+        takes: row.try_get("takes")?,
+        problem: row.try_get("problem")?,
         schedule: Schedule {
             name,
             task: row.try_get("task")?,

@@ -1,5 +1,6 @@
--- Puts another schedule in the place of one that was made at run time; tells whether it did. If it is to
--- tick at other times it begins anew, so that ticks of the new one that lie in the past do not fire.
+-- Puts another schedule in the place of one that was made at run time; returns its revision, or null if it did
+-- not. If it is to tick at other times it begins anew, so that ticks of the new one that lie in the past do not
+-- fire. Of another input it is not known who takes it.
 --
 -- $1 schedules  text, as JSON
 -- $2 inputs     bytea[], theirs
@@ -67,11 +68,18 @@ with limited as materialized (
         detail = given.detail,
         unique_key = given.unique_key,
         unique_within = given.unique_within,
-        conflict = given.conflict
+        conflict = given.conflict,
+        takes = case
+            when (schedule.task, schedule.input) = (given.task, given.input) then schedule.takes
+            else '{}'
+        end,
+        problem = case
+            when (schedule.task, schedule.input) = (given.task, given.input) then schedule.problem
+        end
     from given
     cross join numbered
     where schedule.name = given.name and schedule.made and schedule.revision = $4
-    returning schedule.name
+    returning schedule.revision
 )
-select count(*) = 1 as done, bool_or(pgq_jobs.direct($5)) as told
+select max(revision) as revision, bool_or(pgq_jobs.direct($5)) as told
 from edited;

@@ -8,6 +8,7 @@ select clock_timestamp() as now, schedule.name, schedule.made, schedule.task, sc
        schedule.missed_within, schedule.overlap, schedule.jitter, schedule.queue, schedule.priority, schedule.max_attempts,
        schedule.fingerprint, octet_length(schedule.input) as input_bytes, schedule.detail::text as detail,
        schedule.unique_key is not null as is_unique, schedule.unique_within, schedule.conflict,
+       schedule.takes, schedule.problem,
        exists (
            select
            from pgq_jobs.worker as worker
@@ -16,7 +17,11 @@ select clock_timestamp() as now, schedule.name, schedule.made, schedule.task, sc
                  when schedule.made
                      then worker.ticks
                          and (schedule.task = any (worker.tasks) or schedule.task = any (worker.aliases))
-                         and coalesce(schedule.fingerprint = any (worker.inputs), true)
+                         and case
+                             when schedule.fingerprint is not null
+                                 then coalesce(schedule.fingerprint = any (worker.inputs), true)
+                             else coalesce(schedule.takes && worker.inputs, schedule.takes <> '{}')
+                         end
                  else schedule.digest = any (worker.declarations)
              end
        ) as is_kept

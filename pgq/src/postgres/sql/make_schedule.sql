@@ -1,4 +1,4 @@
--- Makes a schedule at run time, unless there is one of its name; tells whether it did.
+-- Makes a schedule at run time, unless there is one of its name; returns its revision, or null if it did not.
 --
 -- $1 schedules  text, as JSON
 -- $2 inputs     bytea[], theirs
@@ -39,7 +39,7 @@ with locked as materialized (
     from given
     cross join numbered
     on conflict (name) do nothing
-    returning name
+    returning revision
 )
-select count(*) = 1 as done, bool_or(pgq_jobs.direct($4)) as told
+select max(revision) as revision, bool_or(pgq_jobs.direct($4)) as told
 from made;

@@ -1,0 +1,100 @@
+//! Reads the inputs of schedules that somebody made who does not know their tasks, before they tick.
+
+use std::collections::HashSet;
+
+use chrono::{DateTime, Utc};
+
+use super::fire::{HELD_PAUSE, by_size};
+use super::{Problem, Scheduler};
+use crate::driver::{DriverError, InputCheck, ScheduleVersion, StoredSchedule};
+use crate::task::{fingerprint_of, refusal};
+use crate::worker::limited;
+
+/// A schedule whose input this build has not read.
+#[derive(Clone, Copy)]
+struct Unread<'a> {
+    stored: &'a StoredSchedule,
+    fingerprint: i64,
+}
+
+impl Scheduler {
+    /// Reads the inputs of those of which it is not known whether this build takes them, and takes note of that
+    /// for everybody. Returns the names of those that it does not tick now: as it does not take their input,
+    /// which is noted and told, or as that is still to be found out.
+    pub(super) async fn check(
+        &mut self,
+        stored: &[StoredSchedule],
+        now: DateTime<Utc>,
+        problem: &mut Problem,
+    ) -> HashSet<String> {
+        let unread = stored.iter().filter_map(|stored| self.unread(stored));
+        let mut left_out = HashSet::new();
+        for batch in by_size(unread.collect(), |one| one.stored.input_bytes) {
+            match self.check_those(&batch, now).await {
+                Ok(names) => left_out.extend(names),
+                Err(error) => {
+                    left_out.extend(batch.iter().map(|one| one.stored.schedule.name.clone()));
+                    problem.note(error);
+                }
+            }
+        }
+        left_out
+    }
+
+    fn unread<'a>(&self, stored: &'a StoredSchedule) -> Option<Unread<'a>> {
+        let schedule = &stored.schedule;
+        let task = self.registry.task(&schedule.task)?;
+        if !stored.made || schedule.template.fingerprint.is_some() {
+            return None;
+        }
+        let fingerprint = fingerprint_of(task, &schedule.task);
+        let is_read = stored.takes.contains(&fingerprint);
+        (!is_read).then_some(Unread {
+            stored,
+            fingerprint,
+        })
+    }
+
+    async fn check_those(
+        &mut self,
+        unread: &[Unread<'_>],
+        now: DateTime<Utc>,
+    ) -> Result<Vec<String>, DriverError> {
+        let versions: Vec<ScheduleVersion<'_>> =
+            unread.iter().map(|one| one.stored.version()).collect();
+        let inputs = limited(self.driver.schedule_inputs(&versions)).await?;
+        let mut left_out = Vec::new();
+        let mut checks = Vec::new();
+        for (one, input) in unread.iter().zip(inputs) {
+            let schedule = &one.stored.schedule;
+            match (self.registry.task(&schedule.task), input) {
+                (Some(task), Some(stored)) => checks.push(InputCheck {
+                    schedule: one.stored.version(),
+                    fingerprint: one.fingerprint,
+                    problem: refusal(task, &stored.input),
+                }),
+                // It is not what it was when it was looked at, which is told.
+                _ => left_out.push(schedule.name.clone()),
+            }
+        }
+        let noted = limited(self.driver.note_checks(&checks)).await?;
+        for (check, is_noted) in checks.iter().zip(noted) {
+            let ScheduleVersion { name, revision } = check.schedule;
+            match &check.problem {
+                _ if !is_noted => self.agenda.look_at(name, now + HELD_PAUSE),
+                None => continue,
+                Some(problem) => {
+                    tracing::warn!(
+                        schedule = name,
+                        problem,
+                        "the task of the schedule does not take its input, so this worker does not tick it; \
+                         edit its input"
+                    );
+                    self.agenda.set(name, revision, None);
+                }
+            }
+            left_out.push(name.to_owned());
+        }
+        Ok(left_out)
+    }
+}
