@@ -123,11 +123,11 @@ pub struct StoredSchedule {
     /// Only who knows this ticks: the [`digest`](Schedule::digest) of a schedule that is declared, so
     /// that only builds that declare it so tick; the revision of one that was made.
     pub digest: i64,
-    /// Whether a worker lives that ticks it: whose build declares it so, or knows the task of one that was made,
-    /// and its fingerprint is that of the input or one of those that [take](Self::takes) it.
+    /// Whether a worker lives that ticks it: whose build declares it so, or knows the task of one that was made
+    /// and the fingerprint of its input; if that has none, its build is one of those that [take](Self::takes) it.
     pub is_kept: bool,
-    /// The fingerprints of the builds of its task that take its input, up to ten. Only who knows one of them
-    /// ticks a schedule that has no fingerprint itself: whoever made it could not know.
+    /// The fingerprints of the builds of its task that take its input, the newest first, up to ten. Only these
+    /// tick a schedule whose template has none: whoever made that did not know the task.
     pub takes: Vec<i64>,
     /// Why the first build that has looked at its input does not take it, while none does.
     pub problem: Option<String>,

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use super::fire::{HELD_PAUSE, by_size};
 use super::{Problem, Scheduler};
 use crate::driver::{DriverError, InputCheck, ScheduleVersion, StoredSchedule};
-use crate::task::{fingerprint_of, refusal};
+use crate::task::refusal;
 use crate::worker::limited;
 
 /// A schedule whose input this build has not read.
@@ -47,7 +47,7 @@ impl Scheduler {
         if !stored.made || schedule.template.fingerprint.is_some() {
             return None;
         }
-        let fingerprint = fingerprint_of(task, &schedule.task);
+        let fingerprint = (task.fingerprint)();
         let is_read = stored.takes.contains(&fingerprint);
         (!is_read).then_some(Unread {
             stored,

@@ -119,7 +119,7 @@ fn describe(task: &TaskDescriptor, name: &str, template: &mut Template, input: &
 
 /// The fingerprint of a task's jobs that carry that one of its names. One of an alias has its own, so that
 /// builds which know no other name run the job as well; to make it takes long, and that of the task is known.
-pub(crate) fn fingerprint_of(task: &TaskDescriptor, name: &str) -> i64 {
+fn fingerprint_of(task: &TaskDescriptor, name: &str) -> i64 {
     match name == task.name() {
         true => (task.fingerprint)(),
         false => (task.shape)().fingerprint(name),

@@ -12,9 +12,7 @@ use crate::driver::{
 };
 use crate::job::{Enqueued, Job};
 use crate::metrics;
-use crate::task::{
-    Registry, TaskDescriptor, fingerprint_of, job_of, needs_input, needs_task, refusal,
-};
+use crate::task::{Registry, TaskDescriptor, job_of, needs_input, needs_task, refusal};
 
 /// How often a schedule is looked at again that others change between the look and the change.
 pub(super) const TRIES: usize = 20;
@@ -274,7 +272,7 @@ impl ScheduleHandle {
         };
         let is_read = !stored.made
             || schedule.template.fingerprint.is_some()
-            || stored.takes.contains(&fingerprint_of(task, &schedule.task));
+            || stored.takes.contains(&(task.fingerprint)());
         if is_read && !needs_input(task, schedule) {
             return Ok(Some(Vec::new()));
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::ScheduleRow;
-use crate::driver::{Schedule, Wake};
+use crate::driver::{Build, Schedule, Wake};
 use crate::memory::store::Store;
 use crate::schedule::Missed;
 
@@ -64,19 +64,19 @@ impl Store {
 
     /// Whether a worker lives that ticks a schedule that was made at run time.
     pub(super) fn is_ticked(&self, schedule: &Schedule, takes: &[i64], now: DateTime<Utc>) -> bool {
-        let fingerprint = schedule.template.fingerprint;
-        let reads = |inputs: &Option<Vec<i64>>| match (inputs, fingerprint) {
-            (Some(known), Some(fingerprint)) => known.contains(&fingerprint),
-            (None, Some(_)) => true,
-            (Some(known), None) => takes.iter().any(|taken| known.contains(taken)),
-            (None, None) => !takes.is_empty(),
+        let reads = |build: &Build| match schedule.template.fingerprint {
+            Some(fingerprint) => {
+                let known = build.inputs.as_ref();
+                known.is_none_or(|known| known.contains(&fingerprint))
+            }
+            None => build
+                .tasks
+                .iter()
+                .any(|task| takes.contains(&task.fingerprint)),
         };
         self.workers().any(|(_, worker)| {
             let build = &worker.info.build;
-            worker.lease_end > now
-                && build.ticks
-                && build.knows(&schedule.task)
-                && reads(&build.inputs)
+            worker.lease_end > now && build.ticks && build.knows(&schedule.task) && reads(build)
         })
     }
 

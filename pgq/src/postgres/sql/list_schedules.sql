@@ -20,7 +20,7 @@ select clock_timestamp() as now, schedule.name, schedule.made, schedule.task, sc
                          and case
                              when schedule.fingerprint is not null
                                  then coalesce(schedule.fingerprint = any (worker.inputs), true)
-                             else coalesce(schedule.takes && worker.inputs, schedule.takes <> '{}')
+                             else schedule.takes && worker.fingerprints
                          end
                  else schedule.digest = any (worker.declarations)
              end
