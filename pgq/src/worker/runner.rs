@@ -273,19 +273,23 @@ async fn attempt(
     let end = match conclude(&context, end).await {
         Conclusion::Decide(end) => end,
         Conclusion::Completed => {
-            tracing::debug!("a transaction of the task completed the job");
-            completed(hub, &context, task, began.elapsed());
+            contained(|| {
+                tracing::debug!("a transaction of the task completed the job");
+                completed(hub, &context, task, began.elapsed());
+            });
             return Ended::Completed;
         }
         Conclusion::Fenced => {
-            tracing::warn!(
-                "the job was taken from this worker; nothing of the attempt is recorded"
-            );
+            contained(|| {
+                tracing::warn!(
+                    "the job was taken from this worker; nothing of the attempt is recorded"
+                );
+            });
             return Ended::Fenced;
         }
     };
     if !hub.board().ending(job.id, job.claim) {
-        tracing::info!("an attempt that counted no more has ended");
+        contained(|| tracing::info!("an attempt that counted no more has ended"));
         return Ended::Late;
     }
     if let AttemptEnd::TimedOut(_) | AttemptEnd::Cancelled(_) = end {
@@ -305,8 +309,10 @@ async fn attempt(
         Ended::Decided(decision) => decision,
         ended => {
             if let Ended::Completed = ended {
-                completed(hub, &context, task, began.elapsed());
-                tracing::debug!("attempt completed");
+                contained(|| {
+                    completed(hub, &context, task, began.elapsed());
+                    tracing::debug!("attempt completed");
+                });
             }
             return ended;
         }
