@@ -31,7 +31,7 @@ impl Agenda {
     /// Takes note of the revision of a schedule that is due, and stays so: until its ticks have been fired
     /// nobody may forget them.
     pub(super) fn stay(&mut self, name: &str, revision: i64, now: DateTime<Utc>) {
-        let planned = self.entries.get(name).and_then(|entry| entry.at);
+        let planned = self.at(name);
         self.set(name, revision, Some(planned.map_or(now, |at| at.min(now))));
     }
 
@@ -53,8 +53,13 @@ impl Agenda {
 
     /// Looks at a schedule at this time, unless it is to be looked at before that.
     pub(super) fn look_no_later(&mut self, name: &str, at: DateTime<Utc>) {
-        let planned = self.entries.get(name).and_then(|entry| entry.at);
+        let planned = self.at(name);
         self.look_at(name, planned.map_or(at, |planned| planned.min(at)));
+    }
+
+    /// When a schedule is to be looked at next.
+    pub(super) fn at(&self, name: &str) -> Option<DateTime<Utc>> {
+        self.entries.get(name).and_then(|entry| entry.at)
     }
 
     /// Forgets all others.

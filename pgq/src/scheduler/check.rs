@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use chrono::{DateTime, Utc};
 
-use super::fire::{HELD_PAUSE, by_size};
+use super::fire::by_size;
 use super::{Problem, Scheduler};
 use crate::driver::{DriverError, InputCheck, ScheduleVersion, StoredSchedule};
 use crate::task::refusal;
@@ -81,7 +81,7 @@ impl Scheduler {
         for (check, is_noted) in checks.iter().zip(noted) {
             let ScheduleVersion { name, revision } = check.schedule;
             match &check.problem {
-                _ if !is_noted => self.agenda.look_at(name, now + HELD_PAUSE),
+                _ if !is_noted => self.hold(name, now),
                 None => continue,
                 Some(problem) => {
                     tracing::warn!(

@@ -206,6 +206,16 @@ impl Scheduler {
         said.unwrap_or_else(of_task)
     }
 
+    /// Looks soon again at a schedule of which somebody keeps locked what it needs.
+    pub(super) fn hold(&mut self, name: &str, now: DateTime<Utc>) {
+        self.is_held = true;
+        let again = now + HELD_PAUSE;
+        // What is due by now would be so for ever.
+        let at = self.agenda.at(name).filter(|at| *at > now);
+        self.agenda
+            .look_at(name, at.map_or(again, |at| at.min(again)));
+    }
+
     /// Takes note of what became of the next tick of each, and returns the schedules that may go on. One of
     /// which nothing is known is due as before.
     fn settle(
@@ -223,8 +233,7 @@ impl Scheduler {
             Err(error) if error.kind() == DriverErrorKind::Conflict => {
                 for Chain { due, .. } in chains {
                     tracing::debug!(schedule = due.schedule.name, "a tick waits for a lock");
-                    self.agenda
-                        .look_at(&due.schedule.name, due.now + HELD_PAUSE);
+                    self.hold(&due.schedule.name, due.now);
                 }
                 Vec::new()
             }
@@ -258,8 +267,9 @@ impl Scheduler {
             // change its revision tells.
             Ticked::Refused | Ticked::Locked => {
                 self.agenda.set(&schedule.name, *revision, *next);
-                let may_be_due = ticked == Ticked::Locked || !is_last;
-                if may_be_due || schedule.policy.overlap == Overlap::QueueOne {
+                if ticked == Ticked::Locked {
+                    self.hold(&schedule.name, chain.due.now);
+                } else if !is_last || schedule.policy.overlap == Overlap::QueueOne {
                     let at = chain.due.now + HELD_PAUSE;
                     self.agenda.look_no_later(&schedule.name, at);
                 }
@@ -268,6 +278,9 @@ impl Scheduler {
         }
         if is_last {
             self.agenda.set(&schedule.name, *revision, *next);
+            if chain.due.is_requested {
+                self.hold(&schedule.name, chain.due.now);
+            }
             return None;
         }
         chain.fired += 1;

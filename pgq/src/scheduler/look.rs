@@ -6,7 +6,6 @@ use chrono::{DateTime, TimeDelta, Utc};
 use pgq_cron::Timetable;
 
 use super::absence::Absence;
-use super::fire::HELD_PAUSE;
 use super::{Problem, Scheduler};
 use crate::driver::{DriverError, Schedule, ScheduleState, StoredSchedule};
 use crate::schedule::When;
@@ -28,6 +27,8 @@ pub(super) struct Due {
     pub(super) next: Option<DateTime<Utc>>,
     /// The time of the look.
     pub(super) now: DateTime<Utc>,
+    /// A job that is no tick is requested, and could not be enqueued yet.
+    pub(super) is_requested: bool,
 }
 
 impl Scheduler {
@@ -85,7 +86,7 @@ impl Scheduler {
             if left_out.contains(name) {
                 continue;
             }
-            match self.look_at(stored, state.now).await {
+            match self.look_at(stored, state.now, problem).await {
                 Ok(found) => due.extend(found),
                 Err(error) => problem.note(error),
             }
@@ -107,17 +108,28 @@ impl Scheduler {
         &mut self,
         stored: StoredSchedule,
         now: DateTime<Utc>,
+        problem: &mut Problem,
     ) -> Result<Option<Due>, DriverError> {
         let Some(timetable) = self.timetable(&stored, now).await? else {
             return Ok(None);
         };
         let name = stored.schedule.name.clone();
-        let is_answered = self.answer(&stored).await?;
+        // Whatever becomes of a job that is requested, the ticks that are due have theirs.
+        let is_answered = self.answer(&stored).await.unwrap_or_else(|error| {
+            problem.note(error);
+            false
+        });
         let due = self.due(stored, &timetable, now);
-        if !is_answered {
-            self.agenda.look_no_later(&name, now + HELD_PAUSE);
+        if is_answered {
+            return Ok(due);
         }
-        Ok(due)
+        if due.is_none() {
+            self.hold(&name, now);
+        }
+        Ok(due.map(|due| Due {
+            is_requested: true,
+            ..due
+        }))
     }
 
     /// When a schedule ticks; `None` if it is not for this worker, and then it is noted when to look again.
@@ -190,6 +202,7 @@ impl Scheduler {
             ticks,
             next,
             now,
+            is_requested: false,
         })
     }
 

@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::absence::Absence;
 use self::agenda::Agenda;
-use self::fire::Chain;
+use self::fire::{Chain, HELD_PAUSE};
 use crate::driver::{Driver, DriverError, DriverErrorKind, Schedule, ScheduleAsk};
 use crate::middleware::HookList;
 use crate::task::{KnownSchedule, Registry};
@@ -43,6 +43,9 @@ const GRACE: Duration = Duration::from_secs(24 * 3600);
 
 /// How often declarations are tried that others are in the way of.
 const DECLARE_TRIES: u32 = 5;
+
+/// How often a process that does not go on ticking comes back to schedules that somebody keeps locked.
+const HELD_TRIES: u32 = 5;
 
 /// How many schedules are read, or ticked, at once.
 const BATCH: usize = 500;
@@ -66,6 +69,8 @@ pub(crate) struct Scheduler {
     /// The schedules of its code whose names have been given to others at run time.
     shadowed: HashSet<String>,
     agenda: Agenda,
+    /// Whether somebody has kept locked what a schedule needs, since the last look at all that is due.
+    is_held: bool,
     /// The last change that it knows of.
     revision: i64,
     /// The last deletion that it knows of.
@@ -123,6 +128,7 @@ impl Scheduler {
             absences: HashMap::new(),
             shadowed: HashSet::new(),
             agenda: Agenda::default(),
+            is_held: false,
             revision: 0,
             deleted: 0,
             compared: None,
@@ -171,7 +177,16 @@ impl Scheduler {
 
     /// Enqueues the jobs of all ticks that are due by now, for a process that does not go on ticking.
     pub(crate) async fn fire_once(&mut self) -> Result<(), DriverError> {
-        while self.fire().await?.is_cut_short {}
+        let mut tries = 0;
+        loop {
+            let is_cut_short = self.fire().await?.is_cut_short;
+            if self.is_held && tries < HELD_TRIES {
+                tries += 1;
+                tokio::time::sleep(HELD_PAUSE.to_std().unwrap_or_default()).await;
+            } else if !is_cut_short {
+                break;
+            }
+        }
         for name in self.absences.keys() {
             tracing::warn!(
                 schedule = name,
@@ -233,6 +248,7 @@ impl Scheduler {
     async fn fire(&mut self) -> Result<Round, DriverError> {
         let began = Instant::now();
         let now = self.refresh().await?;
+        self.is_held = false;
         let mut problem = Problem::default();
         let mut apart = Vec::new();
         let mut is_cut_short = false;

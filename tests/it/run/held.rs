@@ -174,6 +174,65 @@ async fn rows_that_somebody_locks_here_and_there_hold_up_no_other_schedule() -> 
 }
 
 #[tokio::test]
+async fn a_run_that_ends_by_itself_comes_back_to_a_row_that_is_locked() -> anyhow::Result<()> {
+    let database = TestDatabase::migrated().await?;
+    let pool = database.pool();
+    for name in ["free", "locked"] {
+        note::job(1).schedule(name, hourly()).create(pool).await?;
+    }
+    go_back(pool).await?;
+    let mut transaction = pool.begin().await?;
+    sqlx::query("select from pgq_jobs.schedule where name = 'locked' for update")
+        .execute(&mut *transaction)
+        .await?;
+
+    let run = worker::<note>(&database).until_idle().deadline(SOON);
+    let running = tokio::spawn(run.into_future());
+    have_ticked(pool, &["free"]).await?;
+    transaction.rollback().await?;
+
+    assert!(running.await??.idle);
+    have_ticked(pool, &["locked"]).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_request_that_fails_holds_up_no_tick() -> anyhow::Result<()> {
+    let database = TestDatabase::migrated().await?;
+    let pool = database.pool();
+    note::job(1).schedule("a", hourly()).create(pool).await?;
+    note::job(1).schedule("b", hourly()).create(pool).await?;
+    go_back(pool).await?;
+    ScheduleHandle::named("a").request_trigger(pool).await?;
+    sqlx::raw_sql(
+        "create function refuse() returns trigger language plpgsql as
+             $$ begin raise exception 'no requests today'; end $$;
+         create trigger refuse before update on pgq_jobs.schedule for each row
+             when (old.requested_at is not null and new.requested_at is null)
+             execute function refuse()",
+    )
+    .execute(pool)
+    .await?;
+
+    let stop = CancellationToken::new();
+    let running = run(&database, &stop);
+    have_ticked(pool, &["a", "b"]).await?;
+    let asked = ScheduleHandle::named("a").get(pool).await?;
+    assert!(asked.requested_since.is_some());
+    sqlx::query("drop trigger refuse on pgq_jobs.schedule")
+        .execute(pool)
+        .await?;
+
+    eventually("the job is there that was requested", async || {
+        let info = ScheduleHandle::named("a").get(pool).await?;
+        Ok(info.requested_since.is_none() && info.recent.len() == 2)
+    })
+    .await?;
+    stop.cancel();
+    Ok(running.await??)
+}
+
+#[tokio::test]
 async fn a_schedule_that_cannot_be_read_holds_up_no_others() -> anyhow::Result<()> {
     let database = TestDatabase::migrated().await?;
     let pool = database.pool();
