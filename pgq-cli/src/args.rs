@@ -11,7 +11,6 @@ use crate::commands::{jobs, limits, migrate, paused, queues, schedules, tasks, w
     bin_name = "pgq",
     version,
     arg_required_else_help = true,
-    disable_help_subcommand = true,
     after_help = "\
 Times are written and read in UTC, as 2026-01-31T08:00:00Z. Durations are written as 500ms, 90s, 15m, 6h, 2d or \
 1h30m.

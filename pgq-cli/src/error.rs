@@ -7,6 +7,8 @@ use std::process::ExitCode;
 use pgq::driver::{DriverError, DriverErrorKind};
 use pgq::{ChangeError, JobError, ScheduleError};
 
+use crate::output::tell;
+
 /// The command was refused, or failed.
 const FAILED: u8 = 1;
 /// The arguments are wrong, as `clap` says it.
@@ -67,10 +69,10 @@ impl Failure {
     /// Tells it on the standard error.
     pub(crate) fn tell(&self) {
         if let Some(message) = &self.message {
-            eprintln!("error: {message}");
+            tell(&format!("error: {message}"));
         }
         for cause in &self.causes {
-            eprintln!("  caused by: {cause}");
+            tell(&format!("  caused by: {cause}"));
         }
     }
 

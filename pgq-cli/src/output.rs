@@ -47,26 +47,36 @@ impl Output {
         write(&line)
     }
 
-    /// Prints lines for people. What came from the database cannot steer their terminal.
+    /// Prints lines for people.
     pub(crate) fn text(self, text: &str) -> Result<(), Failure> {
-        let mut clean: String = text
-            .chars()
-            .map(|c| match c {
-                '\n' | '\t' => c,
-                c if c.is_control() => char::REPLACEMENT_CHARACTER,
-                c => c,
-            })
-            .collect();
-        clean.push('\n');
-        write(&clean)
+        write(&clean(text))
     }
 
     /// Tells people something that is not the answer.
     pub(crate) fn note(self, text: &str) {
         if !self.json {
-            eprintln!("{text}");
+            tell(text);
         }
     }
+}
+
+/// Tells something on the standard error. If that is closed, there is nobody to tell.
+pub(crate) fn tell(text: &str) {
+    let _ = io::stderr().lock().write_all(clean(text).as_bytes());
+}
+
+/// Lines that cannot steer a terminal, whatever came from the database.
+fn clean(text: &str) -> String {
+    let mut clean: String = text
+        .chars()
+        .map(|c| match c {
+            '\n' | '\t' => c,
+            c if c.is_control() => char::REPLACEMENT_CHARACTER,
+            c => c,
+        })
+        .collect();
+    clean.push('\n');
+    clean
 }
 
 fn write(text: &str) -> Result<(), Failure> {

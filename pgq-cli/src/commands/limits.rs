@@ -1,6 +1,7 @@
 //! `pgq limits`.
 
 use clap::{ArgGroup, Args, Subcommand};
+use pgq::driver::Build;
 use pgq::{FleetLimit, FleetRate, KeyLimit, Limited, Rate};
 use serde::Serialize;
 
@@ -170,12 +171,29 @@ async fn list(session: &Session) -> Result<(), Failure> {
     session.output.list(&lines, &table)
 }
 
+/// Limits hold for tasks by their own names. One for an alias would do nothing.
+async fn refuse_alias(session: &Session, task: &str) -> Result<(), Failure> {
+    let workers = session.pgq.workers().await?;
+    let mut alive = workers.iter().filter(|worker| worker.is_alive);
+    let has = |build: &Build| {
+        let is_own = build.tasks.iter().any(|known| known.name == task);
+        !is_own && build.aliases.iter().any(|alias| alias == task)
+    };
+    match alive.any(|worker| has(&worker.build)) {
+        false => Ok(()),
+        true => Err(Failure::new(format!(
+            "`{task}` is an alias of a task, for which no limit is in force; say the name of the task"
+        ))),
+    }
+}
+
 impl Set {
     async fn run(&self, session: &Session) -> Result<(), Failure> {
         let pgq = &session.pgq;
         let running = self.running.map(Or::into_option);
         let what = match (&self.task, &self.queue) {
             (Some(task), _) => {
+                refuse_alias(session, task).await?;
                 warn_of_unknown(session, task).await?;
                 if let Some(max) = running {
                     pgq.limit_task(task, max).await?;

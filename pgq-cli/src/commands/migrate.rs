@@ -22,7 +22,8 @@ pub(crate) struct Migrate {
     /// Print the SQL that creates the schema from nothing, and run nothing; needs no database.
     ///
     /// It is for whoever may create tables where the program may not: one transaction that `pgq migrate` finds
-    /// done. Run it as the user that the workers connect as, or `set role` to it before.
+    /// done. Run it as the user that the workers connect as, or `set role` to it before; if the schema is there and
+    /// that user may create tables in it, nothing more is needed.
     #[arg(long)]
     print: bool,
 }

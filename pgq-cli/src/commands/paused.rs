@@ -5,6 +5,7 @@ use pgq::driver::Pausable;
 use serde::Serialize;
 
 use crate::error::Failure;
+use crate::output::Output;
 use crate::session::Session;
 use crate::table::Table;
 use crate::values::Time;
@@ -21,6 +22,37 @@ struct Line {
     kind: &'static str,
     name: String,
     since: Time,
+}
+
+/// What became of a pause.
+#[derive(Serialize)]
+struct Answer<'a> {
+    kind: &'static str,
+    name: &'a str,
+    paused: bool,
+    changed: bool,
+}
+
+/// Says what became of a queue, a task or a schedule that was to be paused, or resumed.
+pub(crate) fn answer(
+    output: Output,
+    (kind, name): (&'static str, &str),
+    paused: bool,
+    changed: bool,
+) -> Result<(), Failure> {
+    let line = match (paused, changed) {
+        (true, true) => format!("{kind} `{name}` is paused"),
+        (true, false) => format!("{kind} `{name}` was paused already"),
+        (false, true) => format!("{kind} `{name}` goes on"),
+        (false, false) => format!("{kind} `{name}` was not paused"),
+    };
+    let answer = Answer {
+        kind,
+        name,
+        paused,
+        changed,
+    };
+    output.answer(&answer, &line)
 }
 
 impl Paused {

@@ -3,8 +3,8 @@
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Subcommand};
 use pgq::Reader as _;
-use serde::Serialize;
 
+use crate::commands::paused::answer;
 use crate::error::Failure;
 use crate::names::did_you_mean;
 use crate::session::Session;
@@ -36,13 +36,6 @@ struct Name {
     name: String,
 }
 
-#[derive(Serialize)]
-struct Answer<'a> {
-    queue: &'a str,
-    paused: bool,
-    changed: bool,
-}
-
 impl Queues {
     pub(crate) async fn run(&self, session: &Session) -> Result<(), Failure> {
         let pgq = &session.pgq;
@@ -53,18 +46,7 @@ impl Queues {
             }
             Command::Resume(Name { name }) => (&**name, false, pgq.resume_queue(name).await?),
         };
-        let line = match (paused, changed) {
-            (true, true) => format!("queue `{queue}` is paused"),
-            (true, false) => format!("queue `{queue}` was paused already"),
-            (false, true) => format!("queue `{queue}` goes on"),
-            (false, false) => format!("queue `{queue}` was not paused"),
-        };
-        let answer = Answer {
-            queue,
-            paused,
-            changed,
-        };
-        session.output.answer(&answer, &line)
+        answer(session.output, ("queue", queue), paused, changed)
     }
 }
 

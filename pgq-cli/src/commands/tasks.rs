@@ -2,8 +2,8 @@
 
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Subcommand};
-use serde::Serialize;
 
+use crate::commands::paused::answer;
 use crate::commands::workers::known_tasks;
 use crate::error::Failure;
 use crate::names::did_you_mean;
@@ -36,13 +36,6 @@ struct Name {
     name: String,
 }
 
-#[derive(Serialize)]
-struct Answer<'a> {
-    task: &'a str,
-    paused: bool,
-    changed: bool,
-}
-
 impl Tasks {
     pub(crate) async fn run(&self, session: &Session) -> Result<(), Failure> {
         let pgq = &session.pgq;
@@ -53,18 +46,7 @@ impl Tasks {
             }
             Command::Resume(Name { name }) => (&**name, false, pgq.resume_task(name).await?),
         };
-        let line = match (paused, changed) {
-            (true, true) => format!("task `{task}` is paused"),
-            (true, false) => format!("task `{task}` was paused already"),
-            (false, true) => format!("task `{task}` goes on"),
-            (false, false) => format!("task `{task}` was not paused"),
-        };
-        let answer = Answer {
-            task,
-            paused,
-            changed,
-        };
-        session.output.answer(&answer, &line)
+        answer(session.output, ("task", task), paused, changed)
     }
 }
 

@@ -92,7 +92,7 @@ pub(super) async fn migrate(
 /// use pgq::postgres::{Schema, migration_script};
 ///
 /// let script = migration_script(&Schema::default());
-/// assert!(script.contains("create schema if not exists \"pgq_jobs\";"));
+/// assert!(script.contains("create schema \"pgq_jobs\";"));
 /// ```
 #[must_use]
 pub fn migration_script(schema: &Schema) -> String {
@@ -101,7 +101,14 @@ pub fn migration_script(schema: &Schema) -> String {
          -- connect as, or `set role` to it before: the owner of the tables keeps the history.\n\
          begin;\n\
          select pg_advisory_xact_lock(hashtextextended('pgq:{schema}', 0));\n\
-         create schema if not exists \"{schema}\";\n",
+         -- Who has been given the schema need not be allowed to create any.\n\
+         do $$\n\
+         begin\n    \
+             if not exists (select from pg_catalog.pg_namespace where nspname = '{schema}') then\n        \
+                 create schema \"{schema}\";\n    \
+             end if;\n\
+         end\n\
+         $$;\n",
         version = env!("CARGO_PKG_VERSION"),
     );
     for migration in MIGRATIONS {

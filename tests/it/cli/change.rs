@@ -120,6 +120,31 @@ async fn jobs_are_changed_by_a_filter_until_none_is_left() -> anyhow::Result<()>
 }
 
 #[tokio::test]
+async fn a_job_that_is_left_is_told_and_fails_the_command() -> anyhow::Result<()> {
+    let database = TestDatabase::migrated().await?;
+    let (cli, pool) = (Cli::on(&database), database.pool());
+    let jobs = double::enqueue_many(pool, 0..2).await?;
+    let mut transaction = pool.begin().await?;
+    sqlx::query("select from pgq_jobs.ready where id = $1 for update")
+        .bind(jobs[0].id().as_i64())
+        .execute(&mut *transaction)
+        .await?;
+
+    let said = cli.run(&["jobs", "cancel", "--state", "ready"]).await?;
+
+    assert_eq!(
+        (said.code, &*said.out),
+        (
+            Some(1),
+            "1 jobs cancelled; 1 were left, because they changed meanwhile\n"
+        )
+    );
+    transaction.rollback().await?;
+    assert_eq!(jobs[0].status(pool).await?, JobState::Ready);
+    Ok(())
+}
+
+#[tokio::test]
 async fn nothing_is_changed_that_was_not_named() -> anyhow::Result<()> {
     let database = TestDatabase::migrated().await?;
     let (cli, pool) = (Cli::on(&database), database.pool());

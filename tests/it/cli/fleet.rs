@@ -29,7 +29,7 @@ async fn queues_and_tasks_are_paused_and_resumed() -> anyhow::Result<()> {
     let again = cli.one(&["tasks", "pause", "cli/double"]).await?;
     assert_eq!(
         again,
-        json!({"task": "cli/double", "paused": true, "changed": false})
+        json!({"kind": "task", "name": "cli/double", "paused": true, "changed": false})
     );
     cli.done(&["queues", "pause", "numbers"]).await?;
 
@@ -113,6 +113,15 @@ async fn limits_are_set_and_listed() -> anyhow::Result<()> {
     assert_eq!(none, "task `cli/double`: no limit\n");
     let left: Vec<Value> = cli.json(&["limits", "list"]).await?;
     assert_eq!(left.len(), 1, "{left:?}");
+
+    let worker = Living::on(&database).await?;
+    let alias = ["limits", "set", "--task", "cli/twofold", "--running", "5"];
+    let refused = cli.refused(&alias).await?;
+    assert!(
+        refused.contains("is an alias of a task, for which no limit is in force"),
+        "{refused}"
+    );
+    worker.stop().await?;
 
     let wrong: [(&[&str], &str); 5] = [
         (

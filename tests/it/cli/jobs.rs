@@ -1,11 +1,10 @@
 //! Looking at jobs on the command line.
 
-use std::process::Stdio;
-
+use pgq::JobState;
 use pgq_tests::database::TestDatabase;
 use serde_json::{Value, json};
 
-use super::{Cli, Said, assert_line, command, double, drain, fail};
+use super::{Cli, assert_line, double, drain, fail};
 
 #[tokio::test]
 async fn a_job_is_listed_shown_counted_and_waited_for() -> anyhow::Result<()> {
@@ -180,6 +179,8 @@ async fn jobs_are_listed_in_pages() -> anyhow::Result<()> {
 
     let said = cli.run(&of_double).await?;
     assert_eq!(said.err, "there are more: raise `--limit`\n");
+    let lines = cli.json(&of_double).await?;
+    assert_eq!(lines.last(), Some(&serde_json::json!({"next": null})));
     let said = cli
         .run(&[&of_double[..], &["--after", "1"]].concat())
         .await?;
@@ -193,19 +194,33 @@ async fn jobs_are_listed_in_pages() -> anyhow::Result<()> {
 async fn who_has_read_enough_may_close_the_output() -> anyhow::Result<()> {
     let database = TestDatabase::migrated().await?;
     double::enqueue_many(database.pool(), 0..100).await?;
-    let mut command = command(&["jobs", "list", "--limit", "100", "--json"]);
-    command.env("DATABASE_URL", database.url());
+    let cli = Cli::on(&database);
+    let list = ["jobs", "list", "--limit", "100", "--json"];
 
-    let said: Said = tokio::task::spawn_blocking(move || -> std::io::Result<Said> {
-        let mut child = command
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()?;
-        drop(child.stdout.take());
-        Ok(child.wait_with_output()?.into())
-    })
-    .await??;
+    let said = cli.run_unread(&list, (true, false)).await?;
 
     assert_eq!((said.code, &*said.err), (Some(0), ""));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_command_is_done_though_nobody_reads_what_it_says() -> anyhow::Result<()> {
+    let database = TestDatabase::migrated().await?;
+    let (cli, pool) = (Cli::on(&database), database.pool());
+    let jobs = double::enqueue_many(pool, 0..3).await?;
+    let ids: Vec<String> = jobs.iter().map(|job| job.id().to_string()).collect();
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+
+    let said = cli
+        .run_unread(&[&["jobs", "cancel"], &ids[..]].concat(), (true, false))
+        .await?;
+
+    // Whoever called it cannot know.
+    assert_eq!((said.code, &*said.err), (Some(1), ""));
+    for job in &jobs {
+        assert_eq!(job.status(pool).await?, JobState::Cancelled);
+    }
+    let said = cli.run_unread(&["jobs", "show", "999"], (false, true));
+    assert_eq!(said.await?.code, Some(1));
     Ok(())
 }

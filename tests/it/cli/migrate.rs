@@ -2,6 +2,7 @@
 
 use pgq_tests::database::TestDatabase;
 use serde_json::json;
+use sqlx::AssertSqlSafe;
 
 use super::{Cli, command};
 
@@ -43,11 +44,36 @@ async fn what_is_printed_for_a_dba_makes_the_schema() -> anyhow::Result<()> {
         !script.contains("pgq_jobs."),
         "the name of another schema is left"
     );
-    sqlx::raw_sql(sqlx::AssertSqlSafe(script))
+    sqlx::raw_sql(AssertSqlSafe(script))
         .execute(database.pool())
         .await?;
 
     cli.done(&["workers", "--schema", "billing"]).await?;
     cli.done(&["migrate", "--schema", "billing"]).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_is_printed_needs_nothing_but_the_schema() -> anyhow::Result<()> {
+    let database = TestDatabase::empty().await?;
+    let role = format!("{}_guest", database.name());
+    let give = format!("create role {role} login; create schema pgq_jobs authorization {role}");
+    let mut connection = database.pool().acquire().await?;
+    sqlx::raw_sql(AssertSqlSafe(give))
+        .execute(&mut *connection)
+        .await?;
+    let printed = command(&["migrate", "--print"]).output()?;
+    let script = String::from_utf8(printed.stdout)?;
+
+    let script = format!("set role {role};\n{script};\nreset role");
+    sqlx::raw_sql(AssertSqlSafe(script))
+        .execute(&mut *connection)
+        .await?;
+
+    Cli::on(&database).done(&["migrate"]).await?;
+    let clean_up = format!("drop schema pgq_jobs cascade; drop role {role}");
+    sqlx::raw_sql(AssertSqlSafe(clean_up))
+        .execute(&mut *connection)
+        .await?;
     Ok(())
 }

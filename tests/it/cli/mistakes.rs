@@ -297,6 +297,8 @@ fn every_command_has_a_manual_with_an_example() -> anyhow::Result<()> {
         &["limits"],
         &["limits", "set"],
     ];
+    let help: Said = command(&["help", "jobs", "list"]).output()?.into();
+    assert!(help.code == Some(0) && help.out.contains("pgq jobs list --state failed"));
     for command_line in commands {
         let help: Said = command(&[command_line, &["--help"]].concat())
             .output()?

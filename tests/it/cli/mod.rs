@@ -17,7 +17,7 @@ use serde_json::Value;
 /// How long a worker may take. Only a test that fails takes so long.
 const DEADLINE: Duration = Duration::from_secs(60);
 
-#[pgq::task(name = "cli/double", queue = "numbers")]
+#[pgq::task(name = "cli/double", aliases = ["cli/twofold"], queue = "numbers")]
 async fn double(number: u32) -> anyhow::Result<u32> {
     Ok(number * 2)
 }
@@ -71,6 +71,26 @@ impl<'a> Cli<'a> {
         command.env("DATABASE_URL", self.database.url());
         let output = tokio::task::spawn_blocking(move || command.output()).await??;
         Ok(output.into())
+    }
+
+    /// Runs a command to its end of whose outputs nobody reads those that are named.
+    async fn run_unread(
+        &self,
+        arguments: &[&str],
+        (out, err): (bool, bool),
+    ) -> anyhow::Result<Said> {
+        let mut command = command(arguments);
+        command
+            .env("DATABASE_URL", self.database.url())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let output = tokio::task::spawn_blocking(move || -> std::io::Result<Output> {
+            let mut child = command.spawn()?;
+            drop(child.stdout.take_if(|_| out));
+            drop(child.stderr.take_if(|_| err));
+            child.wait_with_output()
+        });
+        Ok(output.await??.into())
     }
 
     /// What a command prints that does what it is to do.

@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::filter::Filter;
 use super::read_id;
 use crate::error::Failure;
+use crate::output::tell;
 use crate::session::Session;
 
 /// How many jobs one call changes; what it does is in transactions of 500.
@@ -205,7 +206,7 @@ impl Which {
             if let Err(failure) = self.change_found(session, change, state, &mut sum).await {
                 if sum.changed > 0 {
                     let (changed, name) = (sum.changed, change.name());
-                    eprintln!("{changed} jobs were {name} before this:");
+                    tell(&format!("{changed} jobs were {name} before this:"));
                 }
                 return Err(failure);
             }
@@ -214,10 +215,15 @@ impl Which {
         if sum.left > 0 {
             line += &format!("; {} were left, because they changed meanwhile", sum.left);
         }
-        session.output.answer(&sum, &line)
+        session.output.answer(&sum, &line)?;
+        match sum.left {
+            0 => Ok(()),
+            _ => Err(Failure::told()),
+        }
     }
 
-    /// Changes each of the jobs that are named; one that cannot be does not keep the others.
+    /// Changes each of the jobs that are named; one that cannot be does not keep the others, and neither does
+    /// somebody who reads no further.
     async fn change_named(&self, session: &Session, change: Change) -> Result<(), Failure> {
         let mut is_done = true;
         for &id in &self.ids {
@@ -227,7 +233,7 @@ impl Which {
                         "requested" => format!("job {id} runs, and its worker is told to end it"),
                         outcome => format!("job {id} is {outcome}"),
                     };
-                    session.output.answer(&one, &line)?;
+                    is_done &= session.output.answer(&one, &line).is_ok();
                 }
                 Err(failure) => {
                     failure.tell();

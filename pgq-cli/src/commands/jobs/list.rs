@@ -28,7 +28,8 @@ Examples:
   pgq jobs list --state ready,scheduled --queue mail --limit 200
   pgq jobs list --state failed --created-from 2026-01-31 --json | jq .error
 
-With --json, if there are more of one state, the last line has the place to go on after: {\"next\":1234}.")]
+With --json, if there are more, the last line has the place to go on after: {\"next\":1234}; it is null if several \
+states are listed, which have no place in common.")]
 pub(super) struct List {
     #[command(flatten)]
     filter: Filter,
@@ -42,7 +43,7 @@ pub(super) struct List {
 
 #[derive(Serialize)]
 struct Next {
-    next: i64,
+    next: Option<i64>,
 }
 
 impl List {
@@ -67,16 +68,13 @@ impl List {
         }
         let lines: Vec<Line<'_>> = jobs.iter().map(Line::of).collect();
         session.output.list(&lines, &table(&jobs))?;
-        match next.filter(|_| is_one) {
-            Some(next) if session.output.is_json() => session.output.object(&Next {
-                next: next.as_i64(),
-            })?,
-            Some(next) => {
-                let note = format!("there may be more: add `--after {}`", next.as_i64());
-                session.output.note(&note);
-            }
-            None if cut => session.output.note("there are more: raise `--limit`"),
-            None if jobs.is_empty() => session.output.note("no jobs"),
+        let output = session.output;
+        let next = next.filter(|_| is_one).map(Position::as_i64);
+        match next {
+            _ if cut && output.is_json() => output.object(&Next { next })?,
+            Some(next) => output.note(&format!("there may be more: add `--after {next}`")),
+            None if cut => output.note("there are more: raise `--limit`"),
+            None if jobs.is_empty() => output.note("no jobs"),
             None => {}
         }
         Ok(())

@@ -1,9 +1,9 @@
 //! `pgq schedules pause` and `pgq schedules resume`.
 
 use clap::Args;
-use serde::Serialize;
 
 use super::{Name, found};
+use crate::commands::paused::answer;
 use crate::error::Failure;
 use crate::session::Session;
 
@@ -26,45 +26,23 @@ pub(super) struct Resume {
     name: Name,
 }
 
-#[derive(Serialize)]
-struct Answer<'a> {
-    name: &'a str,
-    paused: bool,
-    changed: bool,
-}
-
 impl Pause {
     pub(super) async fn run(&self, session: &Session) -> Result<(), Failure> {
-        let name = &self.name.name;
         let paused = self.name.handle().pause(&session.pgq).await;
         let changed = found(session, paused).await?;
-        let line = match changed {
-            true => format!("schedule `{name}` is paused"),
-            false => format!("schedule `{name}` was paused already"),
-        };
-        let answer = Answer {
-            name,
-            paused: true,
-            changed,
-        };
-        session.output.answer(&answer, &line)
+        answer(session.output, ("schedule", &self.name.name), true, changed)
     }
 }
 
 impl Resume {
     pub(super) async fn run(&self, session: &Session) -> Result<(), Failure> {
-        let name = &self.name.name;
         let resumed = self.name.handle().resume(&session.pgq).await;
         let changed = found(session, resumed).await?;
-        let line = match changed {
-            true => format!("schedule `{name}` ticks again"),
-            false => format!("schedule `{name}` was not paused"),
-        };
-        let answer = Answer {
-            name,
-            paused: false,
+        answer(
+            session.output,
+            ("schedule", &self.name.name),
+            false,
             changed,
-        };
-        session.output.answer(&answer, &line)
+        )
     }
 }
