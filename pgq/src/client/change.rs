@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 
 use super::{ChangeError, JobError, JobHandle, Jobs, Reader};
-use crate::driver::{Cancellation, Driver, DriverError, Position, Start};
+use crate::driver::{Cancellation, Driver, DriverError, DriverErrorKind, Position, Start};
 use crate::job::{Job, JobId, JobState};
 use crate::queue::DELAY_MAX;
 
@@ -103,7 +103,11 @@ impl Change {
 /// Cancels each job by itself: what becomes of it depends on where it is at that moment.
 async fn cancel(driver: &dyn Driver, jobs: &[Job]) -> Result<Vec<JobId>, DriverError> {
     let cancelled = stream::iter(jobs.iter().map(|job| job.id))
-        .map(async |job| Ok((job, driver.cancel(job).await?)))
+        .map(async |job| match driver.cancel(job).await {
+            // Somebody keeps it locked for longer than a change waits.
+            Err(error) if error.kind() == DriverErrorKind::Conflict => Ok((job, None)),
+            done => Ok((job, done?)),
+        })
         .buffer_unordered(CANCELS_MAX)
         .try_filter_map(async |(job, done)| {
             let done = matches!(
@@ -117,7 +121,8 @@ async fn cancel(driver: &dyn Driver, jobs: &[Job]) -> Result<Vec<JobId>, DriverE
 
 /// Each of these looks at the jobs page by page and changes them in batches of 500, each in a
 /// transaction of its own. So there is no long transaction,
-/// however many jobs there are. A job that changed between the look and the change is left alone. A
+/// however many jobs there are. A job that changed between the look and the change is left alone, and so is one
+/// that somebody keeps locked, as a task does that completes its job in a long transaction. A
 /// call that failed or was dropped has changed whole batches; call it again for the others.
 ///
 /// A batch costs as much as its page, and about 0.1 ms of the server for each job.
@@ -256,8 +261,8 @@ impl<T> JobHandle<T> {
     ///
     /// # Errors
     ///
-    /// Fails with [`JobError::State`] if it has not ended, or completed, and with
-    /// [`JobError::NotFound`].
+    /// Fails with [`JobError::State`] if it has not ended, or completed, with [`JobError::NotFound`], and with
+    /// [`JobError::Contended`] if somebody keeps it locked.
     ///
     /// # Cancel safety
     ///
@@ -270,7 +275,8 @@ impl<T> JobHandle<T> {
     ///
     /// # Errors
     ///
-    /// Fails with [`JobError::State`] if it runs, and with [`JobError::NotFound`].
+    /// Fails with [`JobError::State`] if it runs, with [`JobError::NotFound`], and with
+    /// [`JobError::Contended`] if somebody keeps it locked.
     ///
     /// # Cancel safety
     ///
@@ -291,7 +297,8 @@ impl<T> JobHandle<T> {
     /// # Errors
     ///
     /// Fails with [`JobError::State`] if it runs or has ended, with [`JobError::Delay`] if the time is
-    /// longer than a job can be delayed, and with [`JobError::NotFound`].
+    /// longer than a job can be delayed, with [`JobError::NotFound`], and with [`JobError::Contended`] if
+    /// somebody keeps it locked.
     ///
     /// # Cancel safety
     ///
@@ -313,13 +320,16 @@ async fn change_one(driver: &dyn Driver, job: JobId, change: Change) -> Result<(
         if change.is_done(state) {
             return Ok(());
         }
-        if !change.admits(state) || tries == TRIES {
+        if !change.admits(state) {
             return Err(JobError::State {
                 job,
                 state,
                 change: change.name(),
                 admitted: change.admitted(),
             });
+        }
+        if tries == TRIES {
+            return Err(JobError::Contended { job });
         }
         let changed = change.apply(driver, &[seen]).await;
         if !changed

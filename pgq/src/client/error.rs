@@ -129,6 +129,13 @@ pub enum JobError {
         /// The job.
         job: JobId,
     },
+    /// Somebody has kept the job locked for five seconds, or changed it each time that it was looked at: a task
+    /// may complete its job in a transaction of its own. A change has not taken effect.
+    #[error("others change job {job}, or keep it locked; try again")]
+    Contended {
+        /// The job.
+        job: JobId,
+    },
     /// There is no such job: it was rolled back, or has been pruned.
     #[error("job {job} does not exist; its transaction did not commit, or it has been pruned")]
     NotFound {

@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::waiting::Seat;
 use super::{JobError, Reader};
-use crate::driver::{Cancellation, Driver, Progress};
+use crate::driver::{Cancellation, Driver, DriverErrorKind, Progress};
 use crate::job::{DecodeError, Enqueued, Input, Job, JobId, JobState, decode_value};
 use crate::logs::AttemptLog;
 
@@ -169,7 +169,7 @@ impl<T> JobHandle<T> {
     /// # Errors
     ///
     /// Fails with [`JobError::NotFound`] if there is no such job, for instance because its
-    /// transaction has not committed.
+    /// transaction has not committed, and with [`JobError::Contended`] if somebody keeps it locked.
     ///
     /// # Cancel safety
     ///
@@ -177,9 +177,11 @@ impl<T> JobHandle<T> {
     pub async fn cancel(&self, reader: impl Reader) -> Result<Cancellation, JobError> {
         let job = self.id;
         let cancelled = reader.driver().cancel(job).await;
-        cancelled
-            .map_err(|source| JobError::Driver { job, source })?
-            .ok_or(JobError::NotFound { job })
+        let cancelled = cancelled.map_err(|source| match source.kind() {
+            DriverErrorKind::Conflict => JobError::Contended { job },
+            _ => JobError::Driver { job, source },
+        });
+        cancelled?.ok_or(JobError::NotFound { job })
     }
 }
 

@@ -458,7 +458,8 @@ pub trait Driver: AttemptDriver + ScheduleDriver + fmt::Debug + Send + Sync + 's
     ///
     /// # Errors
     ///
-    /// Returns the error of the storage.
+    /// Returns the error of the storage: a conflict if somebody keeps the job locked for longer than five
+    /// seconds.
     async fn cancel(&self, job: JobId) -> Result<Option<Cancellation>, DriverError>;
 
     /// Returns what a worker is to do, and to leave. It asks before its first claim, once per poll

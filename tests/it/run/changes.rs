@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use pgq::driver::Driver;
-use pgq::{Conflict, JobHandle, JobId, JobState, Jobs, Retention, Start};
+use pgq::driver::{Cancellation, Driver};
+use pgq::{Conflict, JobError, JobHandle, JobId, JobState, Jobs, Retention, Start, Task as _};
 use pgq_tests::database::TestDatabase;
 use pgq_tests::{PATIENCE, eventually};
 use sqlx::PgPool;
@@ -339,5 +339,43 @@ async fn jobs_that_are_deleted_while_workers_claim_do_not_run() -> anyhow::Resul
         JOBS
     );
     assert_eq!(count(pool, "finished").await?, ran.0);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_job_that_somebody_keeps_locked_is_not_waited_for_for_ever() -> anyhow::Result<()> {
+    let database = TestDatabase::migrated().await?;
+    let pool = database.pool();
+    let held = tell::enqueue(pool, 1).await?;
+    let driver = pgq::Reader::driver(&pool);
+    super::claim_and_die(&*driver, tell::NAME, 1).await?;
+    let waiting = tell::enqueue(pool, 2).await?;
+    let mut transaction = pool.begin().await?;
+    for table in ["ready", "running"] {
+        let lock = format!("select from pgq_jobs.{table} for update");
+        sqlx::query(sqlx::AssertSqlSafe(lock))
+            .execute(&mut *transaction)
+            .await?;
+    }
+
+    let all = Jobs::in_state(JobState::Ready);
+    let (running, ready, many, deleted) = tokio::join!(
+        held.cancel(pool),
+        waiting.cancel(pool),
+        all.cancel(pool),
+        waiting.delete(pool),
+    );
+
+    for refused in [running.map(|_| ()), ready.map(|_| ()), deleted] {
+        assert!(
+            matches!(refused, Err(JobError::Contended { .. })),
+            "{refused:?}"
+        );
+    }
+    let many = many?;
+    assert_eq!((many.changed, many.left), (0, 1));
+    transaction.rollback().await?;
+    assert_eq!(waiting.cancel(pool).await?, Cancellation::Cancelled);
+    assert_eq!(held.cancel(pool).await?, Cancellation::Requested);
     Ok(())
 }

@@ -4,10 +4,15 @@
 -- $2 channel  text
 --
 -- The job's row is locked against its end: whoever ends the job sees the request, or this statement
--- sees that the job is gone.
-with held as materialized (
+-- sees that the job is gone. Who keeps it locked is waited for as long as the transaction says, or 5 s.
+with limited as materialized (
+    select set_config(
+        'lock_timeout', coalesce(nullif(current_setting('lock_timeout'), '0'), '5s'), true
+    ) is not null as done
+), held as materialized (
     select held.worker, held.id, held.claim
-    from pgq_jobs.worker as worker
+    from limited
+    cross join pgq_jobs.worker as worker
     cross join lateral (
         select running.worker, running.id, running.claim
         from pgq_jobs.running as running

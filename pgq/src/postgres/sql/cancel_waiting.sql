@@ -5,8 +5,12 @@
 -- $3 channel    text
 --
 -- The lanes of `ready` are few: each is asked for the job by the whole key of its index, as in
--- `find_job`.
-with recursive lane (hash) as (
+-- `find_job`. Who keeps the job locked is waited for as long as the transaction says, or 5 s.
+with recursive limited as materialized (
+    select set_config(
+        'lock_timeout', coalesce(nullif(current_setting('lock_timeout'), '0'), '5s'), true
+    ) is not null as done
+), lane (hash) as (
     (
         select hashtextextended(queue, priority)
         from pgq_jobs.ready
@@ -40,12 +44,14 @@ with recursive lane (hash) as (
     where ready.id = $1 and ready.id <> ready.seq
 ), taken as (
     delete from pgq_jobs.ready
-    where ctid = any (array(select ctid from place))
+    where (select done from limited)
+      and ctid = any (array(select ctid from place))
     returning id, fingerprint, created_at, deliveries, priority, attempt, max_attempts, deaths, marks,
               queue, task, input
 ), delayed as (
     delete from pgq_jobs.scheduled
-    where id = $1
+    where (select done from limited)
+      and id = $1
     returning id, fingerprint, created_at, deliveries, priority, attempt, max_attempts, deaths, marks,
               queue, task, input
 ), over as (
