@@ -498,8 +498,8 @@ create table pgq_jobs.schedule (
     unique_within bigint,
     conflict      text        check (conflict in ('skip', 'replace', 'raise')),
     -- Of one that was made by somebody who does not know the task: the fingerprints of the builds that take
-    -- its input, the newest first; only these tick it. And why the first that has looked does not, while none
-    -- does.
+    -- its input, the newest first; only these tick it. And why the first build does not that has refused it
+    -- since one took it.
     takes         bigint[]    not null default '{}',
     problem       text
 ) with (fillfactor = 50);
@@ -514,6 +514,20 @@ create table pgq_jobs.schedule_deletion (
     revision bigint  not null
 ) with (fillfactor = 50);
 insert into pgq_jobs.schedule_deletion (revision) values (0);
+
+-- Inputs of which somebody who does not know their task wants to know whether it takes them, before he makes a
+-- schedule of them. Workers look at them who tick. Who has asked deletes the row; one that he leaves behind is
+-- deleted by later questions.
+create table pgq_jobs.input_question (
+    -- Drawn as that of a schedule, so that workers are told in the same way.
+    revision bigint      not null primary key,
+    task     text        collate "C" not null,
+    input    bytea       not null,
+    asked_at timestamptz not null default clock_timestamp(),
+    -- The first answer: the fingerprint of the build that takes it, or why one does not.
+    taken_by bigint,
+    problem  text
+);
 
 -- Limits of the whole fleet: how many jobs of a queue or a task run at once, and how many of a task
 -- start in a time. Workers declare what their code says when they start; a row that is `overridden`

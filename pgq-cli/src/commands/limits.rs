@@ -174,17 +174,17 @@ async fn list(session: &Session) -> Result<(), Failure> {
 /// Limits hold for tasks by their own names. One for an alias would do nothing.
 async fn refuse_alias(session: &Session, task: &str) -> Result<(), Failure> {
     let workers = session.pgq.workers().await?;
-    let mut alive = workers.iter().filter(|worker| worker.is_alive);
-    let has = |build: &Build| {
-        let is_own = build.tasks.iter().any(|known| known.name == task);
-        !is_own && build.aliases.iter().any(|alias| alias == task)
-    };
-    match alive.any(|worker| has(&worker.build)) {
-        false => Ok(()),
-        true => Err(Failure::new(format!(
-            "`{task}` is an alias of a task, for which no limit is in force; say the name of the task"
-        ))),
+    let alive = || workers.iter().filter(|worker| worker.is_alive);
+    let is_own = |build: &Build| build.tasks.iter().any(|known| known.name == task);
+    let is_alias = |build: &Build| build.aliases.iter().any(|alias| alias == task);
+    // While two builds live it may be both.
+    if alive().any(|worker| is_own(&worker.build)) || !alive().any(|worker| is_alias(&worker.build))
+    {
+        return Ok(());
     }
+    Err(Failure::new(format!(
+        "`{task}` is an alias of a task, for which no limit is in force; say the name of the task"
+    )))
 }
 
 impl Set {
@@ -193,7 +193,10 @@ impl Set {
         let running = self.running.map(Or::into_option);
         let what = match (&self.task, &self.queue) {
             (Some(task), _) => {
-                refuse_alias(session, task).await?;
+                // One that is there already can be taken away.
+                if running.flatten().is_some() || self.rate.and_then(Or::into_option).is_some() {
+                    refuse_alias(session, task).await?;
+                }
                 warn_of_unknown(session, task).await?;
                 if let Some(max) = running {
                     pgq.limit_task(task, max).await?;

@@ -41,8 +41,9 @@ pub use self::request::{
     WorkerInfo,
 };
 pub use self::schedule::{
-    InputCheck, Schedule, ScheduleAsk, ScheduleChanges, ScheduleState, ScheduleVersion,
-    StoredInput, StoredSchedule, Template, Tick, Ticked, Trigger, UnreadableSchedule,
+    AskedInput, InputAnswer, InputCheck, Schedule, ScheduleAsk, ScheduleChanges, ScheduleState,
+    ScheduleVersion, StoredInput, StoredSchedule, Template, Tick, Ticked, Trigger,
+    UnreadableSchedule,
 };
 pub use self::schedule_driver::ScheduleDriver;
 pub use crate::job::{Detail, Expires, KeyedJobs, Marks, NewKey};

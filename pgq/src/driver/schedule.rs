@@ -129,7 +129,7 @@ pub struct StoredSchedule {
     /// The fingerprints of the builds of its task that take its input, the newest first, up to ten. Only these
     /// tick a schedule whose template has none: whoever made that did not know the task.
     pub takes: Vec<i64>,
-    /// Why the first build that has looked at its input does not take it, while none does.
+    /// Why a build does not take its input: the first that has refused it since the last one took it.
     pub problem: Option<String>,
     /// Its last tick.
     pub last_tick: DateTime<Utc>,
@@ -161,6 +161,37 @@ pub struct ScheduleVersion<'a> {
     pub name: &'a str,
     /// Its [`revision`](StoredSchedule::revision).
     pub revision: i64,
+}
+
+/// A question whether a task takes an input.
+#[derive(Clone)]
+pub struct AskedInput {
+    /// Its number.
+    pub question: i64,
+    /// The name of the task.
+    pub task: String,
+    /// The input, format byte included.
+    pub input: Vec<u8>,
+}
+
+/// Without what may be secret.
+impl fmt::Debug for AskedInput {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AskedInput")
+            .field("question", &self.question)
+            .field("task", &self.task)
+            .field("bytes", &self.input.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Whether a task takes an input.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum InputAnswer {
+    /// The build of this fingerprint takes it.
+    Taken(i64),
+    /// A build does not, for this reason.
+    Refused(String),
 }
 
 /// Whether a build of its task takes the input of a schedule.
@@ -217,6 +248,8 @@ pub struct ScheduleChanges {
     pub last: i64,
     /// The number of the last deletion, of whichever schedule; 0 if there was none.
     pub deleted: i64,
+    /// The number of the last question about an input; 0 if there is none.
+    pub asked: i64,
 }
 
 /// A tick that is due.

@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use super::{
-    DriverError, Enqueue, InputCheck, Schedule, ScheduleAsk, ScheduleChanges, ScheduleState,
-    ScheduleVersion, StoredInput, Tick, Ticked, Trigger, WorkerId,
+    AskedInput, DriverError, Enqueue, InputAnswer, InputCheck, Schedule, ScheduleAsk,
+    ScheduleChanges, ScheduleState, ScheduleVersion, StoredInput, Tick, Ticked, Trigger, WorkerId,
 };
 
 /// The part of a [`Driver`](super::Driver) that is for schedules: their declarations and their ticks.
@@ -140,17 +140,23 @@ pub trait ScheduleDriver {
         limit: usize,
     ) -> Result<ScheduleState, DriverError>;
 
-    /// Makes a schedule at run time, with the current time as its last tick; returns its revision, or `None` if
-    /// there is one of its name. Tells the workers.
+    /// Makes a schedule at run time, with the current time as its last tick; returns `false` if there is
+    /// one of its name. `taken_by` is the fingerprint of a build that takes its input, if one has been asked. Tells
+    /// the workers.
     ///
     /// # Errors
     ///
     /// Returns the error of the storage.
-    async fn make_schedule(&self, schedule: &Schedule) -> Result<Option<i64>, DriverError>;
+    async fn make_schedule(
+        &self,
+        schedule: &Schedule,
+        taken_by: Option<i64>,
+    ) -> Result<bool, DriverError>;
 
     /// Puts this in the place of a schedule of its name that was made at run time and is of the revision
-    /// `seen`; returns its new revision, or `None` if there is no such schedule. If it is to tick at other times,
-    /// it begins anew at the time `since`. Of another input it is not known who takes it. Tells the workers.
+    /// `seen`; returns `false` if there is none. If it is to tick at other times, it begins anew at the time
+    /// `since`. `taken_by` is the fingerprint of a build that takes its input, if one has been asked; otherwise
+    /// nobody is known who takes another one. Tells the workers.
     ///
     /// # Errors
     ///
@@ -160,7 +166,8 @@ pub trait ScheduleDriver {
         schedule: &Schedule,
         seen: i64,
         since: DateTime<Utc>,
-    ) -> Result<Option<i64>, DriverError>;
+        taken_by: Option<i64>,
+    ) -> Result<bool, DriverError>;
 
     /// Lets a schedule tick no more, or again; returns whether that changed anything, `None` if there is
     /// no such schedule. One that [skips](crate::Missed::Skip) what it has missed begins anew after a pause.
@@ -179,13 +186,51 @@ pub trait ScheduleDriver {
     /// Returns the error of the storage.
     async fn request_trigger(&self, name: &str) -> Result<bool, DriverError>;
 
-    /// Deletes a schedule that was made at run time, or that the code of no worker declares that lives, and
-    /// that is of this `revision` if one is given; returns `false` if there is none. Its jobs stay. Tells the
-    /// workers.
+    /// Deletes a schedule that was made at run time, or that the code of no worker declares that lives;
+    /// returns `false` if there is none. Its jobs stay. Tells the workers.
     ///
     /// # Errors
     ///
     /// Returns the error of the storage.
-    async fn delete_schedule(&self, name: &str, revision: Option<i64>)
-    -> Result<bool, DriverError>;
+    async fn delete_schedule(&self, name: &str) -> Result<bool, DriverError>;
+
+    /// Asks the workers that tick whether their builds of a task take an input; returns the number of the
+    /// question. A question that is not [forgotten](Self::forget_input) is after an hour.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of the storage.
+    async fn ask_input(&self, task: &str, input: &[u8]) -> Result<i64, DriverError>;
+
+    /// Returns questions about inputs of these tasks that nobody has answered, the oldest first.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of the storage.
+    async fn asked_inputs(
+        &self,
+        tasks: &[String],
+        limit: usize,
+    ) -> Result<Vec<AskedInput>, DriverError>;
+
+    /// Answers a question about an input. Only the first answer counts.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of the storage.
+    async fn answer_input(&self, question: i64, answer: &InputAnswer) -> Result<(), DriverError>;
+
+    /// Returns the answer to a question about an input; `None` if there is none, or no such question.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of the storage.
+    async fn input_answer(&self, question: i64) -> Result<Option<InputAnswer>, DriverError>;
+
+    /// Forgets a question about an input.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of the storage.
+    async fn forget_input(&self, question: i64) -> Result<(), DriverError>;
 }

@@ -1,6 +1,7 @@
 //! Schedules and their ticks.
 
 mod change;
+mod question;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,13 +9,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
+use self::question::Question;
 use super::MemoryDriver;
 use super::record::Record;
 use super::store::Store;
 use crate::driver::{
-    DriverError, Enqueue, InputCheck, NewJob, Schedule, ScheduleAsk, ScheduleChanges,
-    ScheduleDriver, ScheduleState, ScheduleVersion, StoredInput, StoredSchedule, Template, Tick,
-    Ticked, Trigger, WorkerId,
+    AskedInput, DriverError, Enqueue, InputAnswer, InputCheck, NewJob, Schedule, ScheduleAsk,
+    ScheduleChanges, ScheduleDriver, ScheduleState, ScheduleVersion, StoredInput, StoredSchedule,
+    Template, Tick, Ticked, Trigger, WorkerId,
 };
 use crate::job::JobId;
 use crate::schedule::Overlap;
@@ -33,6 +35,8 @@ pub(super) struct Schedules {
     revision: i64,
     /// That of the last deletion.
     deleted: i64,
+    /// Questions about inputs, by their numbers.
+    questions: BTreeMap<i64, Question>,
 }
 
 #[derive(Debug)]
@@ -53,7 +57,7 @@ struct ScheduleRow {
     recent: Vec<JobId>,
     /// The fingerprints of the builds that take its input, the newest first.
     takes: Vec<i64>,
-    /// Why the first build that has looked does not, while none does.
+    /// Why the first build does not that has refused it since one took it.
     problem: Option<String>,
 }
 
@@ -102,8 +106,12 @@ impl ScheduleRow {
             )
         };
         let is_other = what(&self.schedule) != what(&schedule) || self.input != input;
-        if self.schedule.task != schedule.task || self.input.input != input.input {
-            (self.takes, self.problem) = (Vec::new(), None);
+        let is_same = self.schedule.task == schedule.task && self.input.input == input.input;
+        if !is_same {
+            self.takes.clear();
+        }
+        if !is_same || schedule.template.fingerprint.is_some() {
+            self.problem = None;
         }
         (self.schedule, self.input) = (schedule, input);
         is_other
@@ -200,6 +208,7 @@ impl Store {
             changed,
             last: self.schedules.revision,
             deleted: self.schedules.deleted,
+            asked: self.schedules.asked(),
         }
     }
 
@@ -282,7 +291,7 @@ impl Store {
             return false;
         };
         if check.problem.is_some() {
-            if row.takes.is_empty() && row.problem.is_none() {
+            if row.problem.is_none() {
                 row.problem.clone_from(&check.problem);
             }
             return true;
@@ -371,8 +380,12 @@ impl ScheduleDriver for MemoryDriver {
         Ok(self.call(|store, now| store.schedule_state(now, is_asked, limit)))
     }
 
-    async fn make_schedule(&self, schedule: &Schedule) -> Result<Option<i64>, DriverError> {
-        Ok(self.call(|store, now| store.make_schedule(schedule, now)))
+    async fn make_schedule(
+        &self,
+        schedule: &Schedule,
+        taken_by: Option<i64>,
+    ) -> Result<bool, DriverError> {
+        Ok(self.call(|store, now| store.make_schedule(schedule, taken_by, now)))
     }
 
     async fn edit_schedule(
@@ -380,8 +393,9 @@ impl ScheduleDriver for MemoryDriver {
         schedule: &Schedule,
         seen: i64,
         since: DateTime<Utc>,
-    ) -> Result<Option<i64>, DriverError> {
-        Ok(self.call(|store, _| store.edit_schedule(schedule, seen, since)))
+        taken_by: Option<i64>,
+    ) -> Result<bool, DriverError> {
+        Ok(self.call(|store, _| store.edit_schedule(schedule, seen, since, taken_by)))
     }
 
     async fn pause_schedule(&self, name: &str, pause: bool) -> Result<Option<bool>, DriverError> {
@@ -392,11 +406,33 @@ impl ScheduleDriver for MemoryDriver {
         Ok(self.call(|store, now| store.request_trigger(name, now)))
     }
 
-    async fn delete_schedule(
+    async fn delete_schedule(&self, name: &str) -> Result<bool, DriverError> {
+        Ok(self.call(|store, now| store.delete_schedule(name, now)))
+    }
+
+    async fn ask_input(&self, task: &str, input: &[u8]) -> Result<i64, DriverError> {
+        Ok(self.call(|store, _| store.ask_input(task, input)))
+    }
+
+    async fn asked_inputs(
         &self,
-        name: &str,
-        revision: Option<i64>,
-    ) -> Result<bool, DriverError> {
-        Ok(self.call(|store, now| store.delete_schedule(name, revision, now)))
+        tasks: &[String],
+        limit: usize,
+    ) -> Result<Vec<AskedInput>, DriverError> {
+        Ok(self.call(|store, _| store.asked_inputs(tasks, limit)))
+    }
+
+    async fn answer_input(&self, question: i64, answer: &InputAnswer) -> Result<(), DriverError> {
+        self.call(|store, _| store.answer_input(question, answer));
+        Ok(())
+    }
+
+    async fn input_answer(&self, question: i64) -> Result<Option<InputAnswer>, DriverError> {
+        Ok(self.call(|store, _| store.input_answer(question)))
+    }
+
+    async fn forget_input(&self, question: i64) -> Result<(), DriverError> {
+        self.call(|store, _| store.forget_input(question));
+        Ok(())
     }
 }

@@ -1,5 +1,6 @@
 //! [`ScheduleDriver`] for PostgreSQL.
 
+mod question;
 mod stored;
 mod tick;
 
@@ -17,8 +18,9 @@ use super::PostgresDriver;
 use super::enqueue::micros;
 use super::error::driver_error;
 use crate::driver::{
-    DriverError, Enqueue, InputCheck, Schedule, ScheduleAsk, ScheduleChanges, ScheduleDriver,
-    ScheduleState, ScheduleVersion, StoredInput, Tick, Ticked, Trigger, WorkerId,
+    AskedInput, DriverError, Enqueue, InputAnswer, InputCheck, Schedule, ScheduleAsk,
+    ScheduleChanges, ScheduleDriver, ScheduleState, ScheduleVersion, StoredInput, Tick, Ticked,
+    Trigger, WorkerId,
 };
 use crate::schedule::Overlap;
 
@@ -49,6 +51,7 @@ fn changes(rows: &[PgRow]) -> sqlx::Result<ScheduleChanges> {
         now: first.try_get("now")?,
         last: first.try_get("last")?,
         deleted: first.try_get("deleted")?,
+        asked: first.try_get("asked")?,
         changed,
     })
 }
@@ -237,13 +240,18 @@ impl ScheduleDriver for PostgresDriver {
             .map_err(|error| driver_error("failed to list the schedules", error))
     }
 
-    async fn make_schedule(&self, schedule: &Schedule) -> Result<Option<i64>, DriverError> {
+    async fn make_schedule(
+        &self,
+        schedule: &Schedule,
+        taken_by: Option<i64>,
+    ) -> Result<bool, DriverError> {
         let schedules = std::slice::from_ref(schedule);
         of(self.statements.make_schedule.clone(), schedules)?
             .bind(self.schema().as_str())
+            .bind(taken_by)
             .fetch_one(&self.pool)
             .await
-            .and_then(|row| row.try_get("revision"))
+            .and_then(|row| row.try_get("done"))
             .map_err(|error| driver_error("failed to make a schedule", error))
     }
 
@@ -252,15 +260,17 @@ impl ScheduleDriver for PostgresDriver {
         schedule: &Schedule,
         seen: i64,
         since: DateTime<Utc>,
-    ) -> Result<Option<i64>, DriverError> {
+        taken_by: Option<i64>,
+    ) -> Result<bool, DriverError> {
         let schedules = std::slice::from_ref(schedule);
         of(self.statements.edit_schedule.clone(), schedules)?
             .bind(seen)
             .bind(self.schema().as_str())
             .bind(since)
+            .bind(taken_by)
             .fetch_one(&self.pool)
             .await
-            .and_then(|row| row.try_get("revision"))
+            .and_then(|row| row.try_get("done"))
             .map_err(|error| driver_error("failed to edit a schedule", error))
     }
 
@@ -287,19 +297,38 @@ impl ScheduleDriver for PostgresDriver {
             .map_err(|error| driver_error("failed to request a job of a schedule", error))
     }
 
-    async fn delete_schedule(
-        &self,
-        name: &str,
-        revision: Option<i64>,
-    ) -> Result<bool, DriverError> {
+    async fn delete_schedule(&self, name: &str) -> Result<bool, DriverError> {
         sqlx::query(self.statements.delete_schedule.clone())
             .bind(name)
-            .bind(revision)
             .bind(self.schema().as_str())
             .persistent(false)
             .fetch_one(&self.pool)
             .await
             .and_then(|row| row.try_get("done"))
             .map_err(|error| driver_error("failed to delete a schedule", error))
+    }
+
+    async fn ask_input(&self, task: &str, input: &[u8]) -> Result<i64, DriverError> {
+        self.ask_about(task, input).await
+    }
+
+    async fn asked_inputs(
+        &self,
+        tasks: &[String],
+        limit: usize,
+    ) -> Result<Vec<AskedInput>, DriverError> {
+        self.questions(tasks, rows(limit)).await
+    }
+
+    async fn answer_input(&self, question: i64, answer: &InputAnswer) -> Result<(), DriverError> {
+        self.answer(question, answer).await
+    }
+
+    async fn input_answer(&self, question: i64) -> Result<Option<InputAnswer>, DriverError> {
+        self.answer_to(question).await
+    }
+
+    async fn forget_input(&self, question: i64) -> Result<(), DriverError> {
+        self.forget_question(question).await
     }
 }

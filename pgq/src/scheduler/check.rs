@@ -1,4 +1,5 @@
-//! Reads the inputs of schedules that somebody made who does not know their tasks, before they tick.
+//! Reads inputs that somebody has given who does not know their tasks: before a schedule is made of them, and
+//! before it ticks.
 
 use std::collections::HashSet;
 
@@ -6,9 +7,12 @@ use chrono::{DateTime, Utc};
 
 use super::fire::by_size;
 use super::{Problem, Scheduler};
-use crate::driver::{DriverError, InputCheck, ScheduleVersion, StoredSchedule};
+use crate::driver::{DriverError, InputAnswer, InputCheck, ScheduleVersion, StoredSchedule};
 use crate::task::refusal;
 use crate::worker::limited;
+
+/// How many questions are read at once: their inputs may be large.
+const QUESTIONS: usize = 8;
 
 /// A schedule whose input this build has not read.
 #[derive(Clone, Copy)]
@@ -28,17 +32,47 @@ impl Scheduler {
         problem: &mut Problem,
     ) -> HashSet<String> {
         let unread = stored.iter().filter_map(|stored| self.unread(stored));
+        let mut batches = by_size(unread.collect(), |one| one.stored.input_bytes);
         let mut left_out = HashSet::new();
-        for batch in by_size(unread.collect(), |one| one.stored.input_bytes) {
+        while let Some(mut batch) = batches.pop() {
             match self.check_those(&batch, now).await {
                 Ok(names) => left_out.extend(names),
+                // Until the one is alone that fails.
+                Err(error) if batch.len() > 1 && !error.is_transient() => {
+                    let half = batch.split_off(batch.len() / 2);
+                    batches.extend([half, batch]);
+                }
                 Err(error) => {
-                    left_out.extend(batch.iter().map(|one| one.stored.schedule.name.clone()));
-                    problem.note(error);
+                    for one in batch {
+                        let name = &one.stored.schedule.name;
+                        self.hold(name, now);
+                        left_out.insert(name.clone());
+                    }
+                    problem.note_unless_its_own(error, "failed to check the input of a schedule");
                 }
             }
         }
         left_out
+    }
+
+    /// Answers what others want to know about inputs of the tasks that this build knows.
+    pub(super) async fn answer_questions(&self) -> Result<(), DriverError> {
+        loop {
+            let asked = limited(self.driver.asked_inputs(&self.tasks, QUESTIONS)).await?;
+            for one in &asked {
+                let Some(task) = self.registry.task(&one.task) else {
+                    continue;
+                };
+                let answer = match refusal(task, &one.input) {
+                    None => InputAnswer::Taken((task.fingerprint)()),
+                    Some(problem) => InputAnswer::Refused(problem),
+                };
+                limited(self.driver.answer_input(one.question, &answer)).await?;
+            }
+            if asked.len() < QUESTIONS {
+                return Ok(());
+            }
+        }
     }
 
     fn unread<'a>(&self, stored: &'a StoredSchedule) -> Option<Unread<'a>> {

@@ -267,7 +267,7 @@ impl Scheduler {
             // change its revision tells.
             Ticked::Refused | Ticked::Locked => {
                 self.agenda.set(&schedule.name, *revision, *next);
-                if ticked == Ticked::Locked {
+                if ticked == Ticked::Locked || chain.due.is_requested {
                     self.hold(&schedule.name, chain.due.now);
                 } else if !is_last || schedule.policy.overlap == Overlap::QueueOne {
                     let at = chain.due.now + HELD_PAUSE;

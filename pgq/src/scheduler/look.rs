@@ -116,7 +116,7 @@ impl Scheduler {
         let name = stored.schedule.name.clone();
         // Whatever becomes of a job that is requested, the ticks that are due have theirs.
         let is_answered = self.answer(&stored).await.unwrap_or_else(|error| {
-            problem.note(error);
+            problem.note_unless_its_own(error, "failed to enqueue a job that is requested");
             false
         });
         let due = self.due(stored, &timetable, now);

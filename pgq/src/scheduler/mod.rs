@@ -75,6 +75,8 @@ pub(crate) struct Scheduler {
     revision: i64,
     /// The last deletion that it knows of.
     deleted: i64,
+    /// The last question about an input that it knows of.
+    asked: i64,
     /// When it has begun to compare all schedules with those that it knows.
     compared: Option<Instant>,
 }
@@ -94,6 +96,15 @@ struct Problem(Option<DriverError>);
 impl Problem {
     fn note(&mut self, error: DriverError) {
         self.0.get_or_insert(error);
+    }
+
+    /// Notes an error of the storage; one that concerns a single schedule is told, and does not matter to the
+    /// others.
+    fn note_unless_its_own(&mut self, error: DriverError, what: &str) {
+        match error.is_transient() {
+            true => self.note(error),
+            false => tracing::warn!(error = %report(&error), "{what}"),
+        }
     }
 
     /// Whether nothing else would succeed, either.
@@ -131,6 +142,7 @@ impl Scheduler {
             is_held: false,
             revision: 0,
             deleted: 0,
+            asked: 0,
             compared: None,
         }
     }
@@ -186,6 +198,11 @@ impl Scheduler {
             } else if !is_cut_short {
                 break;
             }
+        }
+        if self.is_held {
+            tracing::warn!(
+                "somebody keeps schedules locked, or what they need, so that ticks are left to another run"
+            );
         }
         for name in self.absences.keys() {
             tracing::warn!(
@@ -320,6 +337,15 @@ impl Scheduler {
                         }
                     }
                     self.deleted = changes.deleted;
+                    if changes.asked > self.asked {
+                        let mut problem = Problem::default();
+                        if let Err(error) = self.answer_questions().await {
+                            let what = "failed to answer a question about an input";
+                            problem.note_unless_its_own(error, what);
+                        }
+                        problem.into_result()?;
+                        self.asked = changes.asked;
+                    }
                     return Ok(changes.now);
                 }
             }

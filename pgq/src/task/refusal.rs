@@ -19,7 +19,11 @@ pub(crate) fn refusal(task: &TaskDescriptor, input: &[u8]) -> Option<String> {
     let reason = match checked {
         Ok(Ok(())) => return None,
         Ok(Err(error)) => error.to_string(),
-        Err(payload) => format!("to read it panics: {}", panic_message(payload)),
+        // What it says may quote a secret, and has gone to the program's hook for panics.
+        Err(payload) => {
+            drop(panic_message(payload));
+            "to read it panics, as the log of the worker says".to_owned()
+        }
     };
     // Storages have texts without it.
     let mut reason = reason.replace('\0', "\u{fffd}");

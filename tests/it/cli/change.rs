@@ -136,7 +136,7 @@ async fn a_job_that_is_left_is_told_and_fails_the_command() -> anyhow::Result<()
         (said.code, &*said.out),
         (
             Some(1),
-            "1 jobs cancelled; 1 were left, because they changed meanwhile\n"
+            "1 jobs cancelled; 1 were left, because they changed meanwhile or somebody keeps them locked\n"
         )
     );
     transaction.rollback().await?;

@@ -349,12 +349,17 @@ async fn a_task_that_no_worker_knows_is_refused_with_the_names_that_are_like_it(
     let listed = cli.done(&["schedules", "list"]).await?;
     assert_line(
         &listed,
-        &["a", "cli/duoble", "every 3600s", "nobody runs it"],
+        &[
+            "a",
+            "cli/duoble",
+            "every 3600s",
+            "nobody has read its input",
+        ],
     );
     let untold = cli.refused(&["schedules", "trigger", "a", "--timeout", "0s"]);
     assert_eq!(
         untold.await?,
-        "error: the job of `a` is requested, and no worker lives that ticks the schedule; the first that \
+        "error: the job of `a` is requested, and no worker has read its input; the first that \
          knows the task `cli/duoble` enqueues it\n"
     );
     worker.stop().await

@@ -1,8 +1,8 @@
 //! What every driver promises about inputs of schedules that whoever made them could not check.
 
 use pgq::driver::{
-    Build, InputCheck, KnownTask, Schedule, ScheduleVersion, StoredSchedule, Template, WorkerId,
-    WorkerInfo,
+    Build, InputAnswer, InputCheck, KnownTask, Schedule, ScheduleAsk, ScheduleVersion,
+    StoredSchedule, Template, WorkerId, WorkerInfo,
 };
 
 use super::made::stored;
@@ -17,7 +17,10 @@ conformance! {
     another_input_is_taken_by_nobody_yet,
     several_inputs_are_read_and_noted_at_once,
     a_worker_that_takes_its_input_keeps_a_schedule,
-    only_the_version_that_is_meant_is_deleted,
+    who_has_asked_for_an_answer_says_who_takes_an_input,
+    a_question_about_an_input_is_answered_once,
+    a_question_that_is_forgotten_is_gone,
+    workers_are_told_of_questions_as_of_schedules,
 }
 
 /// One whose maker does not know its task.
@@ -82,10 +85,16 @@ async fn the_first_problem_stays_until_a_build_takes_the_input(
     assert_eq!(problem().await?.as_deref(), Some("first"));
     note(storage, version, 3, None).await?;
     assert_eq!(problem().await?, None);
+    // The one that takes it may be gone.
     assert!(note(storage, version, 1, Some("third")).await?);
 
     let after = stored(storage, "made").await?;
-    assert_eq!((after.takes, after.problem), (vec![3], None));
+    assert_eq!(
+        (after.takes, after.problem.as_deref()),
+        (vec![3], Some("third"))
+    );
+    note(storage, version, 3, None).await?;
+    assert_eq!(problem().await?, None);
     Ok(())
 }
 
@@ -223,15 +232,92 @@ async fn a_worker_that_takes_its_input_keeps_a_schedule(storage: &Storage) -> an
     Ok(())
 }
 
-async fn only_the_version_that_is_meant_is_deleted(storage: &Storage) -> anyhow::Result<()> {
-    let before = made(storage, "made").await?;
-    storage.pause_schedule("made", true).await?;
-    let after = stored(storage, "made").await?;
+async fn who_has_asked_for_an_answer_says_who_takes_an_input(
+    storage: &Storage,
+) -> anyhow::Result<()> {
     let driver = storage.driver();
-    let delete = async |revision| driver.delete_schedule("made", Some(revision)).await;
+    assert!(driver.make_schedule(&unsaid("made"), Some(7)).await?);
+    let made = stored(storage, "made").await?;
+    assert_eq!(made.takes, [7]);
+    note(storage, made.version(), 8, Some("no")).await?;
+    let mut other = unsaid("made");
+    other.template.job.input = b"\x02other".to_vec();
 
-    assert!(!delete(before.revision).await?);
-    assert!(delete(after.revision).await?);
-    assert!(!delete(after.revision).await?);
+    let edited = driver.edit_schedule(&other, made.revision, made.last_tick, Some(9));
+
+    assert!(edited.await?);
+    let after = stored(storage, "made").await?;
+    assert_eq!((after.takes, after.problem), (vec![9], None));
+    Ok(())
+}
+
+async fn ask(storage: &Storage, task: &str, input: &[u8]) -> anyhow::Result<i64> {
+    Ok(storage.ask_input(task, input).await?)
+}
+
+async fn open(storage: &Storage, task: &str) -> anyhow::Result<Vec<i64>> {
+    let asked = storage.asked_inputs(&[task.to_owned()], 10).await?;
+    Ok(asked.iter().map(|one| one.question).collect())
+}
+
+async fn a_question_about_an_input_is_answered_once(storage: &Storage) -> anyhow::Result<()> {
+    let question = ask(storage, TASK, b"\x02{}").await?;
+    assert_eq!(storage.input_answer(question).await?, None);
+
+    let asked = storage.asked_inputs(&[TASK.to_owned()], 10).await?;
+    let asked = (asked.len(), &asked[0].task, &asked[0].input[..]);
+    assert_eq!(asked, (1, &TASK.to_owned(), &b"\x02{}"[..]));
+    let refused = InputAnswer::Refused("no".to_owned());
+    storage.answer_input(question, &refused).await?;
+    storage
+        .answer_input(question, &InputAnswer::Taken(7))
+        .await?;
+
+    assert_eq!(storage.input_answer(question).await?, Some(refused));
+    assert!(open(storage, TASK).await?.is_empty());
+    let second = ask(storage, TASK, b"\x02{}").await?;
+    storage.answer_input(second, &InputAnswer::Taken(7)).await?;
+    let answer = storage.input_answer(second).await?;
+    assert_eq!(answer, Some(InputAnswer::Taken(7)));
+    Ok(())
+}
+
+async fn a_question_that_is_forgotten_is_gone(storage: &Storage) -> anyhow::Result<()> {
+    let question = ask(storage, TASK, b"\x02{}").await?;
+
+    storage.forget_input(question).await?;
+
+    assert!(open(storage, TASK).await?.is_empty());
+    storage
+        .answer_input(question, &InputAnswer::Taken(7))
+        .await?;
+    assert_eq!(storage.input_answer(question).await?, None);
+    Ok(())
+}
+
+async fn workers_are_told_of_questions_as_of_schedules(storage: &Storage) -> anyhow::Result<()> {
+    let worker = storage.worker().await?;
+    let changes = async |after| {
+        let ask = ScheduleAsk {
+            after,
+            names: &[],
+            tasks: &[TASK.to_owned()],
+            limit: 10,
+        };
+        storage.changed_schedules(ask).await
+    };
+    assert_eq!(changes(0).await?.asked, 0);
+    made(storage, "made").await?;
+    let before = storage.directives(worker.id).await?.schedules;
+
+    let question = ask(storage, TASK, b"\x02{}").await?;
+    let other = ask(storage, "other", b"\x02{}").await?;
+
+    assert!(before < question && question < other);
+    assert_eq!(storage.directives(worker.id).await?.schedules, other);
+    let told = changes(before).await?;
+    assert_eq!((told.changed.len(), told.asked), (0, other));
+    assert_eq!(open(storage, TASK).await?, [question]);
+    assert_eq!(open(storage, "other").await?, [other]);
     Ok(())
 }

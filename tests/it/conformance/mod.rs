@@ -93,19 +93,14 @@ impl Storage {
 
     /// Makes a schedule at run time.
     async fn make_schedule(&self, schedule: &Schedule) -> anyhow::Result<bool> {
-        Ok(self.driver().make_schedule(schedule).await?.is_some())
+        Ok(self.driver().make_schedule(schedule, None).await?)
     }
 
     /// Edits a schedule that was made at run time, as of now.
     async fn edit_schedule(&self, schedule: &Schedule, seen: i64) -> anyhow::Result<bool> {
         let now = self.now().await?;
-        let edited = self.driver().edit_schedule(schedule, seen, now).await?;
-        Ok(edited.is_some())
-    }
-
-    /// Deletes a schedule, of whatever revision.
-    async fn delete_schedule(&self, name: &str) -> anyhow::Result<bool> {
-        Ok(self.driver().delete_schedule(name, None).await?)
+        let edited = self.driver().edit_schedule(schedule, seen, now, None);
+        Ok(edited.await?)
     }
 
     /// Reads the input of one schedule.

@@ -52,11 +52,7 @@ const CASES: &[(bool, Case)] = &[
     ),
     of("pause_schedule", &["'made/7', true, 'pgq_jobs'"], &[NAME]),
     of("request_trigger", &["'made/7', 'pgq_jobs'"], &[NAME]),
-    of(
-        "delete_schedule",
-        &["'made/7', null, 'pgq_jobs'", "'made/7', 7, 'pgq_jobs'"],
-        &[NAME],
-    ),
+    of("delete_schedule", &["'made/7', 'pgq_jobs'"], &[NAME]),
     of(
         "retire_schedules",
         &["86400000000, 'pgq_jobs'"],
@@ -65,10 +61,10 @@ const CASES: &[(bool, Case)] = &[
     given("declare_schedules", &[""], &[DECLARED, NAME]),
     given("add_schedules", &[""], &[]),
     given("take_schedule", &[", 7, now()"], &[DECLARED, NAME]),
-    given("make_schedule", &[", 'pgq_jobs'"], &[]),
+    given("make_schedule", &[", 'pgq_jobs', 7"], &[]),
     given(
         "edit_schedule",
-        &[", 7, 'pgq_jobs', now()"],
+        &[", 7, 'pgq_jobs', now(), 7"],
         &[NAME, REVISION],
     ),
 ];

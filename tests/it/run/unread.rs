@@ -46,6 +46,11 @@ async fn fragile(part: Fragile) {
     drop(part);
 }
 
+/// A worker that knows the task, and is not heard of.
+const SILENT: &str = "insert into pgq_jobs.worker
+        (id, lease_until, pid, host, queues, tasks, fingerprints, ticks)
+    values (1, now() + interval '1 hour', 1, 'here', '{}', '{unread/add}', '{7}', true)";
+
 /// Far away from any test.
 const RARELY: &str = "0 0 29 2 *";
 
@@ -166,20 +171,33 @@ async fn what_nobody_has_read_in_time_is_not_made_and_not_changed() -> anyhow::R
     let database = TestDatabase::migrated().await?;
     let pool = database.pool();
     let made = of_add(3).allow_unknown_task().create(pool).await?;
-    // It knows the task, and looks at no schedule.
-    sqlx::query(
-        "insert into pgq_jobs.worker (id, lease_until, pid, host, queues, tasks, fingerprints)
-         values (1, now() + interval '1 hour', 1, 'here', '{}', '{unread/add}', '{7}')",
-    )
-    .execute(pool)
-    .await?;
+    // It knows the task, and never answers.
+    sqlx::query(SILENT).execute(pool).await?;
     let soon = Duration::from_millis(10);
 
     let second = BTreeMap::from([("number", 4)]);
     let second = ScheduleBuilder::of_task("unread/add", &second, "second", every_second());
     let second = second.check_within(soon).create(pool).await;
     let edit = made.edit().input(&BTreeMap::from([("number", 4)]));
-    let edited = edit.check_within(soon).apply(pool).await;
+    let edit = edit.check_within(Duration::from_millis(500)).apply(pool);
+    // What somebody else changes meanwhile stays.
+    let other = made.edit().when(When::every(Duration::from_secs(2)));
+    let (edited, other) = tokio::join!(edit, other.apply(pool));
+    other?;
+    let edited = edited.map_err(|error| match error {
+        ScheduleError::Unchecked {
+            schedule,
+            task,
+            change,
+            ..
+        } => ScheduleError::Unchecked {
+            schedule,
+            task,
+            change,
+            within: soon,
+        },
+        other => other,
+    });
 
     for error in [second.unwrap_err(), edited.unwrap_err()] {
         assert!(
@@ -199,6 +217,43 @@ async fn what_nobody_has_read_in_time_is_not_made_and_not_changed() -> anyhow::R
         .fetch_one(pool)
         .await?;
     assert_eq!(input, b"\x02{\"number\":3}");
+    assert_eq!(made.get(pool).await?.expression, "every 2s");
+    assert_eq!(count(pool, "input_question").await?, 0);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_call_that_is_dropped_while_it_asks_changes_nothing() -> anyhow::Result<()> {
+    let database = TestDatabase::migrated().await?;
+    let pool = database.pool();
+    let made = of_add(3).allow_unknown_task().create(pool).await?;
+    sqlx::query(SILENT).execute(pool).await?;
+    let edit = made.edit().input(&BTreeMap::from([("number", "three")]));
+    let edit = tokio::spawn({
+        let pool = pool.clone();
+        async move { edit.apply(&pool).await }
+    });
+    eventually("it has asked", async || {
+        Ok(count(pool, "input_question").await? == 1)
+    })
+    .await?;
+
+    edit.abort();
+    let _ = edit.await;
+
+    let input: Vec<u8> = sqlx::query_scalar("select input from pgq_jobs.schedule")
+        .fetch_one(pool)
+        .await?;
+    assert_eq!(input, b"\x02{\"number\":3}");
+    // What it has left behind goes with a later question.
+    sqlx::query("update pgq_jobs.input_question set asked_at = asked_at - interval '2 hours'")
+        .execute(pool)
+        .await?;
+    let input = BTreeMap::from([("number", 4)]);
+    let second = ScheduleBuilder::of_task("unread/add", &input, "second", every_second());
+    let second = second.check_within(Duration::ZERO).create(pool).await;
+    assert!(matches!(second, Err(ScheduleError::Unchecked { .. })));
+    assert_eq!(count(pool, "input_question").await?, 0);
     Ok(())
 }
 
@@ -258,7 +313,12 @@ async fn only_builds_tick_a_schedule_that_take_its_input() -> anyhow::Result<()>
         );
     }
     new.stop().await?;
-    assert!(!made.get(pool).await?.is_kept);
+    old.stop().await?;
+    let info = made.get(pool).await?;
+    assert!(!info.is_kept && info.problem.is_none());
+    // A deploy back to what does not take it.
+    let old = Living::knowing::<add>(&database).await?;
+    assert!(problem(pool, &made).await?.contains("parameter `number`"));
     old.stop().await
 }
 
@@ -275,7 +335,7 @@ async fn a_parameter_that_panics_takes_no_input_and_holds_up_nobody() -> anyhow:
     let worker = Living::of(run, &database).await?;
     let said = problem(pool, &broken).await?;
 
-    assert!(said.contains("panics: out of order"), "{said}");
+    assert!(said.contains("to read it panics"), "{said}");
     eventually("the other ticks", async || Ok(completed(pool).await? > 1)).await?;
     worker.stop().await
 }
@@ -284,23 +344,25 @@ async fn a_parameter_that_panics_takes_no_input_and_holds_up_nobody() -> anyhow:
 async fn a_row_that_is_locked_is_looked_at_again() -> anyhow::Result<()> {
     let database = TestDatabase::migrated().await?;
     let pool = database.pool();
-    of_add(3).allow_unknown_task().create(pool).await?;
+    let locked = of_add(3).allow_unknown_task().create(pool).await?;
+    let input = BTreeMap::from([("number", 4)]);
+    let free = ScheduleBuilder::of_task("unread/add", &input, "free", When::cron(RARELY));
+    let free = free.allow_unknown_task().create(pool).await?;
     let mut transaction = pool.begin().await?;
-    sqlx::query("select from pgq_jobs.schedule for update")
+    sqlx::query("select from pgq_jobs.schedule where name = 'made' for update")
         .execute(&mut *transaction)
         .await?;
     let worker = Living::knowing::<add>(&database).await?;
-    let looks = || {
-        sqlx::query_scalar::<_, i64>(
-            "select count(*) from pgq_jobs.schedule where takes = '{}' and problem is null",
-        )
-        .fetch_one(pool)
-    };
-    assert_eq!(looks().await?, 1);
+    // Both were read at once.
+    eventually("the other is noted", async || {
+        Ok(free.get(pool).await?.is_checked)
+    })
+    .await?;
+    assert!(!locked.get(pool).await?.is_checked);
 
     transaction.rollback().await?;
 
     eventually("it ticks", async || Ok(completed(pool).await? > 0)).await?;
-    assert_eq!(looks().await?, 0);
+    assert!(locked.get(pool).await?.is_checked);
     worker.stop().await
 }

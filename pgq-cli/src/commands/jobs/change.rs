@@ -213,11 +213,14 @@ impl Which {
         }
         let mut line = format!("{} jobs {}", sum.changed, change.name());
         if sum.left > 0 {
-            line += &format!("; {} were left, because they changed meanwhile", sum.left);
+            line += &format!(
+                "; {} were left, because they changed meanwhile or somebody keeps them locked",
+                sum.left
+            );
         }
-        session.output.answer(&sum, &line)?;
+        let answered = session.output.answer(&sum, &line);
         match sum.left {
-            0 => Ok(()),
+            0 => answered,
             _ => Err(Failure::told()),
         }
     }
@@ -233,7 +236,10 @@ impl Which {
                         "requested" => format!("job {id} runs, and its worker is told to end it"),
                         outcome => format!("job {id} is {outcome}"),
                     };
-                    is_done &= session.output.answer(&one, &line).is_ok();
+                    if let Err(failure) = session.output.answer(&one, &line) {
+                        failure.tell();
+                        is_done = false;
+                    }
                 }
                 Err(failure) => {
                     failure.tell();

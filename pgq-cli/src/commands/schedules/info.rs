@@ -107,6 +107,9 @@ pub(super) const fn state(info: &ScheduleInfo) -> &'static str {
         ScheduleInfo {
             problem: Some(_), ..
         } => "its input does not fit",
+        ScheduleInfo {
+            is_checked: false, ..
+        } => "nobody has read its input",
         _ => "nobody runs it",
     }
 }

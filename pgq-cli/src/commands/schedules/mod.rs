@@ -79,7 +79,8 @@ impl Name {
 /// What becomes of an input that the task may not take.
 #[derive(Args, Debug)]
 struct Check {
-    /// Do it even if no worker that lives knows the task: the schedule ticks once one does, and takes the input.
+    /// Do it without asking a worker whether its task takes the input, also if none knows the task: the schedule
+    /// ticks once one does, and takes it.
     #[arg(long)]
     allow_unknown_task: bool,
     /// For how long a worker is waited for that reads the input; after that nothing has changed, and the exit code

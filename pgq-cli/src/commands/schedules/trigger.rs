@@ -93,6 +93,7 @@ fn nobody_came(info: &ScheduleInfo, timeout: Duration) -> String {
             duration::show(timeout)
         ),
         (false, Some(problem)) => format!("its task does not take its input: {problem}"),
+        (false, None) if !info.is_checked => "no worker has read its input".to_owned(),
         (false, None) => "no worker lives that ticks the schedule".to_owned(),
     };
     format!(

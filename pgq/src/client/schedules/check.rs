@@ -1,81 +1,93 @@
-//! Whether a worker takes the input of a schedule that was made, or changed, by a program that does not know
-//! its task.
+//! Whether a task takes an input, for a program that does not know the task: a worker is asked.
 
 use std::time::{Duration, Instant};
 
 use super::{ScheduleError, ScheduleHandle};
-use crate::driver::{Driver, StoredSchedule};
+use crate::driver::{Driver, DriverError, InputAnswer, StoredSchedule};
 
 /// For how long a worker is waited for unless another time is set.
 pub(super) const CHECK_WITHIN: Duration = Duration::from_secs(10);
 
-/// How often it is looked whether one has read the input.
-const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// How often it is looked whether one has answered.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
 
-/// What workers make of the input.
-pub(super) struct Answer {
-    /// Why the schedule is not to stay; `None` if its input is taken.
-    pub(super) refusal: Option<ScheduleError>,
-    /// Of which version this is the answer.
-    pub(super) revision: i64,
+/// Of which task an input is, and for which change of a schedule.
+#[derive(Clone, Copy)]
+pub(super) struct Question<'a> {
+    pub(super) handle: &'a ScheduleHandle,
+    /// What is to become of it, as errors say it.
+    pub(super) change: &'static str,
+    pub(super) task: &'a str,
+    pub(super) input: &'a [u8],
+    pub(super) within: Duration,
 }
 
-/// Waits until a worker has read the input. `change` is what becomes of the schedule if one takes it.
-pub(super) async fn answer(
-    handle: &ScheduleHandle,
-    driver: &dyn Driver,
-    change: &'static str,
-    within: Duration,
-) -> Result<Answer, ScheduleError> {
-    let began = Instant::now();
-    loop {
-        let (stored, _) = handle.read(driver).await?;
-        let refusal = match &stored.problem {
-            _ if is_taken(&stored) => None,
-            Some(problem) => Some(ScheduleError::Unfit {
-                schedule: stored.schedule.name,
-                task: stored.schedule.task,
+impl Question<'_> {
+    /// Asks whoever ticks, and returns the fingerprint of the build that takes the input. Nothing is changed
+    /// before that, so a call that fails or is dropped leaves nothing behind but the question, for an hour.
+    pub(super) async fn ask(self, driver: &dyn Driver) -> Result<i64, ScheduleError> {
+        let Self {
+            handle,
+            change,
+            task,
+            input,
+            within,
+        } = self;
+        let failed = |source: DriverError| handle.failed(change, source);
+        let (schedule, task) = (handle.name().to_owned(), task.to_owned());
+        if !is_known(driver, &task).await.map_err(failed)? {
+            return Err(ScheduleError::UnknownTask { schedule, task });
+        }
+        let question = driver.ask_input(&task, input).await.map_err(failed)?;
+        let answer = wait(driver, question, within).await;
+        let forgotten = driver.forget_input(question).await;
+        match answer.map_err(failed)? {
+            Some(InputAnswer::Taken(fingerprint)) => {
+                forgotten.map_err(failed)?;
+                Ok(fingerprint)
+            }
+            Some(InputAnswer::Refused(problem)) => Err(ScheduleError::Unfit {
+                schedule,
+                task,
                 change,
-                problem: problem.clone(),
+                problem,
             }),
-            None if began.elapsed() >= within => Some(ScheduleError::Unchecked {
-                schedule: stored.schedule.name,
-                task: stored.schedule.task,
+            None => Err(ScheduleError::Unchecked {
+                schedule,
+                task,
                 change,
                 within,
             }),
-            None => {
-                tokio::time::sleep(LOOK_EVERY.min(within)).await;
-                continue;
-            }
-        };
-        let revision = stored.revision;
-        return Ok(Answer { refusal, revision });
+        }
     }
+}
+
+/// The first answer; `None` if there is none in time.
+async fn wait(
+    driver: &dyn Driver,
+    question: i64,
+    within: Duration,
+) -> Result<Option<InputAnswer>, DriverError> {
+    let began = Instant::now();
+    loop {
+        let answer = driver.input_answer(question).await?;
+        if answer.is_some() || began.elapsed() >= within {
+            return Ok(answer);
+        }
+        tokio::time::sleep(LOOK_EVERY.min(within)).await;
+    }
+}
+
+/// Whether a worker lives that ticks, and knows the task.
+async fn is_known(driver: &dyn Driver, task: &str) -> Result<bool, DriverError> {
+    let workers = driver.workers().await?;
+    let mut ticking = workers
+        .iter()
+        .filter(|worker| worker.is_alive && worker.build.ticks);
+    Ok(ticking.any(|worker| worker.build.knows(task)))
 }
 
 /// Whether a program has read the input that knows the task: a worker, or the one that has made the schedule.
 pub(super) fn is_taken(stored: &StoredSchedule) -> bool {
     !stored.made || stored.schedule.template.fingerprint.is_some() || !stored.takes.is_empty()
-}
-
-/// Whether a worker lives that knows the task.
-pub(super) async fn is_known(
-    handle: &ScheduleHandle,
-    driver: &dyn Driver,
-    task: &str,
-    change: &'static str,
-) -> Result<bool, ScheduleError> {
-    let workers = driver.workers().await;
-    let workers = workers.map_err(|source| handle.failed(change, source))?;
-    let mut alive = workers.iter().filter(|worker| worker.is_alive);
-    Ok(alive.any(|worker| worker.build.knows(task)))
-}
-
-/// That nobody knows the task of a schedule.
-pub(super) fn unknown_task(handle: &ScheduleHandle, task: &str) -> ScheduleError {
-    ScheduleError::UnknownTask {
-        schedule: handle.name().to_owned(),
-        task: task.to_owned(),
-    }
 }

@@ -121,8 +121,8 @@ impl ScheduleEdit {
         self
     }
 
-    /// Changes it even if another input is given and nobody knows the task: it ticks once a worker does, and
-    /// takes that.
+    /// Changes it without asking a worker whether its task takes another input, also if nobody knows the task: it
+    /// ticks once a worker does, and takes that.
     pub const fn allow_unknown_task(mut self) -> Self {
         self.allows_unknown = true;
         self
@@ -137,9 +137,8 @@ impl ScheduleEdit {
 
     /// Changes it. A tick that comes at the same time is one of before or of after, and not of both.
     ///
-    /// If this program does not know the task, a worker that does reads another input, and the call waits for
-    /// that. If the input is not taken, or nobody has looked at it in time, the schedule is changed back; it has
-    /// not ticked meanwhile, and makes up for that by its [`Missed`].
+    /// If this program does not know the task, a worker that does reads another input before anything is changed,
+    /// and the call waits for that.
     ///
     /// # Errors
     ///
@@ -189,10 +188,17 @@ impl ScheduleEdit {
             Known::Input(input) => with_input(&before, input)?,
             Known::Jobs(task, template) => (task.clone(), template.clone(), true),
         };
-        let checks = !is_known && check::is_known(handle, driver, &task, EDITED).await?;
-        if !is_known && !checks && !self.allows_unknown {
-            return Err(check::unknown_task(handle, &task));
-        }
+        let question = check::Question {
+            handle,
+            change: EDITED,
+            task: &task,
+            input: &template.job.input,
+            within: self.check_within,
+        };
+        let taken_by = match is_known || self.allows_unknown {
+            true => None,
+            false => Some(question.ask(driver).await?),
+        };
         let mut policy = before.policy;
         policy.missed = self.missed.unwrap_or(policy.missed);
         policy.overlap = self.overlap.unwrap_or(policy.overlap);
@@ -205,41 +211,9 @@ impl ScheduleEdit {
                 return Ok(false);
             }
         }
-        let edited = driver.edit_schedule(&schedule, stored.revision, now).await;
-        if edited
-            .map_err(|source| handle.failed(EDITED, source))?
-            .is_none()
-        {
-            return Ok(false);
-        }
-        if checks {
-            keep_if_taken(handle, driver, self.check_within, &before, now).await?;
-        }
-        Ok(true)
+        let edited = driver.edit_schedule(&schedule, stored.revision, now, taken_by);
+        edited.await.map_err(|source| handle.failed(EDITED, source))
     }
-}
-
-/// Puts `before` in the place of a schedule that was edited at the time `since`, unless a worker takes its input.
-async fn keep_if_taken(
-    handle: &ScheduleHandle,
-    driver: &dyn Driver,
-    within: Duration,
-    before: &Schedule,
-    since: DateTime<Utc>,
-) -> Result<(), ScheduleError> {
-    for _ in 0..TRIES {
-        let answer = check::answer(handle, driver, EDITED, within).await?;
-        let Some(refusal) = answer.refusal else {
-            return Ok(());
-        };
-        // Unless somebody has changed it meanwhile.
-        let undone = driver.edit_schedule(before, answer.revision, since).await;
-        let undone = undone.map_err(|source| handle.failed(EDITED, source))?;
-        if undone.is_some() {
-            return Err(refusal);
-        }
-    }
-    Err(handle.contended())
 }
 
 fn when_of(schedule: &Schedule) -> When {
@@ -321,8 +295,9 @@ async fn fire_due(
     let Ok(timetable) = when_of(schedule).timetable() else {
         return Ok(true);
     };
-    // Nobody ticks it whose input nobody takes.
-    if stored.paused_at.is_some() || !is_taken(stored) {
+    // Nobody ticks it whose input was refused, and that nobody takes.
+    let is_refused = stored.problem.is_some() && !is_taken(stored);
+    if stored.paused_at.is_some() || is_refused {
         return Ok(true);
     }
     let registry = Registry::linked();

@@ -61,7 +61,7 @@ pub enum ScheduleError {
         /// What the decoder says.
         source: DecodeError,
     },
-    /// Neither this program nor a worker that lives knows the task.
+    /// Neither this program nor a worker that lives, and ticks, knows the task.
     #[error(
         "no worker that lives knows the task `{task}` of the schedule `{schedule}`, and neither does \
          this program; correct its name, start a worker that knows it, or say `allow_unknown_task`"
@@ -72,8 +72,7 @@ pub enum ScheduleError {
         /// The name of the task.
         task: String,
     },
-    /// A worker has read the input, and its task does not take it. The schedule was not made, or is as it was
-    /// before.
+    /// A worker has read the input, or this program has, and its task does not take it. Nothing was changed.
     #[error(
         "the schedule `{schedule}` is not {change}, because its task `{task}` does not take its input: {problem}"
     )]
@@ -87,7 +86,7 @@ pub enum ScheduleError {
         /// What the worker says.
         problem: String,
     },
-    /// No worker has read the input in time. The schedule was not made, or is as it was before.
+    /// No worker has read the input in time. Nothing was changed.
     #[error(
         "the schedule `{schedule}` is not {change}, because no worker has read its input within {within:?}; \
          look whether one runs that knows the task `{task}`, and try again"

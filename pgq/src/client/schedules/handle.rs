@@ -222,7 +222,7 @@ impl ScheduleHandle {
     /// A dropped call may have deleted it.
     pub async fn delete(&self, reader: impl Reader) -> Result<(), ScheduleError> {
         let driver = reader.driver();
-        let deleted = driver.delete_schedule(&self.name, None).await;
+        let deleted = driver.delete_schedule(&self.name).await;
         if deleted.map_err(|source| self.failed("deleted", source))? {
             return Ok(());
         }

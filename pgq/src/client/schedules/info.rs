@@ -53,8 +53,8 @@ pub struct ScheduleInfo {
     /// Whether a program has read the input of its jobs that knows their task. Before that it does not tick:
     /// whoever made it did not know the task.
     pub is_checked: bool,
-    /// Why the task does not take the input, as the first worker has said that read it; `None` if that takes it,
-    /// or none has. It ticks once a worker takes it, or the input is changed.
+    /// Why a build of the task does not take the input, while no worker lives that does; `None` if one has not said
+    /// so. It ticks once a worker takes it, or the input is changed.
     pub problem: Option<String>,
     /// Since when it is paused; `None` if it is not.
     pub paused_since: Option<DateTime<Utc>>,
@@ -110,7 +110,7 @@ impl ScheduleInfo {
             max_attempts: template.max_attempts,
             is_kept: stored.is_kept,
             is_checked,
-            problem: stored.problem,
+            problem: stored.problem.filter(|_| !stored.is_kept),
             paused_since: stored.paused_at,
             requested_since: stored.requested_at,
             last_tick: stored.last_tick,

@@ -7,10 +7,9 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::check::{self, CHECK_WITHIN};
-use super::handle::TRIES;
 use super::{ScheduleError, ScheduleHandle};
 use crate::client::{EnqueueError, INPUT_MAX_DEFAULT, Reader};
-use crate::driver::{Driver, Enqueue, NewJob, Policy, Schedule, Template};
+use crate::driver::{Enqueue, NewJob, Policy, Schedule, Template};
 use crate::job::{INPUT_MAX, encode_json};
 use crate::queue::{ATTEMPTS_MAX, PRIORITY_MAX, name_problem};
 use crate::schedule::{Missed, Overlap, When};
@@ -291,8 +290,9 @@ impl ScheduleBuilder {
         self
     }
 
-    /// Makes the schedule even if nobody knows its task: it ticks once a worker does, and takes its input.
-    /// Otherwise [`ScheduleInfo::problem`](crate::ScheduleInfo::problem) says what is wrong with that.
+    /// Makes the schedule without asking a worker whether its task takes the input, also if nobody knows the task:
+    /// it ticks once a worker does, and takes it. Otherwise [`ScheduleInfo::problem`](crate::ScheduleInfo::problem)
+    /// says what is wrong with it.
     pub const fn allow_unknown_task(mut self) -> Self {
         self.allows_unknown = true;
         self
@@ -308,10 +308,9 @@ impl ScheduleBuilder {
     /// Makes the schedule. Its first tick comes after this moment. Workers know it at once as a rule, and
     /// within their [poll interval](crate::Run::poll_interval).
     ///
-    /// If this program does not know the task, a worker that does reads the input, and the call waits for that. A
-    /// schedule whose input is not taken, or that nobody has looked at in time, is deleted again; it has not
-    /// ticked. While workers of several builds live, the first that reads it decides; those that do not take it
-    /// leave it to the others.
+    /// If this program does not know the task, a worker that does reads the input before anything is made, and the
+    /// call waits for that. While workers of several builds live, the first that reads it decides; later the
+    /// schedule is ticked by those that take it.
     ///
     /// # Errors
     ///
@@ -345,44 +344,25 @@ impl ScheduleBuilder {
             let now = driver.schedules(&[]).await.map_err(failed)?.now;
             refuse_ended(&schedule, &when, now)?;
         }
-        let checks = !is_known && check::is_known(&handle, driver, &schedule.task, MADE).await?;
-        if !is_known && !checks && !allows_unknown {
-            return Err(check::unknown_task(&handle, &schedule.task));
-        }
-        let made = driver.make_schedule(&schedule).await;
-        if made.map_err(failed)?.is_none() {
-            return Err(ScheduleError::Taken {
-                schedule: schedule.name,
-            });
-        }
-        if checks {
-            keep_if_taken(&handle, driver, check_within).await?;
-        }
-        Ok(handle)
-    }
-}
-
-/// Deletes a schedule that was made, unless a worker takes its input.
-async fn keep_if_taken(
-    handle: &ScheduleHandle,
-    driver: &dyn Driver,
-    within: Duration,
-) -> Result<(), ScheduleError> {
-    for _ in 0..TRIES {
-        let answer = check::answer(handle, driver, MADE, within).await?;
-        let Some(refusal) = answer.refusal else {
-            return Ok(());
+        let question = check::Question {
+            handle: &handle,
+            change: MADE,
+            task: &schedule.task,
+            input: &schedule.template.job.input,
+            within: check_within,
         };
-        // Unless somebody has changed it meanwhile.
-        let deleted = driver.delete_schedule(handle.name(), Some(answer.revision));
-        if deleted
-            .await
-            .map_err(|source| handle.failed(MADE, source))?
-        {
-            return Err(refusal);
+        let taken_by = match is_known || allows_unknown {
+            true => None,
+            false => Some(question.ask(driver).await?),
+        };
+        let made = driver.make_schedule(&schedule, taken_by).await;
+        match made.map_err(failed)? {
+            true => Ok(handle),
+            false => Err(ScheduleError::Taken {
+                schedule: schedule.name,
+            }),
         }
     }
-    Err(handle.contended())
 }
 
 impl fmt::Debug for ScheduleBuilder {

@@ -80,14 +80,22 @@ impl Store {
         })
     }
 
-    pub(super) fn make_schedule(&mut self, schedule: &Schedule, now: DateTime<Utc>) -> Option<i64> {
+    pub(super) fn make_schedule(
+        &mut self,
+        schedule: &Schedule,
+        taken_by: Option<i64>,
+        now: DateTime<Utc>,
+    ) -> bool {
         if self.schedules.rows.contains_key(&schedule.name) {
-            return None;
+            return false;
         }
-        self.insert_schedule(ScheduleRow::new(schedule.clone(), true, now));
+        self.insert_schedule(ScheduleRow {
+            takes: taken_by.into_iter().collect(),
+            ..ScheduleRow::new(schedule.clone(), true, now)
+        });
         self.revise(&schedule.name);
         self.wake(Wake::Directives);
-        Some(self.schedules.revision)
+        true
     }
 
     pub(super) fn edit_schedule(
@@ -95,18 +103,22 @@ impl Store {
         schedule: &Schedule,
         seen: i64,
         since: DateTime<Utc>,
-    ) -> Option<i64> {
+        taken_by: Option<i64>,
+    ) -> bool {
         match self.schedules.rows.get_mut(&schedule.name) {
             Some(row) if row.made && row.revision == seen => {
                 if row.schedule.digest() != schedule.digest() {
                     row.last_tick = since.max(row.last_tick);
                 }
                 row.put(schedule.clone());
+                if let Some(taken_by) = taken_by {
+                    (row.takes, row.problem) = (vec![taken_by], None);
+                }
                 self.revise(&schedule.name);
                 self.wake(Wake::Directives);
-                Some(self.schedules.revision)
+                true
             }
-            _ => None,
+            _ => false,
         }
     }
 
@@ -139,21 +151,13 @@ impl Store {
         true
     }
 
-    pub(super) fn delete_schedule(
-        &mut self,
-        name: &str,
-        revision: Option<i64>,
-        now: DateTime<Utc>,
-    ) -> bool {
+    pub(super) fn delete_schedule(&mut self, name: &str, now: DateTime<Utc>) -> bool {
         let is_declared = self.is_declared(name, now);
         let rows = &mut self.schedules.rows;
-        let is_meant = |row: &&ScheduleRow| {
-            (row.made || !is_declared) && revision.is_none_or(|seen| row.revision == seen)
-        };
-        if rows.get(name).filter(is_meant).is_none() {
+        let is_made = rows.get(name).is_some_and(|row| row.made);
+        if is_declared && !is_made || rows.remove(name).is_none() {
             return false;
         }
-        rows.remove(name);
         self.note_deletion();
         true
     }

@@ -16,7 +16,7 @@ with limited as materialized (
     cross join lateral (
         select running.worker, running.id, running.claim
         from pgq_jobs.running as running
-        where running.worker = worker.id and running.id = $1
+        where running.worker = worker.id and running.id = $1 and limited.done
         limit 1
         for update
     ) as held

@@ -5,11 +5,13 @@
 -- $3 tasks  text[]: those that it knows
 -- $4 limit  bigint
 --
--- There is one row at least: of no change the time alone is told, the last change of any schedule, and the
--- last deletion, whatever was deleted.
+-- There is one row at least: of no change the time alone is told, the last change of any schedule, the last
+-- deletion, whatever was deleted, and the last question about an input.
 select clock_timestamp() as now,
        greatest((select max(revision) from pgq_jobs.schedule), deletion.revision) as last,
-       deletion.revision as deleted, changed.revision, changed.name
+       deletion.revision as deleted,
+       coalesce((select max(revision) from pgq_jobs.input_question), 0) as asked,
+       changed.revision, changed.name
 from pgq_jobs.schedule_deletion as deletion
 left join (
     select schedule.revision, schedule.name

@@ -1,9 +1,8 @@
 -- Deletes a schedule that was made at run time, or that the code of no worker declares that lives; tells
 -- whether it did.
 --
--- $1 name      text
--- $2 revision  bigint, that it has; null for any
--- $3 channel   text
+-- $1 name     text
+-- $2 channel  text
 --
 -- The number of the deletion is drawn as that of any other change: who declares the name adds it again.
 with limited as materialized (
@@ -13,7 +12,6 @@ with limited as materialized (
     from limited
     cross join pgq_jobs.schedule as schedule
     where schedule.name = $1
-      and ($2::bigint is null or schedule.revision is not distinct from $2)
       and (
           schedule.made
           or not exists (
@@ -39,5 +37,5 @@ with limited as materialized (
     where schedule.name = $1
     returning schedule.name
 )
-select count(*) = 1 as done, bool_or(pgq_jobs.direct($3)) as told
+select count(*) = 1 as done, bool_or(pgq_jobs.direct($2)) as told
 from deleted;

@@ -1,6 +1,5 @@
--- Puts another schedule in the place of one that was made at run time; returns its revision, or null if it did
--- not. If it is to tick at other times it begins anew, so that ticks of the new one that lie in the past do not
--- fire. Of another input it is not known who takes it.
+-- Puts another schedule in the place of one that was made at run time; tells whether it did. If it is to
+-- tick at other times it begins anew, so that ticks of the new one that lie in the past do not fire.
 --
 -- $1 schedules  text, as JSON
 -- $2 inputs     bytea[], theirs
@@ -8,6 +7,7 @@
 -- $4 revision   bigint, of the one that is there
 -- $5 channel    text
 -- $6 since      timestamptz: since when it ticks at other times, if it does
+-- $7 taken_by   bigint, the fingerprint of a build that takes its input; null if none has been asked
 with limited as materialized (
     select set_config('lock_timeout', '5s', true) is not null as done
 ), held as materialized (
@@ -70,16 +70,19 @@ with limited as materialized (
         unique_within = given.unique_within,
         conflict = given.conflict,
         takes = case
+            when $7::bigint is not null then array[$7::bigint]
             when (schedule.task, schedule.input) = (given.task, given.input) then schedule.takes
             else '{}'
         end,
         problem = case
-            when (schedule.task, schedule.input) = (given.task, given.input) then schedule.problem
+            when $7::bigint is null and given.fingerprint is null
+                and (schedule.task, schedule.input) = (given.task, given.input)
+                then schedule.problem
         end
     from given
     cross join numbered
     where schedule.name = given.name and schedule.made and schedule.revision = $4
-    returning schedule.revision
+    returning schedule.name
 )
-select max(revision) as revision, bool_or(pgq_jobs.direct($5)) as told
+select count(*) = 1 as done, bool_or(pgq_jobs.direct($5)) as told
 from edited;

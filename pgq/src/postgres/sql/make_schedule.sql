@@ -1,9 +1,10 @@
--- Makes a schedule at run time, unless there is one of its name; returns its revision, or null if it did not.
+-- Makes a schedule at run time, unless there is one of its name; tells whether it did.
 --
 -- $1 schedules  text, as JSON
 -- $2 inputs     bytea[], theirs
 -- $3 keys       bytea[], by what their jobs are the same as others; null where they are not
 -- $4 channel    text
+-- $5 taken_by   bigint, the fingerprint of a build that takes its input; null if none has been asked
 --
 -- Only who has read its revision ticks it.
 with locked as materialized (
@@ -30,16 +31,16 @@ with locked as materialized (
     insert into pgq_jobs.schedule
         (name, made, task, expression, time_zone, starts_at, ends_at, digest, last_tick, revision,
          missed, missed_within, overlap, jitter, queue, priority, max_attempts, fingerprint, input,
-         detail, unique_key, unique_within, conflict)
+         detail, unique_key, unique_within, conflict, takes)
     select given.name, true, given.task, given.expression, given.time_zone, given.starts_at,
            given.ends_at, numbered.revision, clock_timestamp(), numbered.revision, given.missed,
            given.missed_within, given.overlap, given.jitter, given.queue, given.priority,
            given.max_attempts, given.fingerprint, given.input, given.detail, given.unique_key,
-           given.unique_within, given.conflict
+           given.unique_within, given.conflict, array_remove(array[$5::bigint], null)
     from given
     cross join numbered
     on conflict (name) do nothing
-    returning revision
+    returning name
 )
-select max(revision) as revision, bool_or(pgq_jobs.direct($4)) as told
+select count(*) = 1 as done, bool_or(pgq_jobs.direct($4)) as told
 from made;

@@ -14,17 +14,20 @@ with held as materialized (
     join pgq_jobs.schedule as schedule
         on schedule.name = given.name and schedule.revision is not distinct from given.revision
     for update of schedule skip locked
+), noted as (
+    update pgq_jobs.schedule as schedule
+    set takes = case
+            when held.problem is null and held.fingerprint <> all (schedule.takes)
+                then held.fingerprint || schedule.takes[1:9]
+            else schedule.takes
+        end,
+        problem = case when held.problem is not null then coalesce(schedule.problem, held.problem) end
+    from held
+    where schedule.name = held.name
+      and case
+          when held.problem is not null then schedule.problem is null
+          else held.fingerprint <> all (schedule.takes) or schedule.problem is not null
+      end
 )
-update pgq_jobs.schedule as schedule
-set takes = case
-        when held.problem is null and held.fingerprint <> all (schedule.takes)
-            then held.fingerprint || schedule.takes[1:9]
-        else schedule.takes
-    end,
-    problem = case
-        when held.problem is null then null
-        when schedule.takes = '{}' then coalesce(schedule.problem, held.problem)
-    end
-from held
-where schedule.name = held.name
-returning held.place;
+select place
+from held;

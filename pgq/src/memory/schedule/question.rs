@@ -1,0 +1,64 @@
+//! Questions about inputs.
+
+use super::Schedules;
+use crate::driver::{AskedInput, InputAnswer, Wake};
+use crate::memory::store::Store;
+
+/// Somebody wants to know whether a task takes an input.
+#[derive(Debug)]
+pub(super) struct Question {
+    task: String,
+    input: Vec<u8>,
+    answer: Option<InputAnswer>,
+}
+
+impl Schedules {
+    /// The number of the last question.
+    pub(super) fn asked(&self) -> i64 {
+        let last = self.questions.last_key_value();
+        last.map_or(0, |(number, _)| *number)
+    }
+}
+
+impl Store {
+    pub(super) fn ask_input(&mut self, task: &str, input: &[u8]) -> i64 {
+        self.schedules.revision += 1;
+        let number = self.schedules.revision;
+        let question = Question {
+            task: task.to_owned(),
+            input: input.to_vec(),
+            answer: None,
+        };
+        self.schedules.questions.insert(number, question);
+        self.wake(Wake::Directives);
+        number
+    }
+
+    pub(super) fn asked_inputs(&self, tasks: &[String], limit: usize) -> Vec<AskedInput> {
+        let is_open =
+            |question: &Question| question.answer.is_none() && tasks.contains(&question.task);
+        let questions = self.schedules.questions.iter();
+        let open = questions.filter(|(_, question)| is_open(question));
+        let asked = open.take(limit).map(|(&number, question)| AskedInput {
+            question: number,
+            task: question.task.clone(),
+            input: question.input.clone(),
+        });
+        asked.collect()
+    }
+
+    pub(super) fn answer_input(&mut self, question: i64, answer: &InputAnswer) {
+        if let Some(question) = self.schedules.questions.get_mut(&question) {
+            question.answer.get_or_insert_with(|| answer.clone());
+        }
+    }
+
+    pub(super) fn input_answer(&self, question: i64) -> Option<InputAnswer> {
+        let question = self.schedules.questions.get(&question);
+        question.and_then(|question| question.answer.clone())
+    }
+
+    pub(super) fn forget_input(&mut self, question: i64) {
+        self.schedules.questions.remove(&question);
+    }
+}

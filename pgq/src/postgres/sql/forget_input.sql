@@ -1,0 +1,5 @@
+-- Forgets a question about an input.
+--
+-- $1 revision  bigint
+delete from pgq_jobs.input_question
+where revision = $1;
