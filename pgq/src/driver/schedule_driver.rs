@@ -195,14 +195,14 @@ pub trait ScheduleDriver {
     async fn delete_schedule(&self, name: &str) -> Result<bool, DriverError>;
 
     /// Asks the workers that tick whether their builds of a task take an input; returns the number of the
-    /// question. A question that is not [forgotten](Self::forget_input) is after an hour.
+    /// question. Later questions delete those that were not [forgotten](Self::forget_input) for an hour.
     ///
     /// # Errors
     ///
     /// Returns the error of the storage.
     async fn ask_input(&self, task: &str, input: &[u8]) -> Result<i64, DriverError>;
 
-    /// Returns questions about inputs of these tasks that nobody has answered, the oldest first.
+    /// Returns questions about inputs of these tasks after that one which nobody has answered, the oldest first.
     ///
     /// # Errors
     ///
@@ -210,6 +210,7 @@ pub trait ScheduleDriver {
     async fn asked_inputs(
         &self,
         tasks: &[String],
+        after: i64,
         limit: usize,
     ) -> Result<Vec<AskedInput>, DriverError>;
 

@@ -411,15 +411,16 @@ impl ScheduleDriver for MemoryDriver {
     }
 
     async fn ask_input(&self, task: &str, input: &[u8]) -> Result<i64, DriverError> {
-        Ok(self.call(|store, _| store.ask_input(task, input)))
+        Ok(self.call(|store, now| store.ask_input(task, input, now)))
     }
 
     async fn asked_inputs(
         &self,
         tasks: &[String],
+        after: i64,
         limit: usize,
     ) -> Result<Vec<AskedInput>, DriverError> {
-        Ok(self.call(|store, _| store.asked_inputs(tasks, limit)))
+        Ok(self.call(|store, _| store.asked_inputs(tasks, after, limit)))
     }
 
     async fn answer_input(&self, question: i64, answer: &InputAnswer) -> Result<(), DriverError> {

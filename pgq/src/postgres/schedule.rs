@@ -315,9 +315,10 @@ impl ScheduleDriver for PostgresDriver {
     async fn asked_inputs(
         &self,
         tasks: &[String],
+        after: i64,
         limit: usize,
     ) -> Result<Vec<AskedInput>, DriverError> {
-        self.questions(tasks, rows(limit)).await
+        self.questions(tasks, after, rows(limit)).await
     }
 
     async fn answer_input(&self, question: i64, answer: &InputAnswer) -> Result<(), DriverError> {

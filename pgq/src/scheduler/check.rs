@@ -7,9 +7,11 @@ use chrono::{DateTime, Utc};
 
 use super::fire::by_size;
 use super::{Problem, Scheduler};
-use crate::driver::{DriverError, InputAnswer, InputCheck, ScheduleVersion, StoredSchedule};
+use crate::driver::{
+    AskedInput, DriverError, InputAnswer, InputCheck, ScheduleVersion, StoredSchedule,
+};
 use crate::task::refusal;
-use crate::worker::limited;
+use crate::worker::{limited, report};
 
 /// How many questions are read at once: their inputs may be large.
 const QUESTIONS: usize = 8;
@@ -55,24 +57,49 @@ impl Scheduler {
         left_out
     }
 
-    /// Answers what others want to know about inputs of the tasks that this build knows.
-    pub(super) async fn answer_questions(&self) -> Result<(), DriverError> {
+    /// Answers what others want to know about inputs of the tasks that this build knows. What fails for the moment
+    /// is tried again with the next look; nothing else depends on it.
+    pub(super) async fn answer_questions(&mut self) {
+        let last = self.last_question;
+        if last <= self.answered {
+            return;
+        }
+        let mut after = self.answered;
         loop {
-            let asked = limited(self.driver.asked_inputs(&self.tasks, QUESTIONS)).await?;
-            for one in &asked {
-                let Some(task) = self.registry.task(&one.task) else {
-                    continue;
-                };
-                let answer = match refusal(task, &one.input) {
-                    None => InputAnswer::Taken((task.fingerprint)()),
-                    Some(problem) => InputAnswer::Refused(problem),
-                };
-                limited(self.driver.answer_input(one.question, &answer)).await?;
-            }
-            if asked.len() < QUESTIONS {
-                return Ok(());
+            let asked = self.driver.asked_inputs(&self.tasks, after, QUESTIONS);
+            let answered = match limited(asked).await {
+                Ok(asked) => self.answer_those(&asked).await.map(|()| asked),
+                Err(error) => Err(error),
+            };
+            match answered {
+                Ok(asked) if asked.len() == QUESTIONS => {
+                    after = asked.last().map_or(last, |one| one.question);
+                }
+                Ok(_) => break,
+                Err(error) => {
+                    tracing::warn!(error = %report(&error), "failed to answer questions about inputs");
+                    if error.is_transient() {
+                        return;
+                    }
+                    break;
+                }
             }
         }
+        self.answered = last;
+    }
+
+    async fn answer_those(&self, asked: &[AskedInput]) -> Result<(), DriverError> {
+        for one in asked {
+            let Some(task) = self.registry.task(&one.task) else {
+                continue;
+            };
+            let answer = match refusal(task, &one.input) {
+                None => InputAnswer::Taken((task.fingerprint)()),
+                Some(problem) => InputAnswer::Refused(problem),
+            };
+            limited(self.driver.answer_input(one.question, &answer)).await?;
+        }
+        Ok(())
     }
 
     fn unread<'a>(&self, stored: &'a StoredSchedule) -> Option<Unread<'a>> {

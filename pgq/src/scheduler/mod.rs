@@ -47,6 +47,9 @@ const DECLARE_TRIES: u32 = 5;
 /// How often a process that does not go on ticking comes back to schedules that somebody keeps locked.
 const HELD_TRIES: u32 = 5;
 
+/// How soon it is tried again to answer questions about inputs.
+const QUESTION_PAUSE: Duration = Duration::from_secs(1);
+
 /// How many schedules are read, or ticked, at once.
 const BATCH: usize = 500;
 
@@ -75,8 +78,9 @@ pub(crate) struct Scheduler {
     revision: i64,
     /// The last deletion that it knows of.
     deleted: i64,
-    /// The last question about an input that it knows of.
-    asked: i64,
+    /// The last question about an input that it knows of, and the last of those that it has seen to.
+    last_question: i64,
+    answered: i64,
     /// When it has begun to compare all schedules with those that it knows.
     compared: Option<Instant>,
 }
@@ -101,9 +105,10 @@ impl Problem {
     /// Notes an error of the storage; one that concerns a single schedule is told, and does not matter to the
     /// others.
     fn note_unless_its_own(&mut self, error: DriverError, what: &str) {
-        match error.is_transient() {
-            true => self.note(error),
-            false => tracing::warn!(error = %report(&error), "{what}"),
+        if error.is_transient() && error.kind() != DriverErrorKind::Conflict {
+            self.note(error);
+        } else {
+            tracing::warn!(error = %report(&error), "{what}");
         }
     }
 
@@ -142,7 +147,8 @@ impl Scheduler {
             is_held: false,
             revision: 0,
             deleted: 0,
-            asked: 0,
+            last_question: 0,
+            answered: 0,
             compared: None,
         }
     }
@@ -201,7 +207,8 @@ impl Scheduler {
         }
         if self.is_held {
             tracing::warn!(
-                "somebody keeps schedules locked, or what they need, so that ticks are left to another run"
+                "schedules could not be seen to, as somebody keeps them locked, or what they need; their ticks \
+                 are left to another run"
             );
         }
         for name in self.absences.keys() {
@@ -233,7 +240,12 @@ impl Scheduler {
             let pause = match self.fire().await {
                 Ok(round) => {
                     failures = 0;
-                    round.pause
+                    // Ticks come first.
+                    self.answer_questions().await;
+                    match self.answered < self.last_question {
+                        true => round.pause.min(QUESTION_PAUSE),
+                        false => round.pause,
+                    }
                 }
                 Err(error) => {
                     tracing::warn!(error = %report(&error), "failed to fire the schedules");
@@ -337,15 +349,7 @@ impl Scheduler {
                         }
                     }
                     self.deleted = changes.deleted;
-                    if changes.asked > self.asked {
-                        let mut problem = Problem::default();
-                        if let Err(error) = self.answer_questions().await {
-                            let what = "failed to answer a question about an input";
-                            problem.note_unless_its_own(error, what);
-                        }
-                        problem.into_result()?;
-                        self.asked = changes.asked;
-                    }
+                    self.last_question = changes.asked.max(self.last_question);
                     return Ok(changes.now);
                 }
             }

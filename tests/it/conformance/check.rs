@@ -256,7 +256,7 @@ async fn ask(storage: &Storage, task: &str, input: &[u8]) -> anyhow::Result<i64>
 }
 
 async fn open(storage: &Storage, task: &str) -> anyhow::Result<Vec<i64>> {
-    let asked = storage.asked_inputs(&[task.to_owned()], 10).await?;
+    let asked = storage.asked_inputs(&[task.to_owned()], 0, 10).await?;
     Ok(asked.iter().map(|one| one.question).collect())
 }
 
@@ -264,7 +264,7 @@ async fn a_question_about_an_input_is_answered_once(storage: &Storage) -> anyhow
     let question = ask(storage, TASK, b"\x02{}").await?;
     assert_eq!(storage.input_answer(question).await?, None);
 
-    let asked = storage.asked_inputs(&[TASK.to_owned()], 10).await?;
+    let asked = storage.asked_inputs(&[TASK.to_owned()], 0, 10).await?;
     let asked = (asked.len(), &asked[0].task, &asked[0].input[..]);
     assert_eq!(asked, (1, &TASK.to_owned(), &b"\x02{}"[..]));
     let refused = InputAnswer::Refused("no".to_owned());
@@ -319,5 +319,10 @@ async fn workers_are_told_of_questions_as_of_schedules(storage: &Storage) -> any
     assert_eq!((told.changed.len(), told.asked), (0, other));
     assert_eq!(open(storage, TASK).await?, [question]);
     assert_eq!(open(storage, "other").await?, [other]);
+    let tasks = [TASK.to_owned(), "other".to_owned()];
+    let first = storage.asked_inputs(&tasks, 0, 1).await?;
+    let second = storage.asked_inputs(&tasks, first[0].question, 1).await?;
+    assert_eq!([first[0].question, second[0].question], [question, other]);
+    assert!(storage.asked_inputs(&tasks, other, 1).await?.is_empty());
     Ok(())
 }

@@ -450,6 +450,11 @@ async fn a_call_that_holds_its_thread_past_its_time_limit_frees_its_slots() -> a
 
     let next = sum::enqueue(database.pool(), 7).await?;
     next.wait_for(database.pool(), DEADLINE).await?;
+    // The other slot may have been free before the end of its job was told.
+    for job in &jobs {
+        let ended = job.wait_for(database.pool(), DEADLINE).await;
+        assert!(matches!(ended, Err(JobError::Failed { .. })), "{ended:?}");
+    }
     have_failed(&database, jobs, "timed out after 50ms").await?;
     open.send(())?;
     handle.drain();

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use pgq::{
-    CancellationToken, JobState, Missed, Run, ScheduleBuilder, ScheduleError, ScheduleHandle,
-    ScheduleInfo, Task, When,
+    CancellationToken, JobState, Missed, Overlap, Run, ScheduleBuilder, ScheduleError,
+    ScheduleHandle, ScheduleInfo, Task, When,
 };
 use pgq_tests::database::TestDatabase;
 use pgq_tests::eventually;
@@ -13,7 +13,7 @@ use serde::Serialize;
 use sqlx::PgPool;
 use tokio::task::JoinHandle;
 
-use super::{count, drain, worker};
+use super::{DEADLINE, count, worker};
 
 /// Of which only workers know, as of all tasks here: it is not among those that are linked.
 #[pgq::task(register = false, name = "unread/add", input_max = "1KiB")]
@@ -43,7 +43,7 @@ impl<'de> serde::Deserialize<'de> for Fragile {
 
 #[pgq::task(register = false, name = "unread/fragile")]
 async fn fragile(part: Fragile) {
-    drop(part);
+    let _ = part;
 }
 
 /// A worker that knows the task, and is not heard of.
@@ -171,7 +171,6 @@ async fn what_nobody_has_read_in_time_is_not_made_and_not_changed() -> anyhow::R
     let database = TestDatabase::migrated().await?;
     let pool = database.pool();
     let made = of_add(3).allow_unknown_task().create(pool).await?;
-    // It knows the task, and never answers.
     sqlx::query(SILENT).execute(pool).await?;
     let soon = Duration::from_millis(10);
 
@@ -179,25 +178,8 @@ async fn what_nobody_has_read_in_time_is_not_made_and_not_changed() -> anyhow::R
     let second = ScheduleBuilder::of_task("unread/add", &second, "second", every_second());
     let second = second.check_within(soon).create(pool).await;
     let edit = made.edit().input(&BTreeMap::from([("number", 4)]));
-    let edit = edit.check_within(Duration::from_millis(500)).apply(pool);
-    // What somebody else changes meanwhile stays.
-    let other = made.edit().when(When::every(Duration::from_secs(2)));
-    let (edited, other) = tokio::join!(edit, other.apply(pool));
-    other?;
-    let edited = edited.map_err(|error| match error {
-        ScheduleError::Unchecked {
-            schedule,
-            task,
-            change,
-            ..
-        } => ScheduleError::Unchecked {
-            schedule,
-            task,
-            change,
-            within: soon,
-        },
-        other => other,
-    });
+    let edited = edit.check_within(soon).apply(pool).await;
+    let again = of_add(4).create(pool).await;
 
     for error in [second.unwrap_err(), edited.unwrap_err()] {
         assert!(
@@ -210,15 +192,54 @@ async fn what_nobody_has_read_in_time_is_not_made_and_not_changed() -> anyhow::R
             "{text}"
         );
     }
+    // That needs no worker.
+    assert!(matches!(again, Err(ScheduleError::Taken { .. })));
     assert_eq!(count(pool, "schedule").await?, 1);
-    drain(worker::<add>(&database)).await?;
-    // It is the input of before.
-    let input: Vec<u8> = sqlx::query_scalar("select input from pgq_jobs.schedule")
-        .fetch_one(pool)
-        .await?;
-    assert_eq!(input, b"\x02{\"number\":3}");
-    assert_eq!(made.get(pool).await?.expression, "every 2s");
+    assert_eq!(input_of(pool).await?, b"\x02{\"number\":3}");
     assert_eq!(count(pool, "input_question").await?, 0);
+    Ok(())
+}
+
+async fn input_of(pool: &PgPool) -> anyhow::Result<Vec<u8>> {
+    let input = sqlx::query_scalar("select input from pgq_jobs.schedule where name = 'made'");
+    Ok(input.fetch_one(pool).await?)
+}
+
+async fn has_asked(pool: &PgPool) -> anyhow::Result<()> {
+    eventually("it has asked", async || {
+        Ok(count(pool, "input_question").await? == 1)
+    })
+    .await
+}
+
+#[tokio::test]
+async fn what_others_change_while_a_worker_is_asked_stays() -> anyhow::Result<()> {
+    let database = TestDatabase::migrated().await?;
+    let pool = database.pool();
+    let input = BTreeMap::from([("number", 3)]);
+    let made = ScheduleBuilder::of_task("unread/add", &input, "made", When::cron(RARELY));
+    let made = made.allow_unknown_task().create(pool).await?;
+    sqlx::query(SILENT).execute(pool).await?;
+    let edit = made.edit().input(&BTreeMap::from([("number", 4)]));
+    let edit = tokio::spawn({
+        let (edit, pool) = (edit.check_within(DEADLINE), pool.clone());
+        async move { edit.apply(&pool).await }
+    });
+    has_asked(pool).await?;
+
+    let other = made.edit().when(When::cron("0 0 1 1 *"));
+    other.overlap(Overlap::Skip).apply(pool).await?;
+    sqlx::query("update pgq_jobs.input_question set taken_by = 7")
+        .execute(pool)
+        .await?;
+    edit.await??;
+
+    let info = made.get(pool).await?;
+    assert_eq!(
+        (&*info.expression, info.overlap, info.is_checked),
+        ("0 0 1 1 *", Overlap::Skip, true)
+    );
+    assert_eq!(input_of(pool).await?, b"\x02{\"number\":4}");
     Ok(())
 }
 
@@ -233,18 +254,12 @@ async fn a_call_that_is_dropped_while_it_asks_changes_nothing() -> anyhow::Resul
         let pool = pool.clone();
         async move { edit.apply(&pool).await }
     });
-    eventually("it has asked", async || {
-        Ok(count(pool, "input_question").await? == 1)
-    })
-    .await?;
+    has_asked(pool).await?;
 
     edit.abort();
     let _ = edit.await;
 
-    let input: Vec<u8> = sqlx::query_scalar("select input from pgq_jobs.schedule")
-        .fetch_one(pool)
-        .await?;
-    assert_eq!(input, b"\x02{\"number\":3}");
+    assert_eq!(input_of(pool).await?, b"\x02{\"number\":3}");
     // What it has left behind goes with a later question.
     sqlx::query("update pgq_jobs.input_question set asked_at = asked_at - interval '2 hours'")
         .execute(pool)

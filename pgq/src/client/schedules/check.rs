@@ -8,8 +8,12 @@ use crate::driver::{Driver, DriverError, InputAnswer, StoredSchedule};
 /// For how long a worker is waited for unless another time is set.
 pub(super) const CHECK_WITHIN: Duration = Duration::from_secs(10);
 
-/// How often it is looked whether one has answered.
-const LOOK_EVERY: Duration = Duration::from_millis(20);
+/// The longest time: questions are kept for an hour.
+const WITHIN_MAX: Duration = Duration::from_secs(3000);
+
+/// The pauses between two looks whether one has answered: the first, and the longest.
+const LOOK_FIRST: Duration = Duration::from_millis(5);
+const LOOK_LAST: Duration = Duration::from_millis(200);
 
 /// Of which task an input is, and for which change of a schedule.
 #[derive(Clone, Copy)]
@@ -39,13 +43,11 @@ impl Question<'_> {
             return Err(ScheduleError::UnknownTask { schedule, task });
         }
         let question = driver.ask_input(&task, input).await.map_err(failed)?;
-        let answer = wait(driver, question, within).await;
-        let forgotten = driver.forget_input(question).await;
+        let answer = wait(driver, question, within.min(WITHIN_MAX)).await;
+        // It goes with a later one, if not now.
+        let _ = driver.forget_input(question).await;
         match answer.map_err(failed)? {
-            Some(InputAnswer::Taken(fingerprint)) => {
-                forgotten.map_err(failed)?;
-                Ok(fingerprint)
-            }
+            Some(InputAnswer::Taken(fingerprint)) => Ok(fingerprint),
             Some(InputAnswer::Refused(problem)) => Err(ScheduleError::Unfit {
                 schedule,
                 task,
@@ -69,12 +71,17 @@ async fn wait(
     within: Duration,
 ) -> Result<Option<InputAnswer>, DriverError> {
     let began = Instant::now();
+    let mut pause = LOOK_FIRST;
     loop {
-        let answer = driver.input_answer(question).await?;
-        if answer.is_some() || began.elapsed() >= within {
-            return Ok(answer);
+        let answer = driver.input_answer(question).await;
+        let is_over = began.elapsed() >= within;
+        match answer {
+            Ok(None) if !is_over => {}
+            Err(error) if error.is_transient() && !is_over => {}
+            answered => return answered,
         }
-        tokio::time::sleep(LOOK_EVERY.min(within)).await;
+        tokio::time::sleep(pause.min(within)).await;
+        pause = (pause * 2).min(LOOK_LAST);
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use super::check::{self, CHECK_WITHIN, is_taken};
+use super::check::{self, CHECK_WITHIN};
 use super::handle::{HELD_PAUSE, TRIES};
 use super::make::{Jobs, checked, refuse_ended};
 use super::{ScheduleError, ScheduleHandle};
@@ -55,6 +55,12 @@ enum Change {
     Input(Result<Vec<u8>, String>),
     /// Other jobs.
     Jobs(Jobs),
+}
+
+/// What a worker has said of another input.
+struct Asked {
+    task: String,
+    taken_by: i64,
 }
 
 /// The same, read.
@@ -129,7 +135,7 @@ impl ScheduleEdit {
     }
 
     /// Sets for how long a worker is waited for that reads another input, if this program does not know the
-    /// task. Default: 10 s.
+    /// task. Up to 50 minutes. Default: 10 s.
     pub const fn check_within(mut self, time: Duration) -> Self {
         self.check_within = time;
         self
@@ -165,16 +171,51 @@ impl ScheduleEdit {
                 Known::Jobs(task, template)
             }
         };
+        if let Some(Err(problem)) = self.when.as_ref().map(When::timetable) {
+            let schedule = handle.name().to_owned();
+            return Err(ScheduleError::When { schedule, problem });
+        }
+        let asked = match &jobs {
+            Known::Input(input) => self.ask(driver, input).await?,
+            Known::Nothing | Known::Jobs(..) => None,
+        };
         for _ in 0..TRIES {
-            if self.try_apply(driver, &jobs).await? {
+            if self.try_apply(driver, &jobs, asked.as_ref()).await? {
                 return Ok(());
             }
         }
         Err(handle.contended())
     }
 
+    /// Asks a worker whether the task takes another input, if this program does not know it.
+    async fn ask(&self, driver: &dyn Driver, input: &[u8]) -> Result<Option<Asked>, ScheduleError> {
+        let handle = &self.handle;
+        let (stored, _) = handle.read(driver).await?;
+        if !stored.made {
+            return Err(handle.declared(stored, EDITED));
+        }
+        let (task, template, is_known) = with_input(&stored.schedule, input)?;
+        if is_known || self.allows_unknown {
+            return Ok(None);
+        }
+        let question = check::Question {
+            handle,
+            change: EDITED,
+            task: &task,
+            input: &template.job.input,
+            within: self.check_within,
+        };
+        let taken_by = question.ask(driver).await?;
+        Ok(Some(Asked { task, taken_by }))
+    }
+
     /// Changes it, unless somebody else has between the look and the change: then it returns `false`.
-    async fn try_apply(&self, driver: &dyn Driver, jobs: &Known) -> Result<bool, ScheduleError> {
+    async fn try_apply(
+        &self,
+        driver: &dyn Driver,
+        jobs: &Known,
+        asked: Option<&Asked>,
+    ) -> Result<bool, ScheduleError> {
         let handle = &self.handle;
         let (stored, now) = handle.read(driver).await?;
         if !stored.made {
@@ -183,22 +224,18 @@ impl ScheduleEdit {
         let Some(before) = whole(handle, driver, &stored).await? else {
             return Ok(false);
         };
-        let (task, template, is_known) = match jobs {
-            Known::Nothing => (before.task.clone(), before.template.clone(), true),
-            Known::Input(input) => with_input(&before, input)?,
-            Known::Jobs(task, template) => (task.clone(), template.clone(), true),
+        let (task, template) = match jobs {
+            Known::Nothing => (before.task.clone(), before.template.clone()),
+            Known::Input(input) => {
+                let (task, template, _) = with_input(&before, input)?;
+                (task, template)
+            }
+            Known::Jobs(task, template) => (task.clone(), template.clone()),
         };
-        let question = check::Question {
-            handle,
-            change: EDITED,
-            task: &task,
-            input: &template.job.input,
-            within: self.check_within,
-        };
-        let taken_by = match is_known || self.allows_unknown {
-            true => None,
-            false => Some(question.ask(driver).await?),
-        };
+        // Somebody has given it another task meanwhile.
+        if asked.is_some_and(|asked| asked.task != task) {
+            return Err(handle.contended());
+        }
         let mut policy = before.policy;
         policy.missed = self.missed.unwrap_or(policy.missed);
         policy.overlap = self.overlap.unwrap_or(policy.overlap);
@@ -211,6 +248,7 @@ impl ScheduleEdit {
                 return Ok(false);
             }
         }
+        let taken_by = asked.map(|asked| asked.taken_by);
         let edited = driver.edit_schedule(&schedule, stored.revision, now, taken_by);
         edited.await.map_err(|source| handle.failed(EDITED, source))
     }
@@ -295,8 +333,8 @@ async fn fire_due(
     let Ok(timetable) = when_of(schedule).timetable() else {
         return Ok(true);
     };
-    // Nobody ticks it whose input was refused, and that nobody takes.
-    let is_refused = stored.problem.is_some() && !is_taken(stored);
+    // Nobody ticks it whose input was refused, and that nobody takes who lives.
+    let is_refused = stored.problem.is_some() && !stored.is_kept;
     if stored.paused_at.is_some() || is_refused {
         return Ok(true);
     }

@@ -299,7 +299,7 @@ impl ScheduleBuilder {
     }
 
     /// Sets for how long a worker is waited for that reads the input, if this program does not know the task.
-    /// Default: 10 s.
+    /// Up to 50 minutes. Default: 10 s.
     pub const fn check_within(mut self, time: Duration) -> Self {
         self.check_within = time;
         self
@@ -339,10 +339,19 @@ impl ScheduleBuilder {
         let handle = ScheduleHandle::named(&schedule.name);
         let driver = &*reader.driver();
         let failed = |source| handle.failed(MADE, source);
-        if schedule.ends_at.is_some() {
-            // By the clock that the ticks go by.
-            let now = driver.schedules(&[]).await.map_err(failed)?.now;
-            refuse_ended(&schedule, &when, now)?;
+        let asks = !is_known && !allows_unknown;
+        if asks || schedule.ends_at.is_some() {
+            let state = driver.schedules(std::slice::from_ref(&schedule.name));
+            let state = state.await.map_err(failed)?;
+            if schedule.ends_at.is_some() {
+                // By the clock that the ticks go by.
+                refuse_ended(&schedule, &when, state.now)?;
+            }
+            if !state.schedules.is_empty() || !state.unreadable.is_empty() {
+                return Err(ScheduleError::Taken {
+                    schedule: schedule.name,
+                });
+            }
         }
         let question = check::Question {
             handle: &handle,
@@ -351,9 +360,9 @@ impl ScheduleBuilder {
             input: &schedule.template.job.input,
             within: check_within,
         };
-        let taken_by = match is_known || allows_unknown {
-            true => None,
-            false => Some(question.ask(driver).await?),
+        let taken_by = match asks {
+            true => Some(question.ask(driver).await?),
+            false => None,
         };
         let made = driver.make_schedule(&schedule, taken_by).await;
         match made.map_err(failed)? {

@@ -1,14 +1,22 @@
 //! Questions about inputs.
 
+use std::ops::Bound;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
 use super::Schedules;
 use crate::driver::{AskedInput, InputAnswer, Wake};
 use crate::memory::store::Store;
+
+/// For how long one is kept that nobody has forgotten, at least.
+const KEPT: TimeDelta = TimeDelta::hours(1);
 
 /// Somebody wants to know whether a task takes an input.
 #[derive(Debug)]
 pub(super) struct Question {
     task: String,
     input: Vec<u8>,
+    asked_at: DateTime<Utc>,
     answer: Option<InputAnswer>,
 }
 
@@ -21,12 +29,17 @@ impl Schedules {
 }
 
 impl Store {
-    pub(super) fn ask_input(&mut self, task: &str, input: &[u8]) -> i64 {
+    pub(super) fn ask_input(&mut self, task: &str, input: &[u8], now: DateTime<Utc>) -> i64 {
+        let is_new = |question: &Question| now - question.asked_at < KEPT;
+        self.schedules
+            .questions
+            .retain(|_, question| is_new(question));
         self.schedules.revision += 1;
         let number = self.schedules.revision;
         let question = Question {
             task: task.to_owned(),
             input: input.to_vec(),
+            asked_at: now,
             answer: None,
         };
         self.schedules.questions.insert(number, question);
@@ -34,10 +47,16 @@ impl Store {
         number
     }
 
-    pub(super) fn asked_inputs(&self, tasks: &[String], limit: usize) -> Vec<AskedInput> {
+    pub(super) fn asked_inputs(
+        &self,
+        tasks: &[String],
+        after: i64,
+        limit: usize,
+    ) -> Vec<AskedInput> {
         let is_open =
             |question: &Question| question.answer.is_none() && tasks.contains(&question.task);
-        let questions = self.schedules.questions.iter();
+        let later = (Bound::Excluded(after), Bound::Unbounded);
+        let questions = self.schedules.questions.range(later);
         let open = questions.filter(|(_, question)| is_open(question));
         let asked = open.take(limit).map(|(&number, question)| AskedInput {
             question: number,

@@ -23,10 +23,12 @@ impl PostgresDriver {
     pub(super) async fn questions(
         &self,
         tasks: &[String],
+        after: i64,
         limit: i64,
     ) -> Result<Vec<AskedInput>, DriverError> {
         let rows = sqlx::query(self.statements.asked_inputs.clone())
             .bind(tasks)
+            .bind(after)
             .bind(limit)
             .persistent(false)
             .fetch_all(&self.pool)

@@ -9,7 +9,12 @@ with locked as materialized (
     select pg_advisory_xact_lock(hashtextextended('pgq_jobs.schedule', 7366551)) is not null as done
 ), left_behind as (
     delete from pgq_jobs.input_question
-    where asked_at < clock_timestamp() - interval '1 hour'
+    where ctid = any (array(
+        select old.ctid
+        from pgq_jobs.input_question as old
+        where old.asked_at < clock_timestamp() - interval '1 hour'
+        for update skip locked
+    ))
 ), asked as (
     insert into pgq_jobs.input_question (revision, task, input)
     select nextval('pgq_jobs.schedule_revision'), $1, $2
