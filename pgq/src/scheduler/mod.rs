@@ -237,14 +237,17 @@ impl Scheduler {
         let mut failures = 0;
         loop {
             let told = *revised.borrow_and_update();
-            let pause = match self.fire().await {
+            let fired = self.fire().await;
+            // Ticks come first, and whatever becomes of them.
+            let began = Instant::now();
+            self.answer_questions().await;
+            let pause = match fired {
                 Ok(round) => {
                     failures = 0;
-                    // Ticks come first.
-                    self.answer_questions().await;
+                    let pause = round.pause.saturating_sub(began.elapsed());
                     match self.answered < self.last_question {
-                        true => round.pause.min(QUESTION_PAUSE),
-                        false => round.pause,
+                        true => pause.min(QUESTION_PAUSE),
+                        false => pause,
                     }
                 }
                 Err(error) => {
