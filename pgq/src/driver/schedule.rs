@@ -143,6 +143,16 @@ pub struct StoredSchedule {
     pub recent: Vec<JobId>,
 }
 
+impl InputAnswer {
+    /// The fingerprint of the build that takes the input, or why one does not.
+    pub(crate) fn parts(&self) -> (Option<i64>, Option<&str>) {
+        match self {
+            Self::Taken(fingerprint) => (Some(*fingerprint), None),
+            Self::Refused(problem) => (None, Some(problem)),
+        }
+    }
+}
+
 impl StoredSchedule {
     /// What it was when it was read.
     #[must_use]
@@ -199,10 +209,8 @@ pub enum InputAnswer {
 pub struct InputCheck<'a> {
     /// Of which schedule.
     pub schedule: ScheduleVersion<'a>,
-    /// The fingerprint of the task's input, as the build knows it.
-    pub fingerprint: i64,
-    /// Why it does not; `None` if it does.
-    pub problem: Option<String>,
+    /// Whether it does.
+    pub answer: InputAnswer,
 }
 
 /// What is read of a schedule by itself, since it may be large.

@@ -290,16 +290,17 @@ impl Store {
         let Some(row) = row.filter(|row| row.revision == revision) else {
             return false;
         };
-        if check.problem.is_some() {
-            if row.problem.is_none() {
-                row.problem.clone_from(&check.problem);
+        match &check.answer {
+            InputAnswer::Refused(problem) => {
+                row.problem.get_or_insert_with(|| problem.clone());
             }
-            return true;
-        }
-        row.problem = None;
-        if !row.takes.contains(&check.fingerprint) {
-            row.takes.insert(0, check.fingerprint);
-            row.takes.truncate(TAKES_MAX);
+            InputAnswer::Taken(fingerprint) => {
+                row.problem = None;
+                if !row.takes.contains(fingerprint) {
+                    row.takes.insert(0, *fingerprint);
+                    row.takes.truncate(TAKES_MAX);
+                }
+            }
         }
         true
     }

@@ -171,11 +171,8 @@ impl ScheduleDriver for PostgresDriver {
 
     async fn note_checks(&self, checks: &[InputCheck<'_>]) -> Result<Vec<bool>, DriverError> {
         let (names, revisions) = columns_of(checks.iter().map(|check| &check.schedule));
-        let fingerprints: Vec<i64> = checks.iter().map(|check| check.fingerprint).collect();
-        let problems: Vec<Option<&str>> = checks
-            .iter()
-            .map(|check| check.problem.as_deref())
-            .collect();
+        let answers = checks.iter().map(|check| check.answer.parts());
+        let (fingerprints, problems): (Vec<Option<i64>>, Vec<Option<&str>>) = answers.unzip();
         sqlx::query(self.statements.note_checks.clone())
             .bind(names)
             .bind(revisions)

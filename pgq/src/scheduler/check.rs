@@ -10,17 +10,18 @@ use super::{Problem, Scheduler};
 use crate::driver::{
     AskedInput, DriverError, InputAnswer, InputCheck, ScheduleVersion, StoredSchedule,
 };
-use crate::task::refusal;
+use crate::task::{TaskDescriptor, refusal};
 use crate::worker::{limited, report};
 
 /// How many questions are read at once: their inputs may be large.
 const QUESTIONS: usize = 8;
 
-/// A schedule whose input this build has not read.
-#[derive(Clone, Copy)]
-struct Unread<'a> {
-    stored: &'a StoredSchedule,
-    fingerprint: i64,
+/// What this build of a task makes of an input.
+fn answer_of(task: &TaskDescriptor, input: &[u8]) -> InputAnswer {
+    match refusal(task, input) {
+        None => InputAnswer::Taken((task.fingerprint)()),
+        Some(problem) => InputAnswer::Refused(problem),
+    }
 }
 
 impl Scheduler {
@@ -33,8 +34,8 @@ impl Scheduler {
         now: DateTime<Utc>,
         problem: &mut Problem,
     ) -> HashSet<String> {
-        let unread = stored.iter().filter_map(|stored| self.unread(stored));
-        let mut batches = by_size(unread.collect(), |one| one.stored.input_bytes);
+        let unread = stored.iter().filter(|stored| self.is_unread(stored));
+        let mut batches = by_size(unread.collect(), |stored| stored.input_bytes);
         let mut left_out = HashSet::new();
         while let Some(mut batch) = batches.pop() {
             match self.check_those(&batch, now).await {
@@ -46,7 +47,7 @@ impl Scheduler {
                 }
                 Err(error) => {
                     for one in batch {
-                        let name = &one.stored.schedule.name;
+                        let name = &one.schedule.name;
                         self.hold(name, now);
                         left_out.insert(name.clone());
                     }
@@ -93,58 +94,54 @@ impl Scheduler {
             let Some(task) = self.registry.task(&one.task) else {
                 continue;
             };
-            let answer = match refusal(task, &one.input) {
-                None => InputAnswer::Taken((task.fingerprint)()),
-                Some(problem) => InputAnswer::Refused(problem),
-            };
-            limited(self.driver.answer_input(one.question, &answer)).await?;
+            let answer = answer_of(task, &one.input);
+            match limited(self.driver.answer_input(one.question, &answer)).await {
+                Err(error) if !error.is_transient() => {
+                    tracing::warn!(error = %report(&error), "failed to answer a question about an input");
+                }
+                answered => answered?,
+            }
         }
         Ok(())
     }
 
-    fn unread<'a>(&self, stored: &'a StoredSchedule) -> Option<Unread<'a>> {
-        let schedule = &stored.schedule;
-        let task = self.registry.task(&schedule.task)?;
-        if !stored.made || schedule.template.fingerprint.is_some() {
-            return None;
-        }
-        let fingerprint = (task.fingerprint)();
-        let is_read = stored.takes.contains(&fingerprint);
-        (!is_read).then_some(Unread {
-            stored,
-            fingerprint,
-        })
+    /// Whether it is not known if this build takes the input of a schedule.
+    fn is_unread(&self, stored: &StoredSchedule) -> bool {
+        let Some(task) = self.registry.task(&stored.schedule.task) else {
+            return false;
+        };
+        let is_unsaid = stored.made && stored.schedule.template.fingerprint.is_none();
+        is_unsaid && !stored.takes.contains(&(task.fingerprint)())
     }
 
     async fn check_those(
         &mut self,
-        unread: &[Unread<'_>],
+        unread: &[&StoredSchedule],
         now: DateTime<Utc>,
     ) -> Result<Vec<String>, DriverError> {
         let versions: Vec<ScheduleVersion<'_>> =
-            unread.iter().map(|one| one.stored.version()).collect();
+            unread.iter().map(|stored| stored.version()).collect();
         let inputs = limited(self.driver.schedule_inputs(&versions)).await?;
         let mut left_out = Vec::new();
         let mut checks = Vec::new();
-        for (one, input) in unread.iter().zip(inputs) {
-            let schedule = &one.stored.schedule;
-            match (self.registry.task(&schedule.task), input) {
-                (Some(task), Some(stored)) => checks.push(InputCheck {
-                    schedule: one.stored.version(),
-                    fingerprint: one.fingerprint,
-                    problem: refusal(task, &stored.input),
+        for (stored, input) in unread.iter().zip(inputs) {
+            let name = &stored.schedule.name;
+            match (self.registry.task(&stored.schedule.task), input) {
+                (Some(task), Some(read)) => checks.push(InputCheck {
+                    schedule: stored.version(),
+                    answer: answer_of(task, &read.input),
                 }),
                 // It is not what it was when it was looked at, which is told.
-                _ => left_out.push(schedule.name.clone()),
+                _ => left_out.push(name.clone()),
             }
         }
         let noted = limited(self.driver.note_checks(&checks)).await?;
         for (check, is_noted) in checks.iter().zip(noted) {
             let ScheduleVersion { name, revision } = check.schedule;
-            match &check.problem {
+            match &check.answer {
                 _ if !is_noted => self.hold(name, now),
-                None => continue,
-                Some(problem) => {
+                InputAnswer::Taken(_) => continue,
+                InputAnswer::Refused(problem) => {
                     tracing::warn!(
                         schedule = name,
                         problem,

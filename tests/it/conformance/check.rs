@@ -36,6 +36,13 @@ async fn made(storage: &Storage, name: &str) -> anyhow::Result<StoredSchedule> {
     stored(storage, name).await
 }
 
+fn answer(fingerprint: i64, problem: Option<&str>) -> InputAnswer {
+    match problem {
+        Some(problem) => InputAnswer::Refused(problem.to_owned()),
+        None => InputAnswer::Taken(fingerprint),
+    }
+}
+
 /// What the build of that fingerprint makes of the input, and whether that was noted.
 async fn note(
     storage: &Storage,
@@ -45,8 +52,7 @@ async fn note(
 ) -> anyhow::Result<bool> {
     let check = InputCheck {
         schedule: version,
-        fingerprint,
-        problem: problem.map(str::to_owned),
+        answer: answer(fingerprint, problem),
     };
     Ok(storage.note_checks(&[check]).await? == [true])
 }
@@ -168,8 +174,7 @@ async fn several_inputs_are_read_and_noted_at_once(storage: &Storage) -> anyhow:
     let read = storage.schedule_inputs(&versions).await?;
     let check = |(fingerprint, version)| InputCheck {
         schedule: version,
-        fingerprint,
-        problem: (fingerprint == 3).then(|| "no".to_owned()),
+        answer: answer(fingerprint, (fingerprint == 3).then_some("no")),
     };
     let checks: Vec<InputCheck<'_>> = (1..).zip(versions).map(check).collect();
     let noted = storage.note_checks(&checks).await?;

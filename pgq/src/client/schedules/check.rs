@@ -37,13 +37,14 @@ impl Question<'_> {
             input,
             within,
         } = self;
+        let within = within.min(WITHIN_MAX);
         let failed = |source: DriverError| handle.failed(change, source);
         let (schedule, task) = (handle.name().to_owned(), task.to_owned());
         if !is_known(driver, &task).await.map_err(failed)? {
             return Err(ScheduleError::UnknownTask { schedule, task });
         }
         let question = driver.ask_input(&task, input).await.map_err(failed)?;
-        let answer = wait(driver, question, within.min(WITHIN_MAX)).await;
+        let answer = wait(driver, question, within).await;
         // It goes with a later one, if not now.
         let _ = driver.forget_input(question).await;
         match answer.map_err(failed)? {

@@ -57,17 +57,17 @@ enum Change {
     Jobs(Jobs),
 }
 
-/// What a worker has said of another input.
-struct Asked {
-    task: String,
-    taken_by: i64,
-}
-
 /// The same, read.
 enum Known {
     Nothing,
     Input(Vec<u8>),
     Jobs(String, Template),
+}
+
+/// Which build takes another input, as a worker has said.
+struct Asked {
+    task: String,
+    taken_by: i64,
 }
 
 impl ScheduleEdit {

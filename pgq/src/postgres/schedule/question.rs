@@ -42,10 +42,7 @@ impl PostgresDriver {
         question: i64,
         answer: &InputAnswer,
     ) -> Result<(), DriverError> {
-        let (taken_by, problem) = match answer {
-            InputAnswer::Taken(fingerprint) => (Some(*fingerprint), None),
-            InputAnswer::Refused(problem) => (None, Some(&**problem)),
-        };
+        let (taken_by, problem) = answer.parts();
         sqlx::query(self.statements.answer_input.clone())
             .bind(question)
             .bind(taken_by)

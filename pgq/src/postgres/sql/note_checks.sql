@@ -3,8 +3,8 @@
 --
 -- $1 names         text[]
 -- $2 revisions     bigint[], theirs
--- $3 fingerprints  bigint[], of the task's input as each build knows it
--- $4 problems      text[], why it does not take it; null if it does
+-- $3 fingerprints  bigint[], of the build that takes each, or null and
+-- $4 problems      text[], why one does not
 --
 -- `is not distinct from` keeps the planner from the index of revisions: each is found by its name.
 with held as materialized (
