@@ -168,7 +168,7 @@ async fn claim_all(driver: &dyn Driver) -> Result<usize, DriverError> {
             worker: id,
             number,
             queue: Arc::clone(&queue),
-            tasks: Arc::clone(&tasks),
+            tasks: vec![Arc::clone(&tasks)],
             fingerprints: None,
             limit: LIMIT,
             horizon: None,

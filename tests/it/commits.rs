@@ -98,7 +98,7 @@ impl Worker {
             worker: self.id,
             number: self.claims,
             queue: Arc::from(QUEUE),
-            tasks: Arc::from([TASK.to_owned()]),
+            tasks: vec![Arc::from([TASK.to_owned()])],
             fingerprints: None,
             limit: 1,
             horizon: None,

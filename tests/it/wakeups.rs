@@ -263,7 +263,7 @@ async fn a_claim_says_if_others_may_give_jobs_back() -> anyhow::Result<()> {
         worker: worker.id,
         number,
         queue: Arc::from(QUEUE),
-        tasks: Arc::from(["greet".to_owned()]),
+        tasks: vec![Arc::from(["greet".to_owned()])],
         fingerprints: None,
         limit: 10,
         horizon: None,

@@ -276,7 +276,7 @@ impl<'a> Claimer<'a> {
             worker: self.worker,
             number: self.claims,
             queue: Arc::from(queue),
-            tasks: Arc::clone(&self.tasks),
+            tasks: vec![Arc::clone(&self.tasks)],
             fingerprints: None,
             limit: usize::try_from(LIMIT)?,
             horizon: None,

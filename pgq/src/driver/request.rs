@@ -179,8 +179,9 @@ pub struct Claim {
     pub number: i64,
     /// The queue to claim from.
     pub queue: Arc<str>,
-    /// The tasks that the worker knows.
-    pub tasks: Arc<[String]>,
+    /// The tasks to claim jobs of, in groups. What a driver remembers of where it has looked for one
+    /// group holds for every claim that has it.
+    pub tasks: Vec<Arc<[String]>>,
     /// The fingerprints of input that the worker knows; `None` if it takes any. A job without one
     /// is taken in any case.
     pub fingerprints: Option<Arc<[i64]>>,
@@ -195,6 +196,14 @@ pub struct Claim {
 }
 
 impl Claim {
+    /// The names of all tasks to claim jobs of.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.tasks
+            .iter()
+            .flat_map(|group| group.iter())
+            .map(String::as_str)
+    }
+
     /// Whether it takes jobs of that priority.
     pub(crate) fn takes_priority(&self, priority: i16) -> bool {
         self.priority_max.is_none_or(|max| priority <= max)

@@ -158,5 +158,5 @@ fn places(lines: &Lines, claim: &Claim) -> Vec<(Place, Kind)> {
 /// Whether a claim takes jobs of that kind.
 fn takes(claim: &Claim, (task, fingerprint): &Kind) -> bool {
     let knows = |known: &[i64]| fingerprint.is_none_or(|fingerprint| known.contains(&fingerprint));
-    claim.tasks.contains(task) && claim.fingerprints.as_deref().is_none_or(knows)
+    claim.names().any(|name| name == task) && claim.fingerprints.as_deref().is_none_or(knows)
 }

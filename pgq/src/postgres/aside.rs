@@ -193,7 +193,7 @@ impl PostgresDriver {
             .bind(running_column(keys))
             .bind(i64::try_from(room).unwrap_or(i64::MAX).min(KEYS))
             .bind(&*claim.queue)
-            .bind(&*claim.tasks)
+            .bind(claim.names().collect::<Vec<_>>())
             .bind(claim.fingerprints.as_deref())
             .bind(claim.horizon)
             .bind(LOOKED)

@@ -82,7 +82,7 @@ impl PostgresDriver {
             .bind(claim.worker.as_i64())
             .bind(claim.number)
             .bind(&*claim.queue)
-            .bind(&*claim.tasks)
+            .bind(claim.names().collect::<Vec<_>>())
             .bind(i64::try_from(claim.limit).unwrap_or(i64::MAX))
             .bind(claim.horizon)
             .bind(lanes.as_slice())

@@ -57,9 +57,9 @@ struct Source {
 }
 
 impl Source {
-    /// Whether the claim takes what the cursors were raised for.
-    fn is_for(&self, claim: &Claim) -> bool {
-        self.tasks == claim.tasks && self.fingerprints == claim.fingerprints
+    /// Whether a claim of that group takes what the cursors were raised for.
+    fn is_for(&self, claim: &Claim, tasks: &Arc<[String]>) -> bool {
+        self.tasks == *tasks && self.fingerprints == claim.fingerprints
     }
 }
 
@@ -82,15 +82,22 @@ impl Cursors {
     }
 
     /// The cursors of the claim's queue, tasks and fingerprints: what one set of them passes over,
-    /// another may have to take. A worker has several: tasks under limits are claimed by themselves.
+    /// another may have to take. A worker has several groups of tasks: those under limits are claimed
+    /// by themselves. A claim of more than one group looks above the lowest of their cursors.
     pub(super) fn lanes(&mut self, claim: &Claim, now: Instant) -> [i64; LANES] {
         if now.saturating_duration_since(self.swept) >= SWEEP_INTERVAL {
             self.queues.clear();
             self.swept = now;
         }
-        let mut sources = self.queues.get(&claim.queue).into_iter().flatten();
-        let source = sources.find(|source| source.is_for(claim));
-        source.map_or([0; LANES], |source| source.lanes)
+        let sources = self.queues.get(&claim.queue);
+        let lanes = claim.tasks.iter().map(|tasks| {
+            let mut sources = sources.into_iter().flatten();
+            let source = sources.find(|source| source.is_for(claim, tasks));
+            source.map_or([0; LANES], |source| source.lanes)
+        });
+        let lowest =
+            lanes.reduce(|lowest, lanes| std::array::from_fn(|at| lowest[at].min(lanes[at])));
+        lowest.unwrap_or([0; LANES])
     }
 
     /// Raises the cursors of a queue after a claim. `first_visible` are the first rows that the
@@ -98,20 +105,25 @@ impl Cursors {
     /// reading is taken, not ours to take, or still to come, which the ticks see to.
     pub(super) fn raise(&mut self, claim: &Claim, first_visible: &[Option<i64>; LANES]) {
         let sources = self.queues.entry(Arc::clone(&claim.queue)).or_default();
-        let at = sources.iter().position(|source| source.is_for(claim));
-        let at = at.unwrap_or_else(|| {
-            sources.push(Source {
-                tasks: Arc::clone(&claim.tasks),
-                fingerprints: claim.fingerprints.clone(),
-                lanes: [0; LANES],
+        for tasks in &claim.tasks {
+            let at = sources
+                .iter()
+                .position(|source| source.is_for(claim, tasks));
+            let at = at.unwrap_or_else(|| {
+                sources.push(Source {
+                    tasks: Arc::clone(tasks),
+                    fingerprints: claim.fingerprints.clone(),
+                    lanes: [0; LANES],
+                });
+                sources.len() - 1
             });
-            sources.len() - 1
-        });
-        let looked_at = (0..).take_while(|priority| claim.takes_priority(*priority));
-        let lanes = sources[at].lanes.iter_mut().zip(first_visible);
-        for ((cursor, first), _) in lanes.zip(looked_at) {
-            let below = first.map_or(self.reading, |first| first - 1);
-            *cursor = below.max(*cursor);
+            let looked_at = (0..).take_while(|priority| claim.takes_priority(*priority));
+            let lanes = sources[at].lanes.iter_mut().zip(first_visible);
+            for ((cursor, first), _) in lanes.zip(looked_at) {
+                // No row of the group is below the first of all.
+                let below = first.map_or(self.reading, |first| first - 1);
+                *cursor = below.max(*cursor);
+            }
         }
     }
 
@@ -171,7 +183,7 @@ mod tests {
                 worker: WORKER,
                 number: 1,
                 queue: Arc::from("mail"),
-                tasks: Arc::from(["send".to_owned()]),
+                tasks: vec![Arc::from(["send".to_owned()])],
                 fingerprints: None,
                 limit: 10,
                 horizon: None,
@@ -257,7 +269,7 @@ mod tests {
         let mut case = Case::new();
         case.claim(Some(5));
 
-        case.claim.tasks = Arc::from(["send".to_owned(), "print".to_owned()]);
+        case.claim.tasks = vec![Arc::from(["send".to_owned(), "print".to_owned()])];
 
         assert_eq!(case.cursor(), 0);
     }
@@ -265,14 +277,35 @@ mod tests {
     #[test]
     fn tasks_that_are_claimed_by_themselves_have_cursors_of_their_own() {
         let mut case = Case::new();
-        let all = Arc::clone(&case.claim.tasks);
+        let send = case.claim.tasks.clone();
+        let print: Vec<Arc<[String]>> = vec![Arc::from(["print".to_owned()])];
         case.claim(Some(5));
-        case.claim.tasks = Arc::from(["print".to_owned()]);
+        case.claim.tasks.clone_from(&print);
         case.claim(Some(9));
 
         assert_eq!(case.cursor(), 8);
-        case.claim.tasks = all;
+        case.claim.tasks = send;
         assert_eq!(case.cursor(), 4);
+    }
+
+    #[test]
+    fn a_claim_of_several_groups_starts_at_the_lowest_cursor_and_raises_all() {
+        let mut case = Case::new();
+        let send = case.claim.tasks.clone();
+        let print: Vec<Arc<[String]>> = vec![Arc::from(["print".to_owned()])];
+        case.claim(Some(5));
+        case.claim.tasks.clone_from(&print);
+        case.claim(Some(9));
+
+        case.claim.tasks = [send.clone(), print.clone()].concat();
+        assert_eq!(case.cursor(), 4);
+        case.claim(Some(7));
+
+        // No row of either is below 7, and none that can be printed below 9.
+        case.claim.tasks = send;
+        assert_eq!(case.cursor(), 6);
+        case.claim.tasks = print;
+        assert_eq!(case.cursor(), 8);
     }
 
     #[test]

@@ -136,7 +136,7 @@ impl PostgresDriver {
         let rows = sqlx::query(self.statements.due_turns.clone())
             .bind(&keys.names)
             .bind(&*claim.queue)
-            .bind(&*claim.tasks)
+            .bind(claim.names().collect::<Vec<_>>())
             .bind(claim.fingerprints.as_deref())
             .bind(claim.horizon)
             .bind(keys.all.then_some(sweep.turn))

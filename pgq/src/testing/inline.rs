@@ -120,7 +120,7 @@ impl Inline {
             worker,
             number: i64::try_from(claims).unwrap_or(i64::MAX),
             queue: queue.into(),
-            tasks,
+            tasks: vec![tasks],
             fingerprints: None,
             limit: 1,
             horizon: None,

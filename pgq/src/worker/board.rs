@@ -95,11 +95,13 @@ const AGEING_PART: usize = 4;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Demand {
     pub(crate) queue: Arc<str>,
-    /// The tasks that may be claimed; `None` if all may.
-    pub(crate) tasks: Option<Arc<[String]>>,
+    /// The tasks that may be claimed, source by source; empty if all may.
+    pub(crate) tasks: Vec<Arc<[String]>>,
     pub(crate) limit: usize,
     /// The task, if it is claimed by itself because it is under a limit.
     pub(crate) task: Option<Arc<str>>,
+    /// The other sources of the queue that the claim takes from, by their tasks.
+    along: Vec<Option<Arc<str>>>,
     /// What to ask for with the claim.
     pub(crate) permits: Vec<PermitAsk>,
     /// How many of the jobs are beyond those permits.
@@ -165,10 +167,11 @@ impl Board {
             });
         }
         let mut order = self.turns();
-        let (at, place, need) = order.find_map(|at| {
+        let (at, place, mut need) = order.find_map(|at| {
             let (place, need) = self.hungry_source(&self.lines[at], room)?;
             Some((at, place, need))
         })?;
+        let along = self.along(&self.lines[at], place, &mut need, room);
         self.turn = at + 1;
         let line = &mut self.lines[at];
         line.full = false;
@@ -183,13 +186,21 @@ impl Board {
             None => need.limit,
             Some(_) => need.limit.div_ceil(AGEING_PART),
         };
+        let mut tasks = Vec::new();
+        for place in [place].iter().chain(&along) {
+            let source = &mut line.sources[*place];
+            source.hungry = false;
+            tasks.extend(source.names.clone());
+        }
+        let along = along.iter().map(|place| line.sources[*place].task.clone());
+        let along = along.collect();
         let source = &mut line.sources[place];
-        source.hungry = false;
         Some(Demand {
             queue: Arc::clone(&line.name),
-            tasks: source.names.clone(),
+            tasks,
             limit,
             task: source.task.clone(),
+            along,
             permits: need.permits,
             prefetch: need.prefetch,
             rate: source.rate,
@@ -218,6 +229,31 @@ impl Board {
         })
     }
 
+    /// The sources of a queue that go with the claim for one of them, in one statement: those whose
+    /// permits are there, too. What is claimed may then be of any of them, so it is no more than each
+    /// has room for.
+    fn along(&self, line: &Line, place: usize, need: &mut Need, room: Room) -> Vec<usize> {
+        let mut along = Vec::new();
+        if line.sources.len() == 1 || !line.sources[place].is_plain(need) {
+            return along;
+        }
+        // None is to come in much smaller batches than it would by itself.
+        let similar = need.limit.div_ceil(2)..=need.limit.saturating_mul(2);
+        for (other, source) in line.sources.iter().enumerate() {
+            let its = (other != place && source.hungry)
+                .then(|| self.need(line, source, room))
+                .flatten();
+            if let Some(its) = its
+                && source.is_plain(&its)
+                && similar.contains(&its.limit)
+            {
+                need.limit = need.limit.min(its.limit);
+                along.push(other);
+            }
+        }
+        along
+    }
+
     /// The queues that there is no room for any more; each is named once, until it is claimed from
     /// again. They count as hungry: what becomes ready meanwhile is claimed when there is room.
     pub(crate) fn newly_full(&mut self, prefetch: usize, now: Instant) -> Vec<Arc<str>> {
@@ -239,6 +275,12 @@ impl Board {
             full.push(Arc::clone(&line.name));
         }
         full
+    }
+
+    /// Whether no source of a queue may have jobs, as far as is known.
+    pub(crate) fn is_searched(&self, queue: &str) -> bool {
+        let line = self.lines.iter().find(|line| *line.name == *queue);
+        line.is_none_or(|line| line.sources.iter().all(|source| !source.hungry))
     }
 
     /// Takes note of whether a claim of a queue found jobs. Returns `false` if it is too early to say

@@ -202,7 +202,7 @@ impl Claimer {
     /// paused, or wait for permits, it would walk past each time.
     fn may_have_unknown(&self, demand: &Demand) -> bool {
         let board = self.hub.board();
-        demand.task.is_none() && !board.is_restricted() && !board.is_short()
+        board.is_searched(&demand.queue) && !board.is_restricted() && !board.is_short()
     }
 
     fn looked(&self, queue: &Arc<str>, found: Found) {
@@ -247,7 +247,10 @@ impl Claimer {
             worker: self.hub.worker,
             number: self.hub.next_claim(),
             queue: Arc::clone(&demand.queue),
-            tasks: Arc::clone(demand.tasks.as_ref().unwrap_or(&self.hub.tasks)),
+            tasks: match demand.tasks.is_empty() {
+                true => vec![Arc::clone(&self.hub.tasks)],
+                false => demand.tasks.clone(),
+            },
             fingerprints: self.hub.setup.fingerprints.clone(),
             limit: demand.limit,
             horizon: self.horizon,
@@ -259,7 +262,7 @@ impl Claimer {
         let task = || demand.task.as_ref().map(|task| task.to_string());
         let keys = demand.keys.as_ref().map(|keys| KeyAsk {
             task: keys.name.to_string(),
-            names: claim.tasks.to_vec(),
+            names: claim.names().map(str::to_owned).collect(),
             running: keys.running,
             rate: keys.rate,
             ended: keys.ended.clone(),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::Context as _;
 use pgq::JobState;
 use pgq::driver::{Claim, Claimed, End, Enqueue, Start, WorkerId};
 use tokio::task::JoinSet;
@@ -16,6 +17,7 @@ conformance! {
     a_claim_takes_no_more_than_its_limit,
     the_highest_priority_is_claimed_first_then_the_oldest,
     the_limit_takes_the_first_of_all_tasks,
+    a_claim_of_several_groups_takes_the_first_of_all_of_them,
     other_queues_are_left_alone,
     tasks_that_the_worker_does_not_know_are_left_alone,
     a_worker_that_knows_no_task_gets_nothing,
@@ -127,7 +129,7 @@ async fn the_limit_takes_the_first_of_all_tasks(storage: &Storage) -> anyhow::Re
     }
     let worker = storage.worker().await?;
     let claim = Claim {
-        tasks: tasks(["a", "z", "unused"]),
+        tasks: vec![tasks(["a", "z", "unused"])],
         fingerprints: None,
         limit: 3,
         ..worker.next_claim()
@@ -136,6 +138,46 @@ async fn the_limit_takes_the_first_of_all_tasks(storage: &Storage) -> anyhow::Re
     let claimed = worker.make(claim).await?;
 
     assert_eq!(ids(&claimed), enqueued[..3]);
+    Ok(())
+}
+
+async fn a_claim_of_several_groups_takes_the_first_of_all_of_them(
+    storage: &Storage,
+) -> anyhow::Result<()> {
+    let put = |task: &'static str, priority| {
+        storage.put(Enqueue {
+            task: task.into(),
+            priority,
+            ..one()
+        })
+    };
+    let worker = storage.worker().await?;
+    let both = || vec![tasks(["a", "unused"]), tasks(["b"])];
+    // What one group has looked past, the other has not.
+    let later = [put("b", 5).await?, put("b", 5).await?];
+    let alone = Claim {
+        tasks: vec![tasks(["a", "unused"])],
+        ..worker.next_claim()
+    };
+    assert!(worker.make(alone).await?.is_empty());
+    let unknown = put("c", 9).await?;
+    let (last, first) = (put("a", 0).await?, put("a", 9).await?);
+
+    let three = Claim {
+        tasks: both(),
+        limit: 3,
+        ..worker.next_claim()
+    };
+    let claimed = worker.make(three).await?;
+    assert_eq!(ids(&claimed), [first, later[0], later[1]]);
+
+    let rest = Claim {
+        tasks: both(),
+        ..worker.next_claim()
+    };
+    assert_eq!(ids(&worker.make(rest).await?), [last]);
+    let found = storage.find(unknown).await?.context("it is there")?;
+    assert_eq!(found.state, JobState::Ready);
     Ok(())
 }
 
@@ -183,7 +225,7 @@ async fn a_worker_that_knows_no_task_gets_nothing(storage: &Storage) -> anyhow::
     storage.put(one()).await?;
     let worker = storage.worker().await?;
     let claim = Claim {
-        tasks: tasks([]),
+        tasks: vec![tasks([])],
         ..worker.next_claim()
     };
 

@@ -99,7 +99,7 @@ async fn a_job_is_handed_out_as_it_was_enqueued(storage: &Storage) -> anyhow::Re
     let worker = storage.worker().await?;
     let claim = Claim {
         queue: "päper".into(),
-        tasks: tasks(["invoices/send"]),
+        tasks: vec![tasks(["invoices/send"])],
         ..worker.next_claim()
     };
     let number = claim.number;

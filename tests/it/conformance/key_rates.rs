@@ -74,7 +74,7 @@ impl Worker<'_> {
         let mut claim = self.next_claim();
         claim.limit = limit;
         claim.queue = queue.into();
-        claim.tasks = [task.to_owned()].into();
+        claim.tasks = vec![[task.to_owned()].into()];
         let asked = self.storage.ask(Ask {
             claim,
             permits: Vec::new(),

@@ -187,7 +187,7 @@ impl Worker<'_> {
             worker: self.id,
             number: self.claims.get(),
             queue: Arc::from(QUEUE),
-            tasks: tasks([TASK]),
+            tasks: vec![tasks([TASK])],
             fingerprints: None,
             limit: 10_000,
             horizon: None,

@@ -120,7 +120,7 @@ async fn claim(
         worker,
         number,
         queue: Arc::from(QUEUE),
-        tasks: Arc::from([TASK.to_owned()]),
+        tasks: vec![Arc::from([TASK.to_owned()])],
         fingerprints: None,
         limit: 100,
         horizon: None,

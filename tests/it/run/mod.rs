@@ -99,7 +99,7 @@ async fn claim_and_die(
         worker,
         number: 1,
         queue: "default".into(),
-        tasks: [task.to_owned()].into(),
+        tasks: vec![[task.to_owned()].into()],
         fingerprints: None,
         limit,
         horizon: None,

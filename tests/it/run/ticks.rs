@@ -242,7 +242,7 @@ async fn a_tick_waits_for_who_completes_the_job_before_it() -> anyhow::Result<()
         worker: worker.id,
         number: 1,
         queue: "default".into(),
-        tasks: vec!["ticks/note".to_owned()].into(),
+        tasks: vec![["ticks/note".to_owned()].into()],
         fingerprints: None,
         limit: 1,
         horizon: None,

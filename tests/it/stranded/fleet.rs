@@ -153,7 +153,7 @@ impl<'a> Member<'a> {
             worker: self.worker,
             number,
             queue: Arc::from(queue),
-            tasks: Arc::clone(&self.tasks),
+            tasks: vec![Arc::clone(&self.tasks)],
             fingerprints: None,
             limit,
             horizon: None,

@@ -51,7 +51,7 @@ async fn what_a_claim_takes_whose_caller_is_gone_is_listed() -> anyhow::Result<(
         worker,
         number: 7,
         queue: "default".into(),
-        tasks: ["stranded/unanswered".to_owned()].into(),
+        tasks: vec![["stranded/unanswered".to_owned()].into()],
         fingerprints: None,
         limit: 1,
         horizon: None,

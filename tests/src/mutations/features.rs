@@ -280,4 +280,12 @@ pub const FEATURES: &[Mutation] = &[
         replace: "let input = match true {",
         tests: &["cli::jobs::an_input_is_shown_only_to_who_asks_for_it"],
     },
+    // Contracts.
+    Mutation {
+        name: "a worker with contracts claims any input",
+        file: "pgq/src/worker/claimer.rs",
+        find: "fingerprints: self.hub.setup.fingerprints.clone(),",
+        replace: "fingerprints: None,",
+        tests: &["contract::worker::a_worker_leaves_the_jobs_of_other_contracts_alone_at_no_cost"],
+    },
 ];

@@ -310,16 +310,16 @@ pub const MUTATIONS: &[Mutation] = &[
     Mutation {
         name: "the cursors of some tasks are taken for others",
         file: "pgq/src/postgres/cursor.rs",
-        find: "let source = sources.find(|source| source.is_for(claim));",
+        find: "let source = sources.find(|source| source.is_for(claim, tasks));",
         replace: "let source = sources.next();",
         tests: STEPS,
     },
     Mutation {
-        name: "a worker with contracts claims any input",
-        file: "pgq/src/worker/claimer.rs",
-        find: "fingerprints: self.hub.setup.fingerprints.clone(),",
-        replace: "fingerprints: None,",
-        tests: &["contract::worker::a_worker_leaves_the_jobs_of_other_contracts_alone_at_no_cost"],
+        name: "a claim of several groups looks above the highest of their cursors",
+        file: "pgq/src/postgres/cursor.rs",
+        find: "lowest[at].min(lanes[at])",
+        replace: "lowest[at].max(lanes[at])",
+        tests: &["conformance::claim::"],
     },
     Mutation {
         name: "earlier contracts are not known",

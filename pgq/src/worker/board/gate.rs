@@ -156,10 +156,13 @@ impl Board {
         self.not_asked(demand);
     }
 
-    /// What was claimed may have more jobs.
+    /// The sources that a claim has taken from may have more jobs.
     pub(crate) fn mark_source_hungry(&mut self, demand: &Demand) {
-        if let Some(source) = self.source_of(demand) {
-            source.hungry = true;
+        let Some(line) = self.line(&demand.queue) else {
+            return;
+        };
+        for source in &mut line.sources {
+            source.hungry |= source.task == demand.task || demand.along.contains(&source.task);
         }
     }
 

@@ -157,6 +157,8 @@ impl Board {
             let mut together = Source::new(None, claimable.tasks.clone(), now);
             together.gates = gates(&line.name, false).collect();
             line.sources = vec![together];
+            // Those under limits come first: when they have their permits, one claim takes from all.
+            line.turn = 1;
             for task in &claimable.limited {
                 let names = match task.is_paused {
                     true => Arc::default(),

@@ -141,6 +141,11 @@ impl Source {
         self.rate || self.keys.is_some()
     }
 
+    /// Whether a claim for it asks for nothing beside the jobs.
+    pub(super) fn is_plain(&self, need: &Need) -> bool {
+        need.permits.is_empty() && !self.at_once()
+    }
+
     /// Whether nothing is to be claimed, because all its tasks are paused or claimed by themselves.
     fn is_empty(&self) -> bool {
         self.names.as_ref().is_some_and(|names| names.is_empty())

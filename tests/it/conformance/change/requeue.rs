@@ -244,7 +244,7 @@ async fn only_the_dead_letters_that_are_asked_for_are_requeued(
         }
         let mut claim = worker.next_claim();
         claim.queue = queue.into();
-        claim.tasks = tasks([task]);
+        claim.tasks = vec![tasks([task])];
         let claimed = worker.make(claim).await?;
         worker.end(&claimed[0], End::Failed).await?;
     }

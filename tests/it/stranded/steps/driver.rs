@@ -44,7 +44,7 @@ impl World<'_> {
             worker: self.worker,
             number: self.claims,
             queue,
-            tasks: Arc::clone(&self.tasks),
+            tasks: vec![Arc::clone(&self.tasks)],
             fingerprints: None,
             limit,
             horizon: None,

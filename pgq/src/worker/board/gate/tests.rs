@@ -9,14 +9,22 @@ use crate::worker::board::{Board, Claimable, Demand};
 
 /// A board whose task `tested` may run so many jobs in the fleet.
 fn limited_board() -> Board {
+    board_of(&Registry::new().with::<Tested>())
+}
+
+/// A board that has another task as well, under no limit.
+fn board_with_others() -> Board {
+    board_of(&Registry::new().with::<Tested>().with::<Free>())
+}
+
+fn board_of(registry: &Registry) -> Board {
     let mut board = board();
-    let registry = Registry::new().with::<Tested>();
     let limit = FleetLimit::new(limit()).running(Some(5));
     let directives = Directives {
         limits: vec![limit],
         ..Directives::default()
     };
-    board.restrict(Claimable::of(&registry, &directives), Instant::now());
+    board.restrict(Claimable::of(registry, &directives), Instant::now());
     board
 }
 
@@ -24,6 +32,18 @@ struct Tested;
 
 impl Task for Tested {
     const NAME: &'static str = "tested";
+    type Input = ();
+    type Output = ();
+
+    async fn run(_: &Context, (): ()) -> Result<(), TaskError> {
+        Ok(())
+    }
+}
+
+struct Free;
+
+impl Task for Free {
+    const NAME: &'static str = "free";
     type Input = ();
     type Output = ();
 
@@ -85,6 +105,45 @@ fn a_worker_that_was_refused_permits_claims_for_those_it_has() {
     assert_eq!((demand.limit, demand.permits.len()), (1, 0));
     board.mark_all_hungry();
     assert_eq!(board.demand(0, again).unwrap().permits.len(), 1);
+}
+
+#[test]
+fn tasks_whose_permits_are_there_are_claimed_with_the_others() {
+    let (mut board, now) = (board_with_others(), Instant::now());
+    let groups = |demand: &Demand| demand.tasks.len();
+    // There is one claim for the permits, and one for the others.
+    assert_eq!(groups(&grant(&mut board, 10, now)), 1);
+    assert_eq!(groups(&board.demand(0, now).unwrap()), 1);
+
+    board.mark_all_hungry();
+    let both = board.demand(0, now).unwrap();
+
+    assert_eq!((groups(&both), both.limit, both.permits.len()), (2, 10, 0));
+    assert_eq!(board.demand(0, now), None);
+    assert!(board.is_searched("default"));
+    // Whatever it has found may be of any of them.
+    board.mark_source_hungry(&both);
+    assert_eq!(groups(&board.demand(0, now).unwrap()), 2);
+}
+
+#[test]
+fn a_claim_for_several_takes_no_more_than_each_has_permits_for() {
+    let (mut board, now) = (board_with_others(), Instant::now());
+    let demand = board.demand(0, now).unwrap();
+    let again = now + Duration::from_secs(1);
+    board.asked(&demand, &[6], Some(again), None);
+    board.mark_all_hungry();
+
+    let both = board.demand(0, now).unwrap();
+    assert_eq!((both.tasks.len(), both.limit), (2, 6));
+
+    // With few permits, the others would have to come in as small batches.
+    board.asked(&demand, &[4], Some(again), None);
+    board.mark_all_hungry();
+    let demands = [board.demand(0, now).unwrap(), board.demand(0, now).unwrap()];
+    let mut claims = demands.map(|demand| (demand.tasks.len(), demand.limit));
+    claims.sort_unstable();
+    assert_eq!(claims, [(1, 4), (1, 10)]);
 }
 
 #[test]
