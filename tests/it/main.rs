@@ -9,6 +9,7 @@ mod embedded;
 mod examples;
 mod fixture;
 mod fleet;
+mod functions;
 mod history;
 mod limits;
 mod memory;

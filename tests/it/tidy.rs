@@ -320,6 +320,7 @@ fn statements_are_static_qualified_and_explained() -> anyhow::Result<()> {
         "set_aside",
         "key_bucket",
         "key_turn",
+        "task",
     ];
 
     for path in sources(&["pgq/src/postgres/sql"], OsStr::new("sql"))? {

@@ -4,6 +4,7 @@ mod attempt;
 mod attempt_driver;
 mod completion;
 mod control;
+mod declared;
 mod error;
 mod fleet;
 mod limit;
@@ -29,6 +30,7 @@ pub use self::attempt::{Attempt, AttemptOutcome};
 pub use self::attempt_driver::AttemptDriver;
 pub use self::completion::{CompletionWithin, Hold};
 pub use self::control::{Cancellation, Directives, Pausable, Pause};
+pub use self::declared::DeclaredTask;
 pub use self::error::{DriverError, DriverErrorKind};
 pub use self::fleet::{Build, KnownTask, WorkerState};
 pub use self::limit::{Allotment, Ask, Asked, Keep, KeyAsk, PermitAsk};
@@ -282,6 +284,13 @@ pub trait Driver: AttemptDriver + ScheduleDriver + fmt::Debug + Send + Sync + 's
     ///
     /// Returns the error of the storage.
     async fn declare_limits(&self, limits: &[FleetLimit]) -> Result<(), DriverError>;
+
+    /// Says what jobs of these tasks are whose enqueuer knows but a name, whatever was said before.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of the storage.
+    async fn declare_tasks(&self, tasks: &[DeclaredTask]) -> Result<(), DriverError>;
 
     /// Lets some of the jobs go on that wait for keys which these tasks have no more. It begins behind a
     /// key, at first `i64::MIN`, and returns the key to go on after, or `None` if there are no more.

@@ -93,6 +93,11 @@ pub(crate) fn encode_json<T: Serialize>(value: &T) -> Result<Vec<u8>, EncodeErro
     Ok(bytes)
 }
 
+/// Whether a value is written as JSON.
+pub(crate) fn is_json(bytes: &[u8]) -> bool {
+    bytes.first() == Some(&JSON)
+}
+
 pub(crate) fn encode_value<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, EncodeError> {
     let mut bytes = vec![MESSAGE_PACK];
     write_named(&mut bytes, value)?;

@@ -36,10 +36,10 @@ use self::listener::MemoryListener;
 use self::store::Store;
 use crate::client::{Enqueuer, Reader};
 use crate::driver::{
-    Allotment, Ask, Asked, Attempt, Cancellation, Claim, Claimed, Completion, Directives, Driver,
-    DriverError, Ending, Enqueue, HistoryReport, JobCounts, Keep, Kept, KeyedJobs, ListedJobs,
-    Listener, Listing, NewLog, Pausable, Pause, Promoted, QueuedInput, Rescued, Start, Wake,
-    WorkerId, WorkerInfo, WorkerState,
+    Allotment, Ask, Asked, Attempt, Cancellation, Claim, Claimed, Completion, DeclaredTask,
+    Directives, Driver, DriverError, Ending, Enqueue, HistoryReport, JobCounts, Keep, Kept,
+    KeyedJobs, ListedJobs, Listener, Listing, NewLog, Pausable, Pause, Promoted, QueuedInput,
+    Rescued, Start, Wake, WorkerId, WorkerInfo, WorkerState,
 };
 use crate::job::{Job, JobId, Retain};
 use crate::limit::{FleetLimit, FleetRate, Limited};
@@ -263,6 +263,11 @@ impl Driver for MemoryDriver {
             store.limits.declare(limits);
             store.wake(Wake::Directives);
         });
+        Ok(())
+    }
+
+    /// Nobody enqueues here who does not have the code.
+    async fn declare_tasks(&self, _tasks: &[DeclaredTask]) -> Result<(), DriverError> {
         Ok(())
     }
 

@@ -9,6 +9,7 @@ mod claim;
 mod connect;
 mod control;
 mod cursor;
+mod declared;
 mod detail;
 mod driver;
 mod enqueue;

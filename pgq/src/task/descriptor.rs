@@ -85,6 +85,8 @@ pub struct TaskDescriptor {
     pub(crate) output: fn() -> (TypeId, &'static str),
     /// Reads an input, and says whether it could.
     pub(crate) check_input: fn(&[u8]) -> Result<(), DecodeError>,
+    /// Writes an input as an enqueue of the task would; `None` if it cannot be read, or written.
+    pub(crate) rewrite_input: fn(&[u8]) -> Option<Vec<u8>>,
     pub(crate) run: RunFn,
 }
 
@@ -103,6 +105,7 @@ impl TaskDescriptor {
             injected: T::injected,
             output: output::<T::Output>,
             check_input: check_input::<T::Input>,
+            rewrite_input: rewrite_input::<T::Input>,
             run: run::<T>,
         }
     }
@@ -277,6 +280,10 @@ fn check_input<I: Input>(bytes: &[u8]) -> Result<(), DecodeError> {
         Ok(_) => Ok(()),
         Err(error) => Err(error),
     }
+}
+
+fn rewrite_input<I: Input>(bytes: &[u8]) -> Option<Vec<u8>> {
+    I::decode(bytes).ok()?.encode().ok()
 }
 
 fn run<T: Task>(context: &Context, bytes: Vec<u8>) -> BoxFuture<'_, RunResult> {

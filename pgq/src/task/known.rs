@@ -1,11 +1,13 @@
 //! [`KnownSchedule`].
 
 use std::borrow::Cow;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use pgq_cron::Timetable;
 
 use super::{ScheduleDescriptor, TaskDescriptor, TaskOptions};
 use crate::driver::{Enqueue, NewJob, Schedule, Start, Template};
+use crate::job::is_json;
 use crate::queue::name_problem;
 
 /// A schedule that can tick: nothing is left that could fail then.
@@ -75,16 +77,29 @@ pub(crate) fn template(task: &TaskDescriptor, name: &str, input: Vec<u8>) -> Tem
 
 /// Says what a template leaves to its task.
 fn fill(task: &TaskDescriptor, name: &str, template: &mut Template, input: &[u8]) {
-    limit(task, template, input);
-    if template.fingerprint.is_none() {
-        describe(task, name, template, input);
-    }
     let options = &task.options;
+    // Keys go by the bytes of values, and whoever does not know the task may have written others for the same.
+    let is_written_here = template.fingerprint.is_some() && !is_json(input);
+    let has_keys = options.is_keyed() || options.unique.is_some();
+    let input = match has_keys && !is_written_here {
+        true => Cow::Owned(rewritten(task, input)),
+        false => Cow::Borrowed(input),
+    };
+    limit(task, template, &input);
+    if template.fingerprint.is_none() {
+        describe(task, name, template, &input);
+    }
     template
         .queue
         .get_or_insert_with(|| options.queue.to_owned());
     template.priority.get_or_insert(options.priority);
     template.max_attempts.get_or_insert(options.max_attempts);
+}
+
+/// An input as an enqueue of its task would write it; as it is, if the task does not take it.
+fn rewritten(task: &TaskDescriptor, input: &[u8]) -> Vec<u8> {
+    let written = catch_unwind(AssertUnwindSafe(|| (task.rewrite_input)(input)));
+    written.ok().flatten().unwrap_or_else(|| input.to_owned())
 }
 
 /// Says by which keys jobs of this input are limited now: they may not have been when the schedule was made, or

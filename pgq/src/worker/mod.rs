@@ -7,6 +7,7 @@ pub(crate) mod conclude;
 pub(crate) mod config;
 mod controller;
 pub(crate) mod decide;
+mod declare;
 mod expirer;
 mod fetcher;
 mod finisher;

@@ -17,7 +17,7 @@ use super::lease::LeaseKeeper;
 use super::limits::key_limit;
 use super::promoter::promote_due;
 use super::stop::{StopSignal, wind_up};
-use super::{controller, expirer, historian, limits, promoter, rescuer, wakeups};
+use super::{controller, declare, expirer, historian, limits, promoter, rescuer, wakeups};
 use crate::driver::{Build, Driver, DriverError, DriverErrorKind, KnownTask, WorkerId, WorkerInfo};
 use crate::task::{KnownSchedule, TaskDescriptor};
 
@@ -60,6 +60,8 @@ pub(crate) async fn run(setup: Setup, stop: &StopSignal) -> Result<Ended, Driver
 async fn declare(setup: &Setup) -> Result<(), DriverError> {
     let declared = limits::declared(&setup.registry);
     limited(setup.driver.declare_limits(&declared)).await?;
+    let declared = declare::tasks(&setup.registry);
+    limited(setup.driver.declare_tasks(&declared)).await?;
     if setup.config.mode != Mode::Forever {
         limits::put_back(setup).await;
     }

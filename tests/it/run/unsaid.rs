@@ -121,6 +121,28 @@ async fn a_job_is_as_its_task_says_where_the_schedule_says_nothing() -> anyhow::
 }
 
 #[tokio::test]
+async fn its_keys_are_those_of_the_jobs_that_its_task_enqueues() -> anyhow::Result<()> {
+    let database = TestDatabase::migrated().await?;
+    let pool = database.pool();
+    let before = charge::job(7, 2).unique("another").enqueue(pool).await?;
+    let schedule = made(pool, "made", 7).await?;
+    go_back(pool, "1 day").await?;
+
+    drain(worker::<charge>(&database).queue("money")).await?;
+
+    let job = schedule.runs(pool).await?[0].id;
+    let order = "select order_key from pgq_jobs.detail where job = any ($1)";
+    let keys: Vec<i64> = sqlx::query_scalar(order)
+        .bind([before.id().as_i64(), job.as_i64()])
+        .fetch_all(pool)
+        .await?;
+    assert!(keys.len() == 2 && keys[0] == keys[1], "{keys:?}");
+    let same = charge::enqueue(pool, 7, 3).await?;
+    assert_eq!((same.is_new(), same.id()), (false, job));
+    Ok(())
+}
+
+#[tokio::test]
 async fn who_does_not_know_the_task_has_its_job_of_a_worker_that_does() -> anyhow::Result<()> {
     let database = TestDatabase::migrated().await?;
     let pool = database.pool();

@@ -1,0 +1,572 @@
+-- What any program can do that speaks SQL, whatever its language: enqueue, cancel and requeue jobs, pause
+-- and resume. Arguments have the names and the meanings of the crate; what is null is up to the task.
+--
+-- Errors have codes of their own:
+--
+-- - `PGQ02` no build has said that it knows the task;
+-- - `PGQ03` an argument is not one that can be;
+-- - `PGQ04` only a program that has the code of the task can make this job;
+-- - `PGQ05` there is a job that is the same, and `conflict` is `raise`; `DETAIL` has its number;
+-- - `PGQ06` there is no such job;
+-- - `PGQ07` the job is in a state in which that cannot be done.
+--
+-- Functions that add or move jobs wake workers as the statements of the crate do: after the statement that
+-- has locked the table.
+
+-- The tasks of the fleet by each of their names, as the build says that has started last: what a job is whose
+-- enqueuer knows the name of its task, and not its code.
+create table pgq_jobs.task (
+    -- declare_tasks, enqueue_inputs
+    name          text        collate "C" not null primary key,
+    -- The name that the keys of its jobs go by.
+    key_name      text        collate "C" not null,
+    queue         text        collate "C" not null,
+    priority      smallint    not null,
+    max_attempts  smallint    not null,
+    -- In microseconds, as all times here.
+    delay         bigint      not null,
+    expires_in    bigint,
+    -- In bytes; null for what is usual.
+    input_max     int,
+    tags          text[]      collate "C" not null,
+    -- What its jobs are the same by, or limited by, is made of their parameters by its code.
+    is_unique     boolean     not null,
+    is_keyed      boolean     not null,
+    unique_within bigint,
+    conflict      text        not null,
+    declared_at   timestamptz not null default now()
+);
+
+-- The channel of the workers of this schema, which is its name.
+create function pgq_jobs.channel() returns text
+    language sql stable
+    return (
+        select namespace.nspname::text
+        from pg_catalog.pg_class as class
+        join pg_catalog.pg_namespace as namespace on namespace.oid = class.relnamespace
+        where class.oid = 'pgq_jobs.job_number'::pg_catalog.regclass
+    );
+
+-- Fails if `name` cannot be the name of `what`.
+create function pgq_jobs.check_name(what text, name text) returns void
+    language plpgsql immutable
+as $$
+begin
+    if check_name.name ~ '^([-A-Za-z0-9_.:/]|[^\x01-\x7f])+$' and octet_length(check_name.name) <= 100 then
+        return;
+    end if;
+    raise exception using
+        errcode = 'PGQ03',
+        message = format('%s cannot be %s', coalesce(quote_literal(check_name.name), 'null'), check_name.what),
+        hint = 'Use letters, digits and `_-.:/`, 100 bytes at most.';
+end
+$$;
+
+-- Fails, saying what is wrong with an argument, unless `holds`.
+create function pgq_jobs.check_argument(holds boolean, problem text) returns void
+    language plpgsql immutable
+as $$
+begin
+    if check_argument.holds is not true then
+        raise exception using errcode = 'PGQ03', message = check_argument.problem;
+    end if;
+end
+$$;
+
+-- Adds jobs of one task, each with its own input: a format byte, 1 for MessagePack or 2 for JSON, and then a
+-- map of the task's parameters by their names. Returns the jobs in the order of the inputs: the number of
+-- each, and `new`; or, with unique keys, `replaced`, or `existing` for one that was not added.
+--
+-- A job starts when its transaction has committed, at `run_at`, or after `delay`. Headers are an object
+-- of texts.
+create function pgq_jobs.enqueue_inputs(
+    task               text,
+    inputs             bytea[],
+    queue              text        default null,
+    priority           int         default null,
+    run_at             timestamptz default null,
+    delay              interval    default null,
+    max_attempts       int         default null,
+    expires_in         interval    default null,
+    tags               text[]      default null,
+    headers            jsonb       default null,
+    unique_keys        text[]      default null,
+    unique_within      interval    default null,
+    conflict           text        default null,
+    allow_unknown_task boolean     default false
+)
+    returns table (job bigint, outcome text)
+    language plpgsql volatile
+    -- However small the tables were when its plans were made.
+    set enable_seqscan = off
+as $$
+declare
+    known      pgq_jobs.task;
+    target     text;
+    level      smallint;
+    attempts   smallint;
+    starts_at  timestamptz := enqueue_inputs.run_at;
+    wait       interval := enqueue_inputs.delay;
+    ends       interval := enqueue_inputs.expires_in;
+    labels     text[];
+    extra      jsonb := coalesce(enqueue_inputs.headers, '{}');
+    bits       smallint := 0;
+    size_max   int;
+    too_large  int;
+    hashes     uuid[];
+    period     bigint;
+    rule       text;
+    numbers    bigint[];
+    outcomes   text[];
+    century    constant interval := interval '36500 days';
+begin
+    perform pgq_jobs.check_name('the name of a task', enqueue_inputs.task);
+    select described.* into known from pgq_jobs.task as described where described.name = enqueue_inputs.task;
+    if not found and enqueue_inputs.allow_unknown_task is not true then
+        raise exception using
+            errcode = 'PGQ02',
+            message = format('no worker has a task %L', enqueue_inputs.task),
+            hint = 'Workers say which tasks they have when they start. Check the name, start one that has it, '
+                || 'or pass `allow_unknown_task => true`.';
+    end if;
+    if known.is_keyed then
+        raise exception using
+            errcode = 'PGQ04',
+            message = format('jobs of task %L are ordered or limited by their parameters', known.name),
+            hint = 'Only a program that has the code of the task knows by which. Enqueue a job of another task '
+                || 'that enqueues this one.';
+    end if;
+    if known.is_unique and enqueue_inputs.unique_keys is null then
+        raise exception using
+            errcode = 'PGQ04',
+            message = format('jobs of task %L are unique by their parameters', known.name),
+            hint = 'Only a program that has the code of the task can compare those. Pass a key of your own.';
+    end if;
+
+    target := coalesce(enqueue_inputs.queue, known.queue, 'default');
+    perform pgq_jobs.check_name('the name of a queue', target);
+    perform pgq_jobs.check_argument(
+        coalesce(enqueue_inputs.priority, 0) between 0 and 9,
+        format('the priority %s is not from 0 to 9', enqueue_inputs.priority));
+    level := coalesce(enqueue_inputs.priority, known.priority, 0);
+    perform pgq_jobs.check_argument(
+        coalesce(enqueue_inputs.max_attempts, 1) between 1 and 1000,
+        format('the number of attempts %s is not from 1 to 1000', enqueue_inputs.max_attempts));
+    attempts := coalesce(enqueue_inputs.max_attempts, known.max_attempts, 20);
+
+    perform pgq_jobs.check_argument(
+        starts_at is null or wait is null, 'a job has either a `run_at` or a `delay`');
+    perform pgq_jobs.check_argument(
+        coalesce(wait, interval '0') between interval '0' and century,
+        format('the delay %s is not from zero to a hundred years', wait));
+    perform pgq_jobs.check_argument(
+        coalesce(isfinite(starts_at) and starts_at < now() + century, true),
+        format('`run_at` %s is not a time of the next hundred years', starts_at));
+    if starts_at is null and wait is null then
+        wait := known.delay * interval '1 microsecond';
+    end if;
+    if starts_at is null and wait > interval '0' then
+        starts_at := statement_timestamp() + wait;
+    end if;
+    ends := coalesce(ends, known.expires_in * interval '1 microsecond');
+    perform pgq_jobs.check_argument(
+        coalesce(ends > interval '0' and ends <= century, true),
+        format('the time to expire %s is not above zero and at most a hundred years', ends));
+    perform pgq_jobs.check_argument(
+        coalesce(ends > wait, true), 'a job must expire after its delay, or it could not start');
+
+    labels := coalesce(known.tags, '{}') || array(
+        select distinct tag
+        from unnest(enqueue_inputs.tags) as tag
+        where (tag = any (known.tags)) is not true
+        order by tag
+    );
+    perform pgq_jobs.check_argument(cardinality(labels) <= 16, 'a job has at most 16 tags');
+    perform pgq_jobs.check_name('a tag', tag) from unnest(labels) as tag;
+    perform pgq_jobs.check_argument(jsonb_typeof(extra) = 'object', 'the headers are not an object');
+    perform pgq_jobs.check_argument(
+        (select count(*) <= 32 from jsonb_object_keys(extra)), 'a job has at most 32 headers');
+    perform pgq_jobs.check_name('the name of a header', header.key),
+            pgq_jobs.check_argument(
+                jsonb_typeof(header.value) = 'string' and octet_length(header.value #>> '{}') <= 4096,
+                format('the header %L is not a text of at most 4096 bytes', header.key))
+    from jsonb_each(extra) as header;
+
+    perform pgq_jobs.check_argument(
+        array_position(enqueue_inputs.inputs, null) is null and cardinality(enqueue_inputs.inputs) is not null,
+        'an input is null');
+    perform pgq_jobs.check_argument(
+        get_byte(input, 0) between 1 and 2,
+        'an input begins neither with 1, for MessagePack, nor with 2, for JSON')
+    from unnest(enqueue_inputs.inputs) as input
+    where octet_length(input) > 0;
+    size_max := coalesce(known.input_max, 1024 * 1024);
+    select octet_length(input) into too_large
+    from unnest(enqueue_inputs.inputs) as input
+    where octet_length(input) not between 1 and size_max;
+    perform pgq_jobs.check_argument(
+        too_large is null,
+        format('an input has %s bytes, but between 1 and %s are allowed', too_large, size_max));
+
+    if cardinality(labels) > 0 or extra <> '{}' or ends is not null then
+        bits := bits | 4;
+    end if;
+    if ends is not null then
+        bits := bits | 8;
+    end if;
+    if enqueue_inputs.unique_keys is not null then
+        perform pgq_jobs.check_argument(
+            cardinality(enqueue_inputs.unique_keys) = cardinality(enqueue_inputs.inputs)
+                and array_position(enqueue_inputs.unique_keys, null) is null,
+            'there is not one unique key for each input');
+        perform pgq_jobs.check_argument(
+            coalesce(enqueue_inputs.unique_within > interval '0'
+                and enqueue_inputs.unique_within <= century, true),
+            format('the time to be unique %s is not above zero and at most a hundred years',
+                   enqueue_inputs.unique_within));
+        rule := coalesce(enqueue_inputs.conflict, known.conflict, 'skip');
+        perform pgq_jobs.check_argument(
+            rule in ('skip', 'replace', 'raise'),
+            format('the conflict %L is not one of `skip`, `replace` and `raise`', rule));
+        period := coalesce(
+            (extract(epoch from enqueue_inputs.unique_within) * 1000000)::bigint, known.unique_within);
+        -- As the crate writes a key that an enqueuer gives.
+        hashes := array(
+            select substr(encode(sha256(
+                '\x01'::bytea
+                || int8send(octet_length(coalesce(known.key_name, enqueue_inputs.task))::bigint)
+                || convert_to(coalesce(known.key_name, enqueue_inputs.task), 'UTF8')
+                || convert_to(given.key, 'UTF8')
+            ), 'hex'), 1, 32)::uuid
+            from unnest(enqueue_inputs.unique_keys) with ordinality as given (key, place)
+            order by given.place
+        );
+        if period is null then
+            bits := bits | 2;
+        end if;
+    else
+        perform pgq_jobs.check_argument(
+            enqueue_inputs.unique_within is null and enqueue_inputs.conflict is null,
+            'only a job with a unique key has a time to be unique, or a conflict');
+    end if;
+
+    -- The numbers are drawn by the statement that has locked the tables, and in the order of the inputs.
+    with taken as materialized (
+        select keyed.place, keyed.job, keyed.outcome
+        from pgq_jobs.take_keys(
+            hashes, array_fill(period, array [coalesce(cardinality(hashes), 0)]), rule,
+            hashtextextended(target, level)
+        ) as keyed
+        where hashes is not null
+        union all
+        select free.place, nextval('pgq_jobs.job_number'), 'new'
+        from generate_series(1, cardinality(enqueue_inputs.inputs)) as free (place)
+        where hashes is null
+    ), added as materialized (
+        select taken.job as id, taken.outcome = 'new' as is_new,
+               enqueue_inputs.inputs[taken.place] as input
+        from taken
+        where taken.outcome in ('new', 'replaced')
+        order by taken.place
+    ), apart as (
+        insert into pgq_jobs.large_input (job, input)
+        select added.id, added.input
+        from added
+        where pgq_jobs.part_input(added.input) <> added.input
+    ), detailed as (
+        insert into pgq_jobs.detail (job, expires_at, tags, headers)
+        select added.id, greatest(starts_at, statement_timestamp()) + ends, labels, extra
+        from added
+        where bits & 4 <> 0
+        returning detail.job, detail.expires_at
+    ), expiring as (
+        insert into pgq_jobs.expiry (job, expires_at, lane)
+        select detailed.job, detailed.expires_at, hashtextextended(target, level)
+        from detailed
+        where detailed.expires_at is not null
+    ), ready as (
+        insert into pgq_jobs.ready
+            (id, seq, fingerprint, created_at, deliveries, priority, attempt, max_attempts, deaths, marks,
+             queue, task, input)
+        select added.id, case when added.is_new then added.id else nextval('pgq_jobs.job_number') end, null,
+               statement_timestamp(), 0, level, 0, attempts, 0, bits, target, enqueue_inputs.task,
+               pgq_jobs.part_input(added.input)
+        from added
+        where starts_at is null
+    ), scheduled as (
+        insert into pgq_jobs.scheduled
+            (id, fingerprint, created_at, run_at, deliveries, priority, attempt, max_attempts, deaths, marks,
+             queue, task, input)
+        select added.id, null, statement_timestamp(), starts_at, 0, level, 0, attempts, 0, bits, target,
+               enqueue_inputs.task, pgq_jobs.part_input(added.input)
+        from added
+        where starts_at is not null
+    )
+    select array_agg(taken.job order by taken.place), array_agg(taken.outcome order by taken.place)
+    into numbers, outcomes
+    from taken;
+
+    if outcomes = array ['refused'] then
+        raise exception using
+            errcode = 'PGQ05',
+            message = format('there is a job of task %L that is the same', enqueue_inputs.task),
+            detail = coalesce('job ' || numbers[1], 'two of these jobs are the same');
+    end if;
+    perform case
+        when starts_at is null then pgq_jobs.wake(pgq_jobs.channel(), 'ready ' || target)
+        -- Workers look for those that are due once a second by themselves.
+        when starts_at < statement_timestamp() + interval '2 seconds'
+            then pgq_jobs.wake(pgq_jobs.channel(), 'scheduled')
+    end
+    where outcomes && array ['new', 'replaced'];
+    return query select given.id, given.outcome from unnest(numbers, outcomes) as given (id, outcome);
+end
+$$;
+
+-- Adds jobs of one task, each with its own input: an object of the task's parameters by their names. Returns
+-- them as `enqueue_inputs` does.
+create function pgq_jobs.enqueue_many(
+    task               text,
+    inputs             jsonb[],
+    queue              text        default null,
+    priority           int         default null,
+    run_at             timestamptz default null,
+    delay              interval    default null,
+    max_attempts       int         default null,
+    expires_in         interval    default null,
+    tags               text[]      default null,
+    headers            jsonb       default null,
+    unique_keys        text[]      default null,
+    unique_within      interval    default null,
+    conflict           text        default null,
+    allow_unknown_task boolean     default false
+)
+    returns table (job bigint, outcome text)
+    language plpgsql volatile
+as $$
+begin
+    perform pgq_jobs.check_argument(
+        jsonb_typeof(input) = 'object',
+        format('the input %s is not an object of parameters by their names', left(input::text, 100)))
+    from unnest(enqueue_many.inputs) as input
+    where input is not null;
+    return query
+    select enqueued.job, enqueued.outcome
+    from pgq_jobs.enqueue_inputs(
+        task => enqueue_many.task,
+        inputs => array(
+            select '\x02'::bytea || convert_to(given.input::text, 'UTF8')
+            from unnest(enqueue_many.inputs) with ordinality as given (input, place)
+            order by given.place
+        ),
+        queue => enqueue_many.queue,
+        priority => enqueue_many.priority,
+        run_at => enqueue_many.run_at,
+        delay => enqueue_many.delay,
+        max_attempts => enqueue_many.max_attempts,
+        expires_in => enqueue_many.expires_in,
+        tags => enqueue_many.tags,
+        headers => enqueue_many.headers,
+        unique_keys => enqueue_many.unique_keys,
+        unique_within => enqueue_many.unique_within,
+        conflict => enqueue_many.conflict,
+        allow_unknown_task => enqueue_many.allow_unknown_task
+    ) as enqueued;
+end
+$$;
+
+-- Adds a job, and returns its number; that of the one that is the same, if there is one and it stays.
+create function pgq_jobs.enqueue(
+    task               text,
+    input              jsonb       default '{}',
+    queue              text        default null,
+    priority           int         default null,
+    run_at             timestamptz default null,
+    delay              interval    default null,
+    max_attempts       int         default null,
+    expires_in         interval    default null,
+    tags               text[]      default null,
+    headers            jsonb       default null,
+    unique_key         text        default null,
+    unique_within      interval    default null,
+    conflict           text        default null,
+    allow_unknown_task boolean     default false
+)
+    returns bigint
+    language sql volatile
+    return (
+        select enqueued.job
+        from pgq_jobs.enqueue_many(
+            task => enqueue.task,
+            inputs => array [enqueue.input],
+            queue => enqueue.queue,
+            priority => enqueue.priority,
+            run_at => enqueue.run_at,
+            delay => enqueue.delay,
+            max_attempts => enqueue.max_attempts,
+            expires_in => enqueue.expires_in,
+            tags => enqueue.tags,
+            headers => enqueue.headers,
+            unique_keys => case when enqueue.unique_key is not null then array [enqueue.unique_key] end,
+            unique_within => enqueue.unique_within,
+            conflict => enqueue.conflict,
+            allow_unknown_task => enqueue.allow_unknown_task
+        ) as enqueued
+    );
+
+-- Stops workers from starting jobs of a queue or a task; tells whether they did before.
+create function pgq_jobs.pause(kind text, name text) returns boolean
+    language plpgsql volatile
+as $$
+begin
+    perform pgq_jobs.check_argument(
+        pause.kind in ('queue', 'task'), format('%L is neither `queue` nor `task`', pause.kind));
+    perform pgq_jobs.check_name('the name of a ' || pause.kind, pause.name);
+    insert into pgq_jobs.pause (kind, name)
+    values (pause.kind, pause.name)
+    on conflict do nothing;
+    if found then
+        perform pgq_jobs.direct(pgq_jobs.channel());
+        return true;
+    end if;
+    return false;
+end
+$$;
+
+-- Ends a pause; tells whether there was one.
+create function pgq_jobs.resume(kind text, name text) returns boolean
+    language plpgsql volatile
+as $$
+begin
+    perform pgq_jobs.check_argument(
+        resume.kind in ('queue', 'task'), format('%L is neither `queue` nor `task`', resume.kind));
+    delete from pgq_jobs.pause as pause where pause.kind = resume.kind and pause.name = resume.name;
+    if found then
+        perform pgq_jobs.direct(pgq_jobs.channel());
+        return true;
+    end if;
+    return false;
+end
+$$;
+
+-- Below, a line that begins with `-- statement` stands for a statement of the crate, whose parameters are the
+-- arguments.
+
+-- Finds a job in whatever state; the detail is an object.
+create function pgq_jobs.find(job bigint)
+    returns table (
+        id bigint, state text, task text, queue text, priority smallint, attempt smallint,
+        max_attempts smallint, deliveries int, deaths smallint, created_at timestamptz, run_at timestamptz,
+        claimed_at timestamptz, finished_at timestamptz, result bytea, error text, detail text
+    )
+    language sql stable
+    set enable_seqscan = off
+    set enable_bitmapscan = off
+    set jit = off
+as $$
+-- statement find_job
+$$;
+
+create function pgq_jobs.cancel_waiting(job bigint, retention smallint, channel text)
+    returns table (jobs bigint, noticed bigint)
+    language sql volatile
+    set enable_seqscan = off
+    set enable_bitmapscan = off
+    set jit = off
+as $$
+-- statement cancel_waiting
+$$;
+
+create function pgq_jobs.cancel_running(job bigint, channel text)
+    returns table (held bigint, told boolean)
+    language sql volatile
+    set enable_seqscan = off
+    set enable_bitmapscan = off
+    set jit = off
+as $$
+-- statement cancel_running
+$$;
+
+create function pgq_jobs.requeue_jobs(
+    jobs bigint[], queues text[], tasks text[], finished_at timestamptz[], state smallint, channel text
+)
+    returns table (id bigint, woken bigint)
+    language sql volatile
+    set enable_seqscan = off
+    set enable_bitmapscan = off
+    set jit = off
+as $$
+-- statement requeue_jobs
+$$;
+
+-- Cancels a job: `cancelled` if it waited; `requested` if it runs, and its worker has been told. Waits at
+-- most five seconds for somebody who keeps it locked.
+create function pgq_jobs.cancel(job bigint) returns text
+    language plpgsql volatile
+    set lock_timeout = '5s'
+as $$
+declare
+    found_state text;
+    -- For how many hours what was cancelled is kept.
+    retention constant smallint := 24;
+begin
+    loop
+        begin
+            if (select jobs > 0 from pgq_jobs.cancel_waiting(cancel.job, retention, pgq_jobs.channel())) then
+                return 'cancelled';
+            end if;
+        exception when check_violation then
+            raise exception using
+                errcode = 'PGQ07',
+                message = format('job %s cannot be cancelled now: there is no room for what has ended', cancel.job),
+                hint = 'Start a worker, which makes the partitions of the history, and try again.';
+        end;
+        if (select held > 0 from pgq_jobs.cancel_running(cancel.job, pgq_jobs.channel())) then
+            return 'requested';
+        end if;
+        select found.state into found_state from pgq_jobs.find(cancel.job) as found;
+        if not found then
+            raise exception using errcode = 'PGQ06', message = format('there is no job %s', cancel.job);
+        end if;
+        if found_state in ('completed', 'failed', 'cancelled', 'expired') then
+            raise exception using
+                errcode = 'PGQ07',
+                message = format('job %s cannot be cancelled: it is %s', cancel.job, found_state);
+        end if;
+        -- It has moved meanwhile.
+    end loop;
+end
+$$;
+
+-- Makes a job that has failed, or was cancelled, or has expired, ready again, with all of its attempts.
+create function pgq_jobs.requeue(job bigint) returns void
+    language plpgsql volatile
+    set lock_timeout = '5s'
+as $$
+declare
+    ended record;
+begin
+    loop
+        select found.state, found.queue, found.task, found.finished_at into ended
+        from pgq_jobs.find(requeue.job) as found;
+        if not found then
+            raise exception using errcode = 'PGQ06', message = format('there is no job %s', requeue.job);
+        end if;
+        if ended.state not in ('failed', 'cancelled', 'expired') then
+            raise exception using
+                errcode = 'PGQ07',
+                message = format('job %s cannot be requeued: it is %s', requeue.job, ended.state);
+        end if;
+        perform again.id
+        from pgq_jobs.requeue_jobs(
+            array [requeue.job], array [ended.queue], array [ended.task], array [ended.finished_at],
+            array_position(array ['completed', 'failed', 'cancelled', 'expired'], ended.state)::smallint,
+            pgq_jobs.channel()
+        ) as again;
+        if found then
+            return;
+        end if;
+        -- It has moved meanwhile.
+    end loop;
+end
+$$;

@@ -1,0 +1,80 @@
+//! The functions of the schema: what any program can do that speaks SQL.
+
+mod arguments;
+mod change;
+mod enqueue;
+
+use std::time::Duration;
+
+use pgq::{JobHandle, Registry, Run, Task};
+use pgq_tests::database::TestDatabase;
+use sqlx::{AssertSqlSafe, PgPool};
+
+/// How long a run may take. Only a test that fails takes so long.
+const DEADLINE: Duration = Duration::from_secs(60);
+
+#[pgq::task(
+    name = "functions/charge",
+    aliases = ["functions/bill"],
+    queue = "money",
+    priority = 3,
+    max_attempts = 4,
+    expires = "1h",
+    tags = ["billing"],
+    input_max = "200KiB"
+)]
+async fn charge(customer: String, #[default = 100] cents: u64) -> anyhow::Result<String> {
+    Ok(format!("{customer} pays {cents}"))
+}
+
+/// A worker of one task on the database of the test.
+fn worker<T: Task>(database: &TestDatabase) -> Run {
+    Run::new(Registry::new())
+        .task::<T>()
+        .queue("default")
+        .queue("money")
+        .pool(database.pool().clone())
+        .without_signals()
+}
+
+/// Runs every job that is due, and returns once there is none.
+async fn drain(run: Run) -> anyhow::Result<pgq::Report> {
+    let report = run.until_idle().deadline(DEADLINE).await?;
+    anyhow::ensure!(report.idle, "not idle within {DEADLINE:?}: {report:?}");
+    Ok(report)
+}
+
+/// A database in which a worker has said that it has the task.
+async fn database_of<T: Task>() -> anyhow::Result<TestDatabase> {
+    let database = TestDatabase::migrated().await?;
+    drain(worker::<T>(&database)).await?;
+    Ok(database)
+}
+
+/// What an expression comes to.
+async fn value<V>(pool: &PgPool, sql: &str) -> sqlx::Result<V>
+where
+    V: Send + Unpin + for<'r> sqlx::Decode<'r, sqlx::Postgres> + sqlx::Type<sqlx::Postgres>,
+{
+    sqlx::query_scalar(AssertSqlSafe(format!("select {sql}")))
+        .fetch_one(pool)
+        .await
+}
+
+/// The code and the message with which a call fails.
+async fn refused(pool: &PgPool, sql: &str) -> anyhow::Result<(String, String)> {
+    let run = sqlx::query(AssertSqlSafe(format!("select {sql}")));
+    let error = match run.fetch_all(pool).await {
+        Ok(_) => anyhow::bail!("{sql} does not fail"),
+        Err(error) => error,
+    };
+    let Some(error) = error.as_database_error() else {
+        anyhow::bail!("{error}");
+    };
+    let code = error.code().unwrap_or_default().into_owned();
+    Ok((code, error.message().to_owned()))
+}
+
+fn handle<T: Task>(job: i64) -> JobHandle<T::Output> {
+    JobHandle::from_id(pgq::JobId::from_i64(job))
+}
