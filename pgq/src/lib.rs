@@ -50,6 +50,9 @@ pub mod clocks {}
 #[doc = include_str!("../docs/schedules.md")]
 pub mod schedules {}
 
+#[doc = include_str!("../docs/sql.md")]
+pub mod sql {}
+
 #[doc(hidden)]
 #[path = "private.rs"]
 pub mod __private;

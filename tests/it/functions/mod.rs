@@ -3,6 +3,7 @@
 mod arguments;
 mod change;
 mod enqueue;
+mod manual;
 
 use std::time::Duration;
 
