@@ -47,28 +47,20 @@ create function pgq_jobs.channel() returns text
         where class.oid = 'pgq_jobs.job_number'::pg_catalog.regclass
     );
 
--- Fails if `name` cannot be the name of `what`.
-create function pgq_jobs.check_name(what text, name text) returns void
-    language plpgsql immutable
-as $$
-begin
-    if check_name.name ~ '^([-A-Za-z0-9_.:/]|[^\x01-\x7f])+$' and octet_length(check_name.name) <= 100 then
-        return;
-    end if;
-    raise exception using
-        errcode = 'PGQ03',
-        message = format('%s cannot be %s', coalesce(quote_literal(check_name.name), 'null'), check_name.what),
-        hint = 'Use letters, digits and `_-.:/`, 100 bytes at most.';
-end
-$$;
+-- Whether something can have this name: letters, digits and `_-.:/`, 100 bytes at most.
+create function pgq_jobs.is_name(name text) returns boolean
+    language sql immutable
+    return coalesce(
+        is_name.name ~ '^([-A-Za-z0-9_.:/]|[^\x01-\x7f])+$' and octet_length(is_name.name) <= 100, false
+    );
 
--- Fails, saying what is wrong with an argument, unless `holds`.
-create function pgq_jobs.check_argument(holds boolean, problem text) returns void
+-- Fails if there is a problem with an argument.
+create function pgq_jobs.refuse(problem text) returns void
     language plpgsql immutable
 as $$
 begin
-    if check_argument.holds is not true then
-        raise exception using errcode = 'PGQ03', message = check_argument.problem;
+    if refuse.problem is not null then
+        raise exception using errcode = 'PGQ03', message = refuse.problem;
     end if;
 end
 $$;
@@ -97,8 +89,9 @@ create function pgq_jobs.enqueue_inputs(
 )
     returns table (job bigint, outcome text)
     language plpgsql volatile
-    -- However small the tables were when its plans were made.
+    -- However small the tables were when its plans were made; and to make them takes longer than to run them.
     set enable_seqscan = off
+    set plan_cache_mode = force_generic_plan
 as $$
 declare
     known      pgq_jobs.task;
@@ -112,7 +105,7 @@ declare
     extra      jsonb := coalesce(enqueue_inputs.headers, '{}');
     bits       smallint := 0;
     size_max   int;
-    too_large  int;
+    problem    text;
     hashes     uuid[];
     period     bigint;
     rule       text;
@@ -120,7 +113,9 @@ declare
     outcomes   text[];
     century    constant interval := interval '36500 days';
 begin
-    perform pgq_jobs.check_name('the name of a task', enqueue_inputs.task);
+    if not pgq_jobs.is_name(enqueue_inputs.task) then
+        perform pgq_jobs.refuse(format('%L cannot be the name of a task', enqueue_inputs.task));
+    end if;
     select described.* into known from pgq_jobs.task as described where described.name = enqueue_inputs.task;
     if not found and enqueue_inputs.allow_unknown_task is not true then
         raise exception using
@@ -143,71 +138,100 @@ begin
             hint = 'Only a program that has the code of the task can compare those. Pass a key of your own.';
     end if;
 
-    target := coalesce(enqueue_inputs.queue, known.queue, 'default');
-    perform pgq_jobs.check_name('the name of a queue', target);
-    perform pgq_jobs.check_argument(
-        coalesce(enqueue_inputs.priority, 0) between 0 and 9,
-        format('the priority %s is not from 0 to 9', enqueue_inputs.priority));
-    level := coalesce(enqueue_inputs.priority, known.priority, 0);
-    perform pgq_jobs.check_argument(
-        coalesce(enqueue_inputs.max_attempts, 1) between 1 and 1000,
-        format('the number of attempts %s is not from 1 to 1000', enqueue_inputs.max_attempts));
-    attempts := coalesce(enqueue_inputs.max_attempts, known.max_attempts, 20);
-
-    perform pgq_jobs.check_argument(
-        starts_at is null or wait is null, 'a job has either a `run_at` or a `delay`');
-    perform pgq_jobs.check_argument(
-        coalesce(wait, interval '0') between interval '0' and century,
-        format('the delay %s is not from zero to a hundred years', wait));
-    perform pgq_jobs.check_argument(
-        coalesce(isfinite(starts_at) and starts_at < now() + century, true),
-        format('`run_at` %s is not a time of the next hundred years', starts_at));
     if starts_at is null and wait is null then
         wait := known.delay * interval '1 microsecond';
     end if;
-    if starts_at is null and wait > interval '0' then
+    target := coalesce(enqueue_inputs.queue, known.queue, 'default');
+    ends := coalesce(ends, known.expires_in * interval '1 microsecond');
+    problem := case
+        when not pgq_jobs.is_name(target)
+            then format('%L cannot be the name of a queue', target)
+        when enqueue_inputs.priority not between 0 and 9
+            then format('the priority %s is not from 0 to 9', enqueue_inputs.priority)
+        when enqueue_inputs.max_attempts not between 1 and 1000
+            then format('the number of attempts %s is not from 1 to 1000', enqueue_inputs.max_attempts)
+        when starts_at is not null and wait is not null
+            then 'a job has either a `run_at` or a `delay`'
+        when wait not between interval '0' and century
+            then format('the delay %s is not from zero to a hundred years', wait)
+        when not isfinite(starts_at) or starts_at >= statement_timestamp() + century
+            then format('`run_at` %s is not a time of the next hundred years', starts_at)
+        when ends <= interval '0' or ends > century
+            then format('the time to expire %s is not above zero and at most a hundred years', ends)
+        when ends <= wait
+            then 'a job must expire after its delay, or it could not start'
+        when enqueue_inputs.unique_keys is null
+            and (enqueue_inputs.unique_within is not null or enqueue_inputs.conflict is not null)
+            then 'only a job with a unique key has a time to be unique, or a conflict'
+        when enqueue_inputs.unique_within <= interval '0' or enqueue_inputs.unique_within > century
+            then format('the time to be unique %s is not above zero and at most a hundred years',
+                        enqueue_inputs.unique_within)
+        when enqueue_inputs.conflict not in ('skip', 'replace', 'raise')
+            then format('the conflict %L is not one of `skip`, `replace` and `raise`', enqueue_inputs.conflict)
+        when cardinality(enqueue_inputs.unique_keys) <> cardinality(enqueue_inputs.inputs)
+            or array_position(enqueue_inputs.unique_keys, null) is not null
+            then 'there is not one unique key for each input'
+        when enqueue_inputs.inputs is null or array_position(enqueue_inputs.inputs, null) is not null
+            then 'an input is null'
+    end;
+    if problem is null then
+        size_max := coalesce(known.input_max, 1024 * 1024);
+        select case
+            when octet_length(given.input) not between 1 and size_max
+                then format('an input has %s bytes, but between 1 and %s are allowed',
+                            octet_length(given.input), size_max)
+            else 'an input begins neither with 1, for MessagePack, nor with 2, for JSON'
+        end
+        into problem
+        from unnest(enqueue_inputs.inputs) as given (input)
+        where case
+            when octet_length(given.input) not between 1 and size_max then true
+            else get_byte(given.input, 0) not between 1 and 2
+        end
+        limit 1;
+    end if;
+    labels := coalesce(known.tags, '{}');
+    if problem is null and enqueue_inputs.tags is not null then
+        labels := labels || array(
+            select distinct tag
+            from unnest(enqueue_inputs.tags) as tag
+            where (tag = any (known.tags)) is not true
+            order by tag
+        );
+        select case
+            when cardinality(labels) > 16 then 'a job has at most 16 tags'
+            else format('%L cannot be a tag', tag)
+        end
+        into problem
+        from unnest(labels) as tag
+        where cardinality(labels) > 16 or not pgq_jobs.is_name(tag)
+        limit 1;
+    end if;
+    if problem is null and jsonb_typeof(extra) <> 'object' then
+        problem := 'the headers are not an object';
+    elsif problem is null and extra <> '{}' then
+        select case
+            when header.place > 32 then 'a job has at most 32 headers'
+            when not pgq_jobs.is_name(header.key) then format('%L cannot be the name of a header', header.key)
+            else format('the header %L is not a text of at most 4096 bytes', header.key)
+        end
+        into problem
+        from jsonb_each(extra) with ordinality as header (key, value, place)
+        where header.place > 32
+           or not pgq_jobs.is_name(header.key)
+           or jsonb_typeof(header.value) <> 'string'
+           or octet_length(header.value #>> '{}') > 4096
+        limit 1;
+    end if;
+    if problem is not null then
+        perform pgq_jobs.refuse(problem);
+    end if;
+
+    level := coalesce(enqueue_inputs.priority, known.priority, 0);
+    attempts := coalesce(enqueue_inputs.max_attempts, known.max_attempts, 20);
+    if wait > interval '0' then
         starts_at := statement_timestamp() + wait;
     end if;
-    ends := coalesce(ends, known.expires_in * interval '1 microsecond');
-    perform pgq_jobs.check_argument(
-        coalesce(ends > interval '0' and ends <= century, true),
-        format('the time to expire %s is not above zero and at most a hundred years', ends));
-    perform pgq_jobs.check_argument(
-        coalesce(ends > wait, true), 'a job must expire after its delay, or it could not start');
-
-    labels := coalesce(known.tags, '{}') || array(
-        select distinct tag
-        from unnest(enqueue_inputs.tags) as tag
-        where (tag = any (known.tags)) is not true
-        order by tag
-    );
-    perform pgq_jobs.check_argument(cardinality(labels) <= 16, 'a job has at most 16 tags');
-    perform pgq_jobs.check_name('a tag', tag) from unnest(labels) as tag;
-    perform pgq_jobs.check_argument(jsonb_typeof(extra) = 'object', 'the headers are not an object');
-    perform pgq_jobs.check_argument(
-        (select count(*) <= 32 from jsonb_object_keys(extra)), 'a job has at most 32 headers');
-    perform pgq_jobs.check_name('the name of a header', header.key),
-            pgq_jobs.check_argument(
-                jsonb_typeof(header.value) = 'string' and octet_length(header.value #>> '{}') <= 4096,
-                format('the header %L is not a text of at most 4096 bytes', header.key))
-    from jsonb_each(extra) as header;
-
-    perform pgq_jobs.check_argument(
-        array_position(enqueue_inputs.inputs, null) is null and cardinality(enqueue_inputs.inputs) is not null,
-        'an input is null');
-    perform pgq_jobs.check_argument(
-        get_byte(input, 0) between 1 and 2,
-        'an input begins neither with 1, for MessagePack, nor with 2, for JSON')
-    from unnest(enqueue_inputs.inputs) as input
-    where octet_length(input) > 0;
-    size_max := coalesce(known.input_max, 1024 * 1024);
-    select octet_length(input) into too_large
-    from unnest(enqueue_inputs.inputs) as input
-    where octet_length(input) not between 1 and size_max;
-    perform pgq_jobs.check_argument(
-        too_large is null,
-        format('an input has %s bytes, but between 1 and %s are allowed', too_large, size_max));
-
     if cardinality(labels) > 0 or extra <> '{}' or ends is not null then
         bits := bits | 4;
     end if;
@@ -215,19 +239,7 @@ begin
         bits := bits | 8;
     end if;
     if enqueue_inputs.unique_keys is not null then
-        perform pgq_jobs.check_argument(
-            cardinality(enqueue_inputs.unique_keys) = cardinality(enqueue_inputs.inputs)
-                and array_position(enqueue_inputs.unique_keys, null) is null,
-            'there is not one unique key for each input');
-        perform pgq_jobs.check_argument(
-            coalesce(enqueue_inputs.unique_within > interval '0'
-                and enqueue_inputs.unique_within <= century, true),
-            format('the time to be unique %s is not above zero and at most a hundred years',
-                   enqueue_inputs.unique_within));
         rule := coalesce(enqueue_inputs.conflict, known.conflict, 'skip');
-        perform pgq_jobs.check_argument(
-            rule in ('skip', 'replace', 'raise'),
-            format('the conflict %L is not one of `skip`, `replace` and `raise`', rule));
         period := coalesce(
             (extract(epoch from enqueue_inputs.unique_within) * 1000000)::bigint, known.unique_within);
         -- As the crate writes a key that an enqueuer gives.
@@ -244,10 +256,6 @@ begin
         if period is null then
             bits := bits | 2;
         end if;
-    else
-        perform pgq_jobs.check_argument(
-            enqueue_inputs.unique_within is null and enqueue_inputs.conflict is null,
-            'only a job with a unique key has a time to be unique, or a conflict');
     end if;
 
     -- The numbers are drawn by the statement that has locked the tables, and in the order of the inputs.
@@ -263,9 +271,9 @@ begin
         from generate_series(1, cardinality(enqueue_inputs.inputs)) as free (place)
         where hashes is null
     ), added as materialized (
-        select taken.job as id, taken.outcome = 'new' as is_new,
-               enqueue_inputs.inputs[taken.place] as input
-        from taken
+        select taken.job as id, taken.outcome = 'new' as is_new, given.input
+        from unnest(enqueue_inputs.inputs) with ordinality as given (input, place)
+        join taken on taken.place = given.place
         where taken.outcome in ('new', 'replaced')
         order by taken.place
     ), apart as (
@@ -345,11 +353,10 @@ create function pgq_jobs.enqueue_many(
     language plpgsql volatile
 as $$
 begin
-    perform pgq_jobs.check_argument(
-        jsonb_typeof(input) = 'object',
-        format('the input %s is not an object of parameters by their names', left(input::text, 100)))
-    from unnest(enqueue_many.inputs) as input
-    where input is not null;
+    perform pgq_jobs.refuse(
+        format('the input %s is not an object of parameters by their names', left(given.input::text, 100)))
+    from unnest(enqueue_many.inputs) as given (input)
+    where jsonb_typeof(given.input) <> 'object';
     return query
     select enqueued.job, enqueued.outcome
     from pgq_jobs.enqueue_inputs(
@@ -419,9 +426,12 @@ create function pgq_jobs.pause(kind text, name text) returns boolean
     language plpgsql volatile
 as $$
 begin
-    perform pgq_jobs.check_argument(
-        pause.kind in ('queue', 'task'), format('%L is neither `queue` nor `task`', pause.kind));
-    perform pgq_jobs.check_name('the name of a ' || pause.kind, pause.name);
+    perform pgq_jobs.refuse(case
+        when (pause.kind in ('queue', 'task')) is not true
+            then format('%L is neither `queue` nor `task`', pause.kind)
+        when not pgq_jobs.is_name(pause.name)
+            then format('%L cannot be the name of a %s', pause.name, pause.kind)
+    end);
     insert into pgq_jobs.pause (kind, name)
     values (pause.kind, pause.name)
     on conflict do nothing;
@@ -438,8 +448,9 @@ create function pgq_jobs.resume(kind text, name text) returns boolean
     language plpgsql volatile
 as $$
 begin
-    perform pgq_jobs.check_argument(
-        resume.kind in ('queue', 'task'), format('%L is neither `queue` nor `task`', resume.kind));
+    if (resume.kind in ('queue', 'task')) is not true then
+        perform pgq_jobs.refuse(format('%L is neither `queue` nor `task`', resume.kind));
+    end if;
     delete from pgq_jobs.pause as pause where pause.kind = resume.kind and pause.name = resume.name;
     if found then
         perform pgq_jobs.direct(pgq_jobs.channel());

@@ -49,7 +49,7 @@ const WRONG: &[(&str, &str)] = &[
         "a job must expire after its delay",
     ),
     ("'{}', tags => array ['a b']", "'a b' cannot be a tag"),
-    ("'{}', tags => array [null]", "null cannot be a tag"),
+    ("'{}', tags => array [null]", "NULL cannot be a tag"),
     (
         "'{}', tags => array(select 't' || n from generate_series(1, 16) as n)",
         "a job has at most 16 tags",
