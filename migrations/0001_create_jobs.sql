@@ -26,7 +26,8 @@ create sequence pgq_jobs.job_number as bigint cache 1;
 -- line of its keys in place of `ready`; 2, it holds a unique key, which whoever ends the job frees; 4,
 -- it has a `detail`; 8, no attempt of it has begun, and it expires; 16, an attempt of it may have begun;
 -- 64 and 128, a number of two bits, for how many deaths of workers it is to blame; 256, more than one
--- worker has died with it.
+-- worker has died with it; 512, its enqueuer could not make its keys, which whoever claims it does, if its
+-- task has any; 1024, so it is with its unique key.
 
 -- The tables that jobs pass through are large one minute and empty the next. Giving their pages back
 -- takes a lock that everybody would wait for, and they are needed again at once.
@@ -282,6 +283,7 @@ create function pgq_jobs.withdraw(id bigint, lane bigint) returns boolean
     language plpgsql volatile
     -- However small the tables were when its plans were made.
     set enable_seqscan = off
+    set search_path = pg_catalog, pg_temp
 as $$
 begin
     -- All three looks have one snapshot, so that it is in one of the places if it waits.
@@ -342,6 +344,7 @@ create function pgq_jobs.take_keys(keys uuid[], periods bigint[], conflict text,
     returns table (place bigint, job bigint, outcome text)
     language plpgsql volatile
     set enable_seqscan = off
+    set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
@@ -371,7 +374,7 @@ begin
             case conflict when 'replace' then cardinality(wanted.places) else 1 end
         ];
         number := numbers[actor];
-        ends := statement_timestamp() + periods[actor] * interval '1 microsecond';
+        ends := clock_timestamp() + periods[actor] * interval '1 microsecond';
         decided := null;
         while decided is null loop
             insert into pgq_jobs.unique_key (key, job, lane, until)
@@ -433,13 +436,11 @@ $$;
 -- apart, its first byte and its length.
 create function pgq_jobs.part_input(input bytea) returns bytea
     language sql immutable
-as $$
-    select case
+    return case
         when octet_length(part_input.input) > 1536 or substr(part_input.input, 1, 1) = '\xff'::bytea
             then '\xff'::bytea || int4send(octet_length(part_input.input))
         else part_input.input
-    end
-$$;
+    end;
 
 -- Numbers of the changes of schedules. Whoever draws one holds a lock until its transaction has ended, so
 -- that they become visible in their order: who has seen one has seen all before it.

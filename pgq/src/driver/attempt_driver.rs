@@ -3,7 +3,8 @@
 use async_trait::async_trait;
 
 use super::{
-    Completion, DriverError, Enqueue, HeldInput, Hold, KeyedJobs, NewProgress, Progress, WorkerId,
+    Completion, Described, Description, DriverError, Enqueue, HeldInput, Hold, KeyedJobs,
+    NewProgress, Progress, WorkerId,
 };
 use crate::job::JobId;
 
@@ -19,6 +20,14 @@ pub trait AttemptDriver {
     ///
     /// Returns the error of the storage.
     async fn try_suspect(&self, worker: WorkerId, job: JobId) -> Result<bool, DriverError>;
+
+    /// Gives a job the keys that its enqueuer could not make: from now on it is no more
+    /// [unread](crate::driver::Marks::UNREAD). If it is the same as another, nothing is changed.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of the storage; nothing is changed then.
+    async fn describe(&self, description: Description) -> Result<Described, DriverError>;
 
     /// Says whether a worker still holds a job under a claim. Does not wait for a transaction that is
     /// about to end the attempt.

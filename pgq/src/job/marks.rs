@@ -26,6 +26,12 @@ impl Marks {
     /// blame.
     pub const SUSPECT: Self = Self(256);
 
+    /// Its enqueuer did not have the code of its task: who claims it makes the keys that it goes by, if the
+    /// task has any, before it runs.
+    pub const UNREAD: Self = Self(512);
+    /// Of such a job: whether there is another that is the same is to be seen then.
+    pub const UNCOMPARED: Self = Self(1024);
+
     /// Makes marks from the number in the column `marks`.
     #[must_use]
     pub const fn from_i16(bits: i16) -> Self {

@@ -4,13 +4,18 @@ use async_trait::async_trait;
 
 use super::MemoryDriver;
 use crate::driver::{
-    AttemptDriver, Completion, DriverError, Enqueue, HeldInput, Hold, KeyedJobs, NewProgress,
-    Progress, WorkerId,
+    AttemptDriver, Completion, Described, Description, DriverError, Enqueue, HeldInput, Hold,
+    KeyedJobs, NewProgress, Progress, WorkerId,
 };
 use crate::job::JobId;
 
 #[async_trait]
 impl AttemptDriver for MemoryDriver {
+    /// Nobody enqueues here who does not have the code, so that no job is unread.
+    async fn describe(&self, _description: Description) -> Result<Described, DriverError> {
+        Ok(Described::Held)
+    }
+
     async fn hold(&self, worker: WorkerId, job: JobId, claim: i64) -> Result<Hold, DriverError> {
         Ok(self.call(|store, _| store.hold(worker, job, claim)))
     }

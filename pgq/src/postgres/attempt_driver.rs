@@ -5,13 +5,17 @@ use async_trait::async_trait;
 use super::PostgresDriver;
 use super::error::driver_error;
 use crate::driver::{
-    AttemptDriver, Completion, DriverError, Enqueue, HeldInput, Hold, KeyedJobs, NewProgress,
-    Progress, WorkerId,
+    AttemptDriver, Completion, Described, Description, DriverError, Enqueue, HeldInput, Hold,
+    KeyedJobs, NewProgress, Progress, WorkerId,
 };
 use crate::job::JobId;
 
 #[async_trait]
 impl AttemptDriver for PostgresDriver {
+    async fn describe(&self, description: Description) -> Result<Described, DriverError> {
+        self.describe_job(description).await
+    }
+
     async fn hold(&self, worker: WorkerId, job: JobId, claim: i64) -> Result<Hold, DriverError> {
         self.read_hold(worker, job, claim).await
     }

@@ -1,12 +1,14 @@
-//! What the functions for other languages know of tasks.
+//! What the functions for other languages know of tasks, and what they leave to the code of those.
 
 use serde::Serialize;
+use sqlx::Row as _;
 
 use super::PostgresDriver;
 use super::enqueue::micros;
 use super::error::driver_error;
 use super::unique;
-use crate::driver::{DeclaredTask, DriverError};
+use crate::driver::{DeclaredTask, Described, Description, DriverError};
+use crate::job::JobId;
 
 /// A row of `task`.
 #[derive(Serialize)]
@@ -20,8 +22,6 @@ struct Row<'a> {
     expires_in: Option<i64>,
     input_max: Option<usize>,
     tags: &'a [String],
-    is_unique: bool,
-    is_keyed: bool,
     unique_within: Option<i64>,
     conflict: &'static str,
 }
@@ -42,6 +42,35 @@ impl PostgresDriver {
             .map(|_| ())
             .map_err(error)
     }
+
+    pub(super) async fn describe_job(
+        &self,
+        description: Description,
+    ) -> Result<Described, DriverError> {
+        let key = description.key.as_ref();
+        let row = sqlx::query(self.statements.describe_job.clone())
+            .bind(description.worker.as_i64())
+            .bind(description.job.as_i64())
+            .bind(description.claim)
+            .bind(description.concurrency_key)
+            .bind(description.order_key)
+            .bind(description.rate_key)
+            .bind(key.map(|key| key.key.as_slice()))
+            .bind(key.and_then(|key| key.within).map(micros))
+            .bind(key.map(|key| unique::name(key.conflict)))
+            .fetch_one(&self.pool)
+            .await;
+        row.and_then(|row| {
+            let outcome: String = row.try_get("outcome")?;
+            let other: Option<i64> = row.try_get("other")?;
+            Ok(match &*outcome {
+                "held" => Described::Held,
+                "same" => Described::Same(other.map(JobId::from_i64)),
+                _ => Described::Gone,
+            })
+        })
+        .map_err(|error| driver_error("failed to describe a job", error))
+    }
 }
 
 /// One for each of its names.
@@ -56,8 +85,6 @@ fn rows(task: &DeclaredTask) -> impl Iterator<Item = Row<'_>> {
         expires_in: task.expires.map(micros),
         input_max: task.input_max,
         tags: &task.tags,
-        is_unique: task.is_unique,
-        is_keyed: task.is_keyed,
         unique_within: task.unique_within.map(micros),
         conflict: unique::name(task.conflict),
     };

@@ -1,11 +1,11 @@
 //! Applies the migrations: one transaction, one advisory lock, checksums, no table of anybody
 //! else's.
 
-use sqlx::{AssertSqlSafe, Connection, PgConnection, Row, SqlStr};
+use sqlx::{AssertSqlSafe, Connection, PgConnection, Row};
 
 use super::error::driver_error;
 use super::schema::Schema;
-use super::sql::{STATEMENTS, Statements, render};
+use super::sql::{Statements, render};
 use crate::driver::{DriverError, DriverErrorKind};
 
 /// A file of `migrations/`.
@@ -33,28 +33,8 @@ const MIGRATIONS: &[Migration] = &[
     },
 ];
 
-/// How a line of a migration begins that stands for one of the [`STATEMENTS`].
-const STATEMENT: &str = "-- statement ";
-
 /// The version of the schema that this program is written for.
 const NEWEST: i32 = MIGRATIONS[MIGRATIONS.len() - 1].version;
-
-impl Migration {
-    /// What is run for a schema. The checksum is that of the file: a statement that functions have copies of may
-    /// be edited.
-    fn script(&self, schema: &Schema) -> SqlStr {
-        let line = |line: &'static str| match line.strip_prefix(STATEMENT) {
-            None => line,
-            Some(name) => {
-                let mut statements = STATEMENTS.iter();
-                let named = statements.find(|(own, _)| *own == name);
-                named.map_or(line, |(_, sql)| sql.trim_end())
-            }
-        };
-        let lines: Vec<&str> = self.sql.lines().map(line).collect();
-        render(lines.join("\n"), schema)
-    }
-}
 
 /// A row of the table of migrations.
 struct Applied {
@@ -93,7 +73,7 @@ pub(super) async fn migrate(
         .iter()
         .filter(|migration| migration.version > version)
     {
-        sqlx::raw_sql(migration.script(schema))
+        sqlx::raw_sql(render(migration.sql, schema))
             .execute(&mut *transaction)
             .await
             .map_err(|error| cannot_create(schema.as_str(), error))?;
@@ -146,7 +126,7 @@ pub fn migration_script(schema: &Schema) -> String {
             sql,
             oldest_program,
         } = migration;
-        let (sql, checksum) = (migration.script(schema), checksum(sql));
+        let (sql, checksum) = (render(sql, schema), checksum(sql));
         script += &format!(
             "\n-- Migration {version}: {name}\n\n{sql}\n\
              insert into \"{schema}\".migration (version, name, checksum, oldest_program)\n\

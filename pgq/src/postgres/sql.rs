@@ -3,7 +3,6 @@
 //! The files name the schema `pgq_jobs`. For another schema the name is replaced once, when a
 //! [`Statements`] is made; after that the text never changes.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -63,6 +62,7 @@ statements! {
     delete_details,
     delete_large_inputs,
     delete_progress,
+    describe_job,
     directives,
     drop_keys,
     due_turns,
@@ -177,14 +177,10 @@ impl Statements {
 }
 
 /// Puts `schema` in the place of `pgq_jobs`. A [`Schema`] holds nothing that could end the name.
-pub(super) fn render(text: impl Into<Cow<'static, str>>, schema: &Schema) -> SqlStr {
-    let text = text.into();
-    if schema.as_str() != DEFAULT_SCHEMA {
-        let own = format!("\"{schema}\".");
-        return AssertSqlSafe(text.replace(&format!("{DEFAULT_SCHEMA}."), &own)).into_sql_str();
+pub(super) fn render(text: &'static str, schema: &Schema) -> SqlStr {
+    if schema.as_str() == DEFAULT_SCHEMA {
+        return SqlStr::from_static(text);
     }
-    match text {
-        Cow::Borrowed(text) => SqlStr::from_static(text),
-        Cow::Owned(text) => AssertSqlSafe(text).into_sql_str(),
-    }
+    let own = format!("\"{schema}\".");
+    AssertSqlSafe(text.replace(&format!("{DEFAULT_SCHEMA}."), &own)).into_sql_str()
 }

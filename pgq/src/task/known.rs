@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use pgq_cron::Timetable;
 
 use super::{ScheduleDescriptor, TaskDescriptor, TaskOptions};
-use crate::driver::{Enqueue, NewJob, Schedule, Start, Template};
+use crate::driver::{Detail, Enqueue, NewJob, NewKey, Schedule, Start, Template};
 use crate::job::is_json;
 use crate::queue::name_problem;
 
@@ -63,6 +63,23 @@ impl KnownSchedule {
     }
 }
 
+/// By which keys a job goes whose enqueuer did not have the code of its task: in the detail, and, if `compares`,
+/// by what it is the same as others.
+pub(crate) fn keys_of(
+    task: &TaskDescriptor,
+    input: &[u8],
+    compares: bool,
+) -> (Detail, Option<NewKey>) {
+    let (options, name) = (&task.options, task.key_name());
+    let input = rewritten(task, input);
+    let mut detail = Detail::default();
+    // A job whose input cannot be read has no keys; its attempt fails for that.
+    let _ = options.add_keys(name, &input, &mut detail);
+    let unique = options.unique.filter(|_| compares);
+    let key = unique.and_then(|unique| unique.of_input(name, &input).ok());
+    (detail, key)
+}
+
 /// What the jobs of a task are if they have this input, as an enqueue of the task would have them. `name` is
 /// the one of its names that they carry.
 pub(crate) fn template(task: &TaskDescriptor, name: &str, input: Vec<u8>) -> Template {
@@ -78,10 +95,9 @@ pub(crate) fn template(task: &TaskDescriptor, name: &str, input: Vec<u8>) -> Tem
 /// Says what a template leaves to its task.
 fn fill(task: &TaskDescriptor, name: &str, template: &mut Template, input: &[u8]) {
     let options = &task.options;
-    // Keys go by the bytes of values, and whoever does not know the task may have written others for the same.
-    let is_written_here = template.fingerprint.is_some() && !is_json(input);
+    // Keys go by the bytes of values, and whoever does not know the task writes others for the same.
     let has_keys = options.is_keyed() || options.unique.is_some();
-    let input = match has_keys && !is_written_here {
+    let input = match has_keys && is_json(input) {
         true => Cow::Owned(rewritten(task, input)),
         false => Cow::Borrowed(input),
     };

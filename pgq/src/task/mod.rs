@@ -52,7 +52,9 @@ pub use self::error::TaskError;
 pub(crate) use self::error::Verdict;
 pub(crate) use self::fingerprint::fingerprint;
 pub(crate) use self::host::Host;
-pub(crate) use self::known::{KnownSchedule, enqueue, job_of, needs_input, needs_task, template};
+pub(crate) use self::known::{
+    KnownSchedule, enqueue, job_of, keys_of, needs_input, needs_task, template,
+};
 pub use self::limits::{Concurrency, Rate};
 pub use self::options::TaskOptions;
 pub use self::outcome::{IntoOutcome, IntoTaskError};

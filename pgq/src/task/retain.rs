@@ -5,9 +5,11 @@ use crate::driver::Kept;
 use crate::job::Retain;
 
 impl Registry {
-    /// How long what is left of the jobs of these tasks is kept.
+    /// How long what is left of the jobs of these tasks is kept, and of those that somebody cancels who does not
+    /// know their task.
     pub(crate) fn retains(&self) -> Vec<Retain> {
-        self.tasks().map(|task| task.options.retain).collect()
+        let own = self.tasks().map(|task| task.options.retain);
+        own.chain([Retain::DEFAULT]).collect()
     }
 
     /// How long jobs are kept that end where they wait, by the names that they may have.

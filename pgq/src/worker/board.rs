@@ -280,7 +280,8 @@ impl Board {
     /// Whether no source of a queue may have jobs, as far as is known.
     pub(crate) fn is_searched(&self, queue: &str) -> bool {
         let line = self.lines.iter().find(|line| *line.name == *queue);
-        line.is_none_or(|line| line.sources.iter().all(|source| !source.hungry))
+        let may_have = |source: &Source| source.hungry && !source.is_empty();
+        line.is_none_or(|line| !line.sources.iter().any(may_have))
     }
 
     /// Takes note of whether a claim of a queue found jobs. Returns `false` if it is too early to say

@@ -15,8 +15,8 @@ pub(crate) enum AttemptEnd {
     InputGone,
     /// The input was kept apart, and the storage cannot read it, for this reason.
     InputUnreadable(String),
-    /// The worker stopped before the task was run.
-    NotStarted,
+    /// The task was not run: the worker stopped, or the job goes back for so long.
+    NotStarted(Duration),
     /// The time to start the job was over when it was claimed.
     Expired,
     /// The task returned an error.
@@ -80,7 +80,7 @@ impl AttemptEnd {
             | Self::Stopped(_)
             | Self::Uncommitted(_)
             | Self::Completed(_)
-            | Self::NotStarted
+            | Self::NotStarted(_)
             | Self::Expired
             | Self::Cancelled(_) => "error",
         }
@@ -152,9 +152,7 @@ pub(crate) fn decide(
             task,
             random,
         ),
-        AttemptEnd::NotStarted => {
-            Decision::End(Ending::unstarted(job.id, job.claim, Duration::ZERO))
-        }
+        AttemptEnd::NotStarted(delay) => Decision::End(Ending::unstarted(job.id, job.claim, delay)),
         AttemptEnd::Expired => Decision::End(Ending::expired(job, task.options.retain)),
         AttemptEnd::Failed { report, verdict } => match verdict {
             Verdict::Retry(None) => failed(report, job, task, random),

@@ -21,9 +21,7 @@ fn declared(task: &TaskDescriptor) -> DeclaredTask {
         expires: options.expires,
         input_max: options.input_max,
         tags: options.tags.iter().map(|&tag| tag.to_owned()).collect(),
-        is_unique: options.unique.is_some(),
         unique_within: unique.within,
         conflict: unique.conflict,
-        is_keyed: options.is_keyed(),
     }
 }

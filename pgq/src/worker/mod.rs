@@ -8,6 +8,7 @@ pub(crate) mod config;
 mod controller;
 pub(crate) mod decide;
 mod declare;
+mod describe;
 mod expirer;
 mod fetcher;
 mod finisher;

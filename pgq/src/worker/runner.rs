@@ -13,6 +13,7 @@ use super::board::GivenUp;
 use super::claimer::report;
 use super::conclude::{Conclusion, complete_with_children, conclude};
 use super::decide::{AttemptEnd, Decision, decide, refused};
+use super::describe::{Read, describe};
 use super::fetcher::{Fetched, Wanted};
 use super::finisher::keep_logs;
 use super::hub::{Hub, Tally};
@@ -254,7 +255,7 @@ async fn attempt(
     } else if job.marks.has(Marks::SUSPECT) && !Box::pin(is_tried(hub, job.id)).await {
         Err(Unstarted::NotHeld)
     } else {
-        input(hub, job, &context).await
+        input(hub, job, task, &context).await
     };
     let began = Instant::now();
     let end = match input {
@@ -425,13 +426,26 @@ async fn is_tried(hub: &Hub, job: JobId) -> bool {
     }
 }
 
-/// Takes the input out of a job; waits for one that is kept apart.
-async fn input(hub: &Hub, job: &mut ClaimedJob, context: &Context) -> Result<Vec<u8>, Unstarted> {
-    match &mut job.input {
-        ClaimedInput::Here(input) => Ok(std::mem::take(input)),
+/// Takes the input out of a job; waits for one that is kept apart. Of a job that is unread the keys are made.
+async fn input(
+    hub: &Hub,
+    job: &mut ClaimedJob,
+    task: &TaskDescriptor,
+    context: &Context,
+) -> Result<Vec<u8>, Unstarted> {
+    let input = match &mut job.input {
+        ClaimedInput::Here(input) => std::mem::take(input),
         ClaimedInput::Apart { bytes } => {
-            Box::pin(fetch(hub, job.id, job.claim, *bytes, context)).await
+            Box::pin(fetch(hub, job.id, job.claim, *bytes, context)).await?
         }
+    };
+    if !job.marks.has(Marks::UNREAD) {
+        return Ok(input);
+    }
+    match Box::pin(describe(hub, job, task, &input)).await {
+        Read::Run => Ok(input),
+        Read::End(end) => Err(Unstarted::Ended(end)),
+        Read::NotHeld => Err(Unstarted::NotHeld),
     }
 }
 
@@ -462,8 +476,8 @@ async fn fetch(
                 Err(Unstarted::Ended(AttemptEnd::InputUnreadable(report(&error))))
             }
             // The worker is being dropped.
-            None => Err(Unstarted::Ended(AttemptEnd::NotStarted)),
+            None => Err(Unstarted::Ended(AttemptEnd::NotStarted(Duration::ZERO))),
         },
-        () = context.cancelled().cancelled() => Err(Unstarted::Ended(AttemptEnd::NotStarted)),
+        () = context.cancelled().cancelled() => Err(Unstarted::Ended(AttemptEnd::NotStarted(Duration::ZERO))),
     }
 }

@@ -23,7 +23,9 @@ async fn its_statements_run_in_their_order() -> anyhow::Result<()> {
     assert!(blocks.len() > 6);
 
     for block in blocks {
-        let run = sqlx::raw_sql(AssertSqlSafe(block.to_owned())).execute(pool).await;
+        let run = sqlx::raw_sql(AssertSqlSafe(block.to_owned()))
+            .execute(pool)
+            .await;
         assert!(run.is_ok(), "{block}: {:?}", run.err());
     }
 

@@ -4,6 +4,7 @@ mod arguments;
 mod change;
 mod enqueue;
 mod manual;
+mod unread;
 
 use std::time::Duration;
 

@@ -4,25 +4,23 @@
 --
 -- Rows are touched only where they change, in the order of the names: many workers may start at once.
 insert into pgq_jobs.task as task
-    (name, key_name, queue, priority, max_attempts, delay, expires_in, input_max, tags, is_unique, is_keyed,
-     unique_within, conflict)
-select name, key_name, queue, priority, max_attempts, delay, expires_in, input_max, tags, is_unique, is_keyed,
-       unique_within, conflict
+    (name, key_name, queue, priority, max_attempts, delay, expires_in, input_max, tags, unique_within,
+     conflict)
+select name, key_name, queue, priority, max_attempts, delay, expires_in, input_max, tags, unique_within,
+       conflict
 from jsonb_to_recordset($1::jsonb) as declared (
     name text, key_name text, queue text, priority smallint, max_attempts smallint, delay bigint,
-    expires_in bigint, input_max int, tags text[], is_unique boolean, is_keyed boolean, unique_within bigint,
-    conflict text
+    expires_in bigint, input_max int, tags text[], unique_within bigint, conflict text
 )
 order by name collate "C"
 on conflict (name) do update
 set key_name = excluded.key_name, queue = excluded.queue, priority = excluded.priority,
     max_attempts = excluded.max_attempts, delay = excluded.delay, expires_in = excluded.expires_in,
-    input_max = excluded.input_max, tags = excluded.tags, is_unique = excluded.is_unique,
-    is_keyed = excluded.is_keyed, unique_within = excluded.unique_within, conflict = excluded.conflict,
+    input_max = excluded.input_max, tags = excluded.tags,
+    unique_within = excluded.unique_within, conflict = excluded.conflict,
     declared_at = now()
 where (task.key_name, task.queue, task.priority, task.max_attempts, task.delay, task.expires_in,
-       task.input_max, task.tags, task.is_unique, task.is_keyed, task.unique_within, task.conflict)
+       task.input_max, task.tags, task.unique_within, task.conflict)
     is distinct from
     (excluded.key_name, excluded.queue, excluded.priority, excluded.max_attempts, excluded.delay,
-       excluded.expires_in, excluded.input_max, excluded.tags, excluded.is_unique, excluded.is_keyed,
-       excluded.unique_within, excluded.conflict);
+       excluded.expires_in, excluded.input_max, excluded.tags, excluded.unique_within, excluded.conflict);

@@ -147,7 +147,7 @@ impl Source {
     }
 
     /// Whether nothing is to be claimed, because all its tasks are paused or claimed by themselves.
-    fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.names.as_ref().is_some_and(|names| names.is_empty())
     }
 }

@@ -172,7 +172,7 @@ fn a_job_that_was_cancelled_ends_so_whatever_its_task_returned() {
             AttemptEnd::Panicked("at the disco".to_owned()),
             Some("panicked: at the disco"),
         ),
-        (AttemptEnd::NotStarted, None),
+        (AttemptEnd::NotStarted(Duration::ZERO), None),
     ];
 
     for (end, error) in cases {
