@@ -66,9 +66,8 @@ where
 /// The code and the message with which a call fails.
 async fn refused(pool: &PgPool, sql: &str) -> anyhow::Result<(String, String)> {
     let run = sqlx::query(AssertSqlSafe(format!("select {sql}")));
-    let error = match run.fetch_all(pool).await {
-        Ok(_) => anyhow::bail!("{sql} does not fail"),
-        Err(error) => error,
+    let Err(error) = run.fetch_all(pool).await else {
+        anyhow::bail!("{sql} does not fail");
     };
     let Some(error) = error.as_database_error() else {
         anyhow::bail!("{error}");
