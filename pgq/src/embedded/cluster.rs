@@ -239,7 +239,8 @@ impl Cluster {
         let mut lines = state.lines();
         // The file may be left from an earlier server.
         lines.next() == Some(pid.to_string().as_str())
-            && lines.nth(6).is_some_and(|state| state.trim() == "ready")
+            // A hot standby is one that accepts connections, too.
+            && (lines.nth(6)).is_some_and(|state| ["ready", "standby"].contains(&state.trim()))
     }
 
     fn log_after(&self, start: u64) -> String {
