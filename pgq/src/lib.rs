@@ -53,6 +53,9 @@ pub mod schedules {}
 #[doc = include_str!("../docs/sql.md")]
 pub mod sql {}
 
+#[doc = include_str!("../docs/troubleshooting.md")]
+pub mod troubleshooting {}
+
 #[doc(hidden)]
 #[path = "private.rs"]
 pub mod __private;

@@ -10,6 +10,7 @@ mod examples;
 mod fixture;
 mod fleet;
 mod functions;
+mod health;
 mod history;
 mod limits;
 mod memory;

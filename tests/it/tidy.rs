@@ -134,6 +134,9 @@ const PURE: &[&str] = &[
     "shape/compare.rs",
     "shape/parse.rs",
     "task/registry.rs",
+    "postgres/health/schema.rs",
+    "postgres/health/session.rs",
+    "postgres/health/structure.rs",
     "postgres/history/plan.rs",
     "worker/board.rs",
     "worker/board/cancel.rs",
@@ -235,6 +238,8 @@ fn the_command_line_sees_the_public_api_only() -> anyhow::Result<()> {
 fn only_what_stands_for_a_database_reads_the_wall_clock() -> anyhow::Result<()> {
     let may = [
         "pgq/src/memory/clock.rs",
+        // How far it is from that of the server, which people are told.
+        "pgq/src/postgres/health/clock.rs",
         // The age of what a test has left behind.
         "pgq/src/testing/database/mod.rs",
     ];

@@ -6,6 +6,7 @@ pub mod fleet;
 pub mod gate;
 pub mod history;
 pub mod mutations;
+pub mod pooler;
 pub mod subscriber;
 
 /// The manual of `#[pgq::test]`, whose examples need a driver.

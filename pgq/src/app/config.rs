@@ -10,7 +10,7 @@ use crate::task::{Problem, Registry};
 use crate::worker::config::{Mode, QueueConfig, WorkerConfig};
 
 /// How many jobs run at once.
-const CONCURRENCY: usize = 100;
+pub(super) const CONCURRENCY: usize = 100;
 /// How long a lost wake-up may delay a job.
 const POLL: Duration = Duration::from_secs(1);
 /// With a heartbeat every 2.5 s and a look for dead workers as often, the jobs of a dead worker run

@@ -4,8 +4,11 @@ use std::sync::Arc;
 
 use sqlx::{PgConnection, PgPool};
 
+use super::config::CONCURRENCY;
 use crate::client::{Enqueuer, INPUT_MAX_DEFAULT, Reader};
-use crate::driver::{Driver, DriverError, Enqueue, KeyedJobs, WorkerState};
+use crate::driver::{
+    Driver, DriverError, Enqueue, Finding, HealthCheck, HealthDriver, KeyedJobs, WorkerState,
+};
 use crate::error::Result;
 use crate::job::JobId;
 use crate::middleware::{HookList, Hooks};
@@ -113,6 +116,29 @@ impl Pgq {
     /// migrated.
     pub async fn migrate(&self) -> Result<()> {
         Ok(self.driver.migrate().await?)
+    }
+
+    /// Looks for whatever keeps jobs from being enqueued or run as promised: in the server, the database, the
+    /// schema, the rights of the user and the connections. Returns all of it, errors first; none if all is well.
+    ///
+    /// Call it as the user that workers connect as: what they need is looked for. A worker does the same when
+    /// it starts, and the [page about each finding](crate::troubleshooting) says what becomes of it then. The
+    /// call notifies a session of its own to see that wake-ups are delivered, and waits for that up to 3 s.
+    ///
+    /// # Errors
+    ///
+    /// Fails only if the database cannot be asked.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: the call only looks.
+    pub async fn check_health(&self) -> Result<Vec<Finding>> {
+        let check = HealthCheck::Start {
+            migrates: false,
+            listens: true,
+            concurrency: CONCURRENCY,
+        };
+        Ok(self.driver.check_health(check).await?)
     }
 
     /// Lists the workers; see [`workers`](crate::workers()).

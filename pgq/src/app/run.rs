@@ -45,7 +45,8 @@ pub fn run() -> Run {
 /// # Errors
 ///
 /// Awaiting it fails if something is wrong with the tasks or the settings, or if the database
-/// cannot be used when it starts. Once it runs, it waits out every outage of the database.
+/// cannot be used when it starts: there is a [page about what may be wrong](crate::troubleshooting). Once it
+/// runs, it waits out every outage of the database.
 ///
 /// # Cancel safety
 ///

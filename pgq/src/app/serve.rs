@@ -6,11 +6,13 @@ use std::time::Duration;
 use super::bounded::Report;
 use super::run::Run;
 use super::signals;
-use crate::driver::Driver;
+use crate::driver::{Driver, HealthCheck};
 use crate::error::Result;
 use crate::scheduler::Scheduler;
 use crate::worker::config::Mode;
-use crate::worker::{Ended, Setup, StopSignal, Tally, limited, reach, run as run_worker};
+use crate::worker::{
+    Ended, Setup, StopSignal, Tally, check_start, limited, reach, run as run_worker,
+};
 
 /// Runs a worker and its scheduler until they end.
 pub(super) async fn serve(run: Run, mode: Mode, deadline: Option<Duration>) -> Result<Report> {
@@ -48,12 +50,19 @@ async fn work(run: &Run, mode: Mode, stop: &StopSignal) -> Result<Report> {
     let driver = open(run, &mut state)?;
     let registry = Arc::new(run.registry.clone());
     let tally = Arc::new(Tally::default());
-    let prepared = stop.unless_told(prepare(&*driver, run.migrate)).await;
+    let config = run.config.worker(&registry, mode);
+    let check = HealthCheck::Start {
+        migrates: run.migrate,
+        listens: mode == Mode::Forever,
+        concurrency: config.concurrency,
+    };
+    let prepared = stop
+        .unless_told(prepare(&*driver, check, run.migrate))
+        .await;
     let Some(()) = prepared.transpose()? else {
         return Ok(Report::of(&tally, false));
     };
 
-    let config = run.config.worker(&registry, mode);
     announce(&registry, &config);
     let mut scheduler = Scheduler::new(
         Arc::clone(&driver),
@@ -123,7 +132,9 @@ fn open(run: &Run, state: &mut crate::task::StateMap) -> Result<Arc<dyn Driver>>
     Ok(run.source.clone().open(state)?)
 }
 
-async fn prepare(driver: &dyn Driver, migrate: bool) -> Result<()> {
+async fn prepare(driver: &dyn Driver, check: HealthCheck, migrate: bool) -> Result<()> {
+    // Before anything is made in a database that is the wrong one.
+    check_start(driver, check).await?;
     if migrate {
         // Not limited: a migration may have to wait for another one.
         driver.migrate().await?;

@@ -47,24 +47,24 @@ impl Source {
         state: &mut StateMap,
     ) -> Result<Arc<dyn Driver>, DriverError> {
         use crate::postgres::{PostgresDriver, database_url, parse_url};
+        use sqlx::PgPool;
         use std::any::TypeId;
 
-        let options = match self {
+        let is_given = matches!(self, Self::Pool(_));
+        let pool = match self {
             Self::Driver(driver) => return Ok(driver),
-            Self::Environment => parse_url(&database_url()?)?,
-            Self::Url(url) => parse_url(&url)?,
-            Self::Pool(pool) => {
-                let options = (*pool.connect_options()).clone();
-                if !state.contains(TypeId::of::<sqlx::PgPool>()) {
-                    state.insert(pool);
-                }
-                options
-            }
+            Self::Environment => PgPool::connect_lazy_with(parse_url(&database_url()?)?),
+            Self::Url(url) => PgPool::connect_lazy_with(parse_url(&url)?),
+            Self::Pool(pool) => pool,
         };
-        if !state.contains(TypeId::of::<sqlx::PgPool>()) {
-            state.insert(sqlx::PgPool::connect_lazy_with(options.clone()));
+        let driver = PostgresDriver::own_pool(&pool.connect_options(), schema);
+        match state.contains(TypeId::of::<PgPool>()) {
+            false => state.insert(pool.clone()),
+            // Tasks use another one, perhaps on another database, and nobody this.
+            true if !is_given => return Ok(Arc::new(driver)),
+            true => {}
         }
-        Ok(Arc::new(PostgresDriver::own_pool(&options, schema)))
+        Ok(Arc::new(driver.with_application(pool)))
     }
 }
 

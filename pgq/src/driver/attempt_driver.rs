@@ -3,12 +3,12 @@
 use async_trait::async_trait;
 
 use super::{
-    Completion, Described, Description, DriverError, Enqueue, HeldInput, Hold, KeyedJobs,
-    NewProgress, Progress, WorkerId,
+    Completion, DeclaredTask, Described, Description, DriverError, Enqueue, HeldInput, Hold,
+    KeyedJobs, NewProgress, Progress, WorkerId,
 };
 use crate::job::JobId;
 
-/// The part of a [`Driver`](super::Driver) that is for single attempts: what they hold, enqueue and
+/// The part of a [`Driver`](super::Driver) that is for single attempts: what they are, hold, enqueue and
 /// report. What they write is fenced by the claim under which an attempt holds its job.
 #[async_trait]
 pub trait AttemptDriver {
@@ -20,6 +20,13 @@ pub trait AttemptDriver {
     ///
     /// Returns the error of the storage.
     async fn try_suspect(&self, worker: WorkerId, job: JobId) -> Result<bool, DriverError>;
+
+    /// Says what jobs of these tasks are whose enqueuer knows but a name, whatever was said before.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of the storage.
+    async fn declare_tasks(&self, tasks: &[DeclaredTask]) -> Result<(), DriverError>;
 
     /// Gives a job the keys that its enqueuer could not make: from now on it is no more
     /// [unread](crate::driver::Marks::UNREAD). If it is the same as another, nothing is changed.

@@ -3,6 +3,8 @@
 use std::error::Error as StdError;
 use std::fmt;
 
+use super::Finding;
+
 /// An error of the storage.
 ///
 /// Its message says what is wrong and what to do about it; the cause is its
@@ -10,9 +12,10 @@ use std::fmt;
 #[derive(Debug)]
 pub struct DriverError {
     kind: DriverErrorKind,
-    problem: String,
-    advice: Option<String>,
+    problem: Box<str>,
+    advice: Option<Box<str>>,
     source: Option<Box<dyn StdError + Send + Sync>>,
+    findings: Box<[Finding]>,
 }
 
 /// What a caller can do about a [`DriverError`].
@@ -38,6 +41,8 @@ pub enum DriverErrorKind {
     SchemaOlder,
     /// The schema is newer than this version of pgq, and does not admit it.
     SchemaNewer,
+    /// The database is not set up for pgq: [`DriverError::findings`] has everything that is wrong.
+    Configuration,
     /// The transaction lost a race. The same call may succeed at once.
     Conflict,
     /// The call took longer than its limit. The same call may succeed later.
@@ -63,16 +68,17 @@ impl DriverError {
     pub fn new(kind: DriverErrorKind, problem: impl Into<String>) -> Self {
         Self {
             kind,
-            problem: problem.into(),
+            problem: problem.into().into(),
             advice: None,
             source: None,
+            findings: Box::default(),
         }
     }
 
     /// Adds what to do about it.
     #[must_use]
     pub fn with_advice(mut self, advice: impl Into<String>) -> Self {
-        self.advice = Some(advice.into());
+        self.advice = Some(advice.into().into());
         self
     }
 
@@ -80,6 +86,11 @@ impl DriverError {
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         self.source = Some(source.into());
+        self
+    }
+
+    pub(super) fn with_findings(mut self, findings: Vec<Finding>) -> Self {
+        self.findings = findings.into();
         self
     }
 
@@ -95,10 +106,21 @@ impl DriverError {
         self.kind.is_transient()
     }
 
+    /// What is wrong, without what to do about it.
+    pub(crate) fn problem(&self) -> &str {
+        &self.problem
+    }
+
     /// What to do about it; `None` where only the cause can tell.
     #[must_use]
     pub fn advice(&self) -> Option<&str> {
         self.advice.as_deref()
+    }
+
+    /// What was found to be wrong when a worker started; none in other errors.
+    #[must_use]
+    pub fn findings(&self) -> &[Finding] {
+        &self.findings
     }
 }
 

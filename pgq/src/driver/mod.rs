@@ -7,6 +7,7 @@ mod control;
 mod description;
 mod error;
 mod fleet;
+mod health;
 mod limit;
 mod listener;
 mod listing;
@@ -33,6 +34,7 @@ pub use self::control::{Cancellation, Directives, Pausable, Pause};
 pub use self::description::{DeclaredTask, Described, Description};
 pub use self::error::{DriverError, DriverErrorKind};
 pub use self::fleet::{Build, KnownTask, WorkerState};
+pub use self::health::{Finding, FindingCode, HealthCheck, HealthDriver, Severity};
 pub use self::limit::{Allotment, Ask, Asked, Keep, KeyAsk, PermitAsk};
 pub use self::listener::{Listener, Parked, Topic, Wake};
 pub use self::listing::{Count, JobCounts, ListedJobs, Listing, Position, WaitingJobs};
@@ -59,7 +61,9 @@ pub use crate::schedule::Policy;
 /// A call that is dropped or that fails may still have taken effect, unless its docs say
 /// otherwise; [`held`](AttemptDriver::held) tells a worker what it really holds.
 #[async_trait]
-pub trait Driver: AttemptDriver + ScheduleDriver + fmt::Debug + Send + Sync + 'static {
+pub trait Driver:
+    AttemptDriver + HealthDriver + ScheduleDriver + fmt::Debug + Send + Sync + 'static
+{
     /// Makes the storage ready for use, or brings it up to this version, from any number of processes.
     ///
     /// # Errors
@@ -284,13 +288,6 @@ pub trait Driver: AttemptDriver + ScheduleDriver + fmt::Debug + Send + Sync + 's
     ///
     /// Returns the error of the storage.
     async fn declare_limits(&self, limits: &[FleetLimit]) -> Result<(), DriverError>;
-
-    /// Says what jobs of these tasks are whose enqueuer knows but a name, whatever was said before.
-    ///
-    /// # Errors
-    ///
-    /// Returns the error of the storage.
-    async fn declare_tasks(&self, tasks: &[DeclaredTask]) -> Result<(), DriverError>;
 
     /// Lets some of the jobs go on that wait for keys which these tasks have no more. It begins behind a
     /// key, at first `i64::MIN`, and returns the key to go on after, or `None` if there are no more.

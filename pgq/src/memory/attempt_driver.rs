@@ -4,13 +4,18 @@ use async_trait::async_trait;
 
 use super::MemoryDriver;
 use crate::driver::{
-    AttemptDriver, Completion, Described, Description, DriverError, Enqueue, HeldInput, Hold,
-    KeyedJobs, NewProgress, Progress, WorkerId,
+    AttemptDriver, Completion, DeclaredTask, Described, Description, DriverError, Enqueue,
+    HeldInput, Hold, KeyedJobs, NewProgress, Progress, WorkerId,
 };
 use crate::job::JobId;
 
 #[async_trait]
 impl AttemptDriver for MemoryDriver {
+    /// Nobody enqueues here who does not have the code.
+    async fn declare_tasks(&self, _tasks: &[DeclaredTask]) -> Result<(), DriverError> {
+        Ok(())
+    }
+
     /// Nobody enqueues here who does not have the code, so that no job is unread.
     async fn describe(&self, _description: Description) -> Result<Described, DriverError> {
         Ok(Described::Held)

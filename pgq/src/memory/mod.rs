@@ -36,10 +36,10 @@ use self::listener::MemoryListener;
 use self::store::Store;
 use crate::client::{Enqueuer, Reader};
 use crate::driver::{
-    Allotment, Ask, Asked, Attempt, Cancellation, Claim, Claimed, Completion, DeclaredTask,
-    Directives, Driver, DriverError, Ending, Enqueue, HistoryReport, JobCounts, Keep, Kept,
-    KeyedJobs, ListedJobs, Listener, Listing, NewLog, Pausable, Pause, Promoted, QueuedInput,
-    Rescued, Start, Wake, WorkerId, WorkerInfo, WorkerState,
+    Allotment, Ask, Asked, Attempt, Cancellation, Claim, Claimed, Completion, Directives, Driver,
+    DriverError, Ending, Enqueue, HealthDriver, HistoryReport, JobCounts, Keep, Kept, KeyedJobs,
+    ListedJobs, Listener, Listing, NewLog, Pausable, Pause, Promoted, QueuedInput, Rescued, Start,
+    Wake, WorkerId, WorkerInfo, WorkerState,
 };
 use crate::job::{Job, JobId, Retain};
 use crate::limit::{FleetLimit, FleetRate, Limited};
@@ -147,6 +147,9 @@ impl Default for MemoryDriver {
         Self::new()
     }
 }
+
+/// There is nothing outside of this process that could be set up wrong.
+impl HealthDriver for MemoryDriver {}
 
 #[async_trait]
 impl Driver for MemoryDriver {
@@ -263,11 +266,6 @@ impl Driver for MemoryDriver {
             store.limits.declare(limits);
             store.wake(Wake::Directives);
         });
-        Ok(())
-    }
-
-    /// Nobody enqueues here who does not have the code.
-    async fn declare_tasks(&self, _tasks: &[DeclaredTask]) -> Result<(), DriverError> {
         Ok(())
     }
 

@@ -5,13 +5,17 @@ use async_trait::async_trait;
 use super::PostgresDriver;
 use super::error::driver_error;
 use crate::driver::{
-    AttemptDriver, Completion, Described, Description, DriverError, Enqueue, HeldInput, Hold,
-    KeyedJobs, NewProgress, Progress, WorkerId,
+    AttemptDriver, Completion, DeclaredTask, Described, Description, DriverError, Enqueue,
+    HeldInput, Hold, KeyedJobs, NewProgress, Progress, WorkerId,
 };
 use crate::job::JobId;
 
 #[async_trait]
 impl AttemptDriver for PostgresDriver {
+    async fn declare_tasks(&self, tasks: &[DeclaredTask]) -> Result<(), DriverError> {
+        self.declare_all_tasks(tasks).await
+    }
+
     async fn describe(&self, description: Description) -> Result<Described, DriverError> {
         self.describe_job(description).await
     }

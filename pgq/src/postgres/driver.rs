@@ -13,10 +13,10 @@ use super::error::driver_error;
 use super::listener::PostgresListener;
 use super::{history, migrate, row, unique};
 use crate::driver::{
-    Allotment, Ask, Asked, Attempt, Cancellation, Claim, Claimed, Completion, DeclaredTask,
-    Directives, Driver, DriverError, Ending, Enqueue, HistoryReport, JobCounts, Keep, Kept,
-    KeyedJobs, ListedJobs, Listener, Listing, NewLog, Pausable, Pause, Promoted, QueuedInput,
-    Rescued, Start, WorkerId, WorkerInfo, WorkerState,
+    Allotment, Ask, Asked, Attempt, Cancellation, Claim, Claimed, Completion, Directives, Driver,
+    DriverError, Ending, Enqueue, HistoryReport, JobCounts, Keep, Kept, KeyedJobs, ListedJobs,
+    Listener, Listing, NewLog, Pausable, Pause, Promoted, QueuedInput, Rescued, Start, WorkerId,
+    WorkerInfo, WorkerState,
 };
 use crate::job::{Job, JobId, Retain};
 use crate::limit::{FleetLimit, FleetRate, Limited};
@@ -169,10 +169,6 @@ impl Driver for PostgresDriver {
 
     async fn declare_limits(&self, limits: &[FleetLimit]) -> Result<(), DriverError> {
         self.declare_all_limits(limits).await
-    }
-
-    async fn declare_tasks(&self, tasks: &[DeclaredTask]) -> Result<(), DriverError> {
-        self.declare_all_tasks(tasks).await
     }
 
     async fn put_back(&self, tasks: &[String], after: i64) -> Result<Option<i64>, DriverError> {

@@ -138,30 +138,48 @@ pub fn migration_script(schema: &Schema) -> String {
     script
 }
 
+/// Which version of the schema there is.
+pub(super) struct Version {
+    /// Whether this program can use it as it is.
+    pub(super) usable: Result<(), DriverError>,
+    /// Whether it is the one that this program is written for.
+    pub(super) is_current: bool,
+}
+
 /// Checks that this program can use the schema as it is.
 pub(super) async fn check_schema(
     connection: &mut PgConnection,
     statements: &Statements,
 ) -> Result<(), DriverError> {
-    let schema = &statements.schema;
+    read_version(connection, statements).await?.usable
+}
+
+/// Reads the version of the schema, and whether this program can use it as it is.
+pub(super) async fn read_version(
+    connection: &mut PgConnection,
+    statements: &Statements,
+) -> Result<Version, DriverError> {
     let applied = applied(connection, statements).await?;
-    check(&applied, statements)?;
-    match applied.last() {
+    let newest = applied.last().map(|last| last.version);
+    Ok(Version {
+        usable: check(&applied, statements).and_then(|()| is_up_to_date(newest, statements)),
+        is_current: newest == Some(NEWEST),
+    })
+}
+
+fn is_up_to_date(version: Option<i32>, statements: &Statements) -> Result<(), DriverError> {
+    let schema = &statements.schema;
+    match version {
         None => Err(DriverError::new(
             DriverErrorKind::SchemaMissing,
             format!("the database has no pgq schema `{schema}`"),
         )
         .with_advice("let pgq create it, which `pgq::run()` does unless told not to")),
-        Some(last) if last.version < NEWEST => {
-            let version = last.version;
-            Err(DriverError::new(
-                DriverErrorKind::SchemaOlder,
-                format!(
-                    "the schema `{schema}` has version {version}, but this program needs {NEWEST}"
-                ),
-            )
-            .with_advice("migrate it before this program starts, or let `pgq::run()` do so"))
-        }
+        Some(version) if version < NEWEST => Err(DriverError::new(
+            DriverErrorKind::SchemaOlder,
+            format!("the schema `{schema}` has version {version}, but this program needs {NEWEST}"),
+        )
+        .with_advice("migrate it before this program starts, or let `pgq::run()` do so")),
         Some(_) => Ok(()),
     }
 }

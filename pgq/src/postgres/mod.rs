@@ -17,6 +17,7 @@ mod error;
 mod expire;
 mod finish;
 mod fleet;
+mod health;
 mod history;
 mod keys;
 mod large_input;
@@ -59,6 +60,8 @@ pub use self::connect::DATABASE_URL;
 #[doc(hidden)]
 pub use self::connect::SESSION_SETTINGS;
 pub(crate) use self::connect::{database_url, parse_url};
+#[doc(hidden)]
+pub use self::health::STRUCTURE;
 pub use self::migrate::migration_script;
 pub use self::schema::{DEFAULT_SCHEMA, Schema};
 #[doc(hidden)]
@@ -79,6 +82,8 @@ const INPUT_SESSIONS: usize = 2;
 #[derive(Clone)]
 pub struct PostgresDriver {
     pool: PgPool,
+    /// What enqueues, where that is not the runtime; for the health checks only.
+    application: Option<PgPool>,
     options: Arc<PgConnectOptions>,
     statements: Arc<Statements>,
     claims: Arc<Session>,
@@ -101,7 +106,7 @@ impl PostgresDriver {
     #[must_use]
     pub fn with_schema(pool: PgPool, schema: &Schema) -> Self {
         let options = runtime_options(&pool.connect_options());
-        Self::build(pool, options, Statements::of(schema))
+        Self::build(pool.clone(), options, Statements::of(schema)).with_application(pool)
     }
 
     /// A driver with a small pool of its own, for a runtime that must not wait for connections
@@ -111,9 +116,16 @@ impl PostgresDriver {
         Self::build(runtime_pool(&options), options, Statements::of(schema))
     }
 
+    /// Checks a pool of the application with its own health.
+    pub(crate) fn with_application(mut self, pool: PgPool) -> Self {
+        self.application = Some(pool);
+        self
+    }
+
     fn build(pool: PgPool, options: PgConnectOptions, statements: Arc<Statements>) -> Self {
         Self {
             pool,
+            application: None,
             claims: Arc::new(Session::new(options.clone())),
             cursors: Arc::new(Mutex::new(Cursors::new(
                 WorkerId::from_i64(0),

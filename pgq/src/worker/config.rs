@@ -59,6 +59,9 @@ pub(crate) const HEARTBEATS_PER_LEASE: u32 = 4;
 /// How often the history is looked after, by each worker.
 pub(crate) const HISTORY_INTERVAL: Duration = Duration::from_secs(60);
 
+/// After how many leases the health of the storage is looked at again: once a minute by default.
+pub(crate) const LEASES_PER_WATCH: u32 = 6;
+
 /// How long any call to the database may take, the way there and back included. The server itself
 /// gives up a little earlier.
 pub(crate) const CALL_TIMEOUT: Duration = Duration::from_secs(35);

@@ -34,8 +34,10 @@ mod stop;
 mod storm;
 mod unknown;
 mod wakeups;
+mod watch;
 
 pub(crate) use self::claimer::{Ended, report};
 pub(crate) use self::hub::{Setup, Tally, limited, limited_by, retry_pause};
 pub(crate) use self::start::{reach, run};
 pub(crate) use self::stop::StopSignal;
+pub(crate) use self::watch::check_start;

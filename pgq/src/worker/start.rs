@@ -17,7 +17,7 @@ use super::lease::LeaseKeeper;
 use super::limits::key_limit;
 use super::promoter::promote_due;
 use super::stop::{StopSignal, wind_up};
-use super::{controller, declare, expirer, historian, limits, promoter, rescuer, wakeups};
+use super::{controller, declare, expirer, historian, limits, promoter, rescuer, wakeups, watch};
 use crate::driver::{Build, Driver, DriverError, DriverErrorKind, KnownTask, WorkerId, WorkerInfo};
 use crate::task::{KnownSchedule, TaskDescriptor};
 
@@ -41,6 +41,9 @@ pub(crate) async fn run(setup: Setup, stop: &StopSignal) -> Result<Ended, Driver
         }
         Mode::Forever | Mode::UntilIdle => None,
     };
+    // Also while it cannot register: that is when people want to know why.
+    let watching = watch::run(Arc::clone(&setup.driver), setup.config.lease);
+    let _watching = AbortOnDropHandle::new(tokio::spawn(watching));
     let mut first = true;
     loop {
         let Some(worker) = reach(stop, first, || register(&setup)).await? else {

@@ -1,5 +1,6 @@
 //! A wall clock that is wrong. A program that links this crate has one once it calls [`jump`]: the clock
-//! is ahead, then right, then behind, for half a second each. Other clocks stay as they are.
+//! is ahead, then right, then behind, for half a second each; or once it calls [`shift`]. Other clocks stay as
+//! they are.
 //!
 //! On Linux only; elsewhere the clock stays right.
 
@@ -11,6 +12,14 @@ static BY: AtomicI64 = AtomicI64::new(0);
 /// Lets the clock jump to and fro from now on, by that many seconds.
 pub fn jump(seconds: i64) {
     BY.store(seconds, Ordering::Relaxed);
+}
+
+/// By how many seconds the clock is ahead besides.
+static SHIFT: AtomicI64 = AtomicI64::new(0);
+
+/// Lets the clock be ahead from now on, by that many seconds.
+pub fn shift(seconds: i64) {
+    SHIFT.store(seconds, Ordering::Relaxed);
 }
 
 #[cfg(target_os = "linux")]
@@ -34,6 +43,10 @@ mod clock {
     pub unsafe extern "C" fn clock_gettime(clock: clockid_t, time: *mut timespec) -> c_int {
         let result = read(clock, time);
         let by = super::BY.load(Ordering::Relaxed);
+        if result == 0 && clock == CLOCK_REALTIME {
+            // SAFETY: the system has written to it.
+            unsafe { (*time).tv_sec += super::SHIFT.load(Ordering::Relaxed) };
+        }
         if result == 0 && clock == CLOCK_REALTIME && by != 0 {
             let mut since_boot = timespec {
                 tv_sec: 0,

@@ -1,8 +1,9 @@
 //! Large inputs that cannot be read, or whose jobs are lost meanwhile.
 
+use std::future::IntoFuture as _;
 use std::time::Duration;
 
-use pgq::JobState;
+use pgq::{CancellationToken, JobState, Pgq};
 use pgq_tests::database::TestDatabase;
 use pgq_tests::eventually;
 use sqlx::PgPool;
@@ -36,12 +37,28 @@ async fn a_job_whose_input_is_gone_fails_and_says_so() -> anyhow::Result<()> {
 async fn an_input_that_cannot_be_read_costs_an_attempt() -> anyhow::Result<()> {
     let database = TestDatabase::migrated().await?;
     let pool = database.pool();
+    let pgq = Pgq::from_pool(pool.clone());
+    pgq.pause_task("weigh").await?;
     let job = weigh::enqueue(pool, text(MIB), 1).await?;
+    // A worker does not start without the table.
+    let stop = CancellationToken::new();
+    let run = worker::<weigh>(&database).stop_on(stop.clone());
+    let running = tokio::spawn(run.into_future());
+    eventually("the worker lives", async || {
+        Ok(count(pool, "worker").await? == 1)
+    })
+    .await?;
     sqlx::query("alter table pgq_jobs.large_input rename to elsewhere")
         .execute(pool)
         .await?;
 
-    let report = drain(worker::<weigh>(&database)).await?;
+    pgq.resume_task("weigh").await?;
+    eventually("the attempt fails", async || {
+        Ok(count(pool, "failure").await? == 1)
+    })
+    .await?;
+    stop.cancel();
+    running.await??;
     sqlx::query("alter table pgq_jobs.elsewhere rename to large_input")
         .execute(pool)
         .await?;
@@ -49,7 +66,6 @@ async fn an_input_that_cannot_be_read_costs_an_attempt() -> anyhow::Result<()> {
     hurry(pool).await?;
     drain(worker::<weigh>(&database)).await?;
 
-    assert_eq!(report.retried, 1);
     let error = failed.error.unwrap_or_default();
     assert!(error.starts_with("the input cannot be read: "), "{error}");
     assert_eq!(job.wait_for(pool, DEADLINE).await?, MIB);

@@ -1,0 +1,182 @@
+//! A pooler in transaction mode, in front of a real server.
+//!
+//! It has one session of the server, which it lends to a client for a request, or for a transaction. Like those
+//! that are in use it takes no settings from its clients, and who waits for notifications is not told of any.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use anyhow::{Context as _, ensure};
+use sqlx::postgres::{PgConnectOptions, PgSslMode};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Mutex, MutexGuard};
+use tokio::task::{AbortHandle, JoinSet};
+
+/// The most bytes of a message that is taken for one.
+const MESSAGE_MAX: usize = 64 << 20;
+
+/// The code of a startup message that asks for TLS.
+const TLS_REQUEST: [u8; 4] = 80_877_103_u32.to_be_bytes();
+
+/// The version of the protocol in a startup message.
+const PROTOCOL: [u8; 4] = 196_608_u32.to_be_bytes();
+
+/// The way to one session of the server.
+#[derive(Debug)]
+pub struct Pooler {
+    address: SocketAddr,
+    accepting: AbortHandle,
+}
+
+/// What becomes of notifications.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Notifications {
+    /// They go to whoever has the session when they come.
+    ToAnybody,
+    /// They go to nobody.
+    ToNobody,
+}
+
+/// A message: its type, and the whole of it.
+type Message = (u8, Vec<u8>);
+
+/// What the clients share.
+struct Shared {
+    server: Mutex<TcpStream>,
+    /// What the server has said of itself.
+    parameters: Vec<u8>,
+    notifications: Notifications,
+}
+
+impl Pooler {
+    /// Opens a pooler to the server and the database of `options`, which must ask for no password.
+    ///
+    /// # Errors
+    ///
+    /// Fails if there is no port to listen on, or no session.
+    pub async fn open(
+        options: &PgConnectOptions,
+        notifications: Notifications,
+    ) -> anyhow::Result<Self> {
+        let mut server = TcpStream::connect((options.get_host(), options.get_port())).await?;
+        let user = options.get_username();
+        let database = options.get_database().unwrap_or(user);
+        let settings = format!("user\0{user}\0database\0{database}\0client_encoding\0UTF8\0\0");
+        let mut startup = u32::try_from(settings.len() + 8)?.to_be_bytes().to_vec();
+        startup.extend(PROTOCOL);
+        startup.extend(settings.as_bytes());
+        server.write_all(&startup).await?;
+        let mut parameters = Vec::new();
+        loop {
+            match read(&mut server).await? {
+                (b'S', message) => parameters.extend(message),
+                (b'Z', _) => break,
+                (b'E', message) => anyhow::bail!("{}", String::from_utf8_lossy(&message)),
+                _ => {}
+            }
+        }
+        let shared = Arc::new(Shared {
+            server: Mutex::new(server),
+            parameters,
+            notifications,
+        });
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let address = listener.local_addr()?;
+        let accepting = tokio::spawn(async move {
+            // Dropped with this task, and the connections with it.
+            let mut clients = JoinSet::new();
+            while let Ok((client, _)) = listener.accept().await {
+                let shared = Arc::clone(&shared);
+                // A client is told by the end of its connection.
+                clients.spawn(async move { serve(client, &shared).await.is_ok() });
+            }
+        });
+        Ok(Self {
+            address,
+            accepting: accepting.abort_handle(),
+        })
+    }
+
+    /// Returns the options to connect through the pooler.
+    #[must_use]
+    pub fn options(&self, options: &PgConnectOptions) -> PgConnectOptions {
+        options
+            .clone()
+            .host(&self.address.ip().to_string())
+            .port(self.address.port())
+            .ssl_mode(PgSslMode::Disable)
+    }
+}
+
+impl Drop for Pooler {
+    fn drop(&mut self) {
+        self.accepting.abort();
+    }
+}
+
+async fn serve(mut client: TcpStream, shared: &Shared) -> anyhow::Result<()> {
+    greet(&mut client, shared).await?;
+    let mut lent: Option<MutexGuard<'_, TcpStream>> = None;
+    loop {
+        let mut request = Vec::new();
+        loop {
+            let (kind, message) = read(&mut client).await?;
+            ensure!(kind != b'X', "the client has gone");
+            request.extend(message);
+            if matches!(kind, b'S' | b'Q') {
+                break;
+            }
+        }
+        let mut server = match lent.take() {
+            Some(server) => server,
+            None => shared.server.lock().await,
+        };
+        server.write_all(&request).await?;
+        let status = loop {
+            let (kind, message) = read(&mut server).await?;
+            if kind != b'A' || shared.notifications == Notifications::ToAnybody {
+                client.write_all(&message).await?;
+            }
+            if kind == b'Z' {
+                break message.last().copied();
+            }
+        };
+        if status != Some(b'I') {
+            lent = Some(server);
+        }
+    }
+}
+
+/// Lets a client in.
+async fn greet(client: &mut TcpStream, shared: &Shared) -> anyhow::Result<()> {
+    loop {
+        let mut head = [0; 8];
+        client.read_exact(&mut head).await?;
+        let [length @ .., _, _, _, _] = head;
+        let length = usize::try_from(u32::from_be_bytes(length))?;
+        ensure!((8..MESSAGE_MAX).contains(&length), "not a message");
+        client.read_exact(&mut vec![0; length - 8]).await?;
+        match head.ends_with(&TLS_REQUEST) {
+            true => client.write_all(b"N").await?,
+            false => break,
+        }
+    }
+    let mut welcome = vec![b'R', 0, 0, 0, 8, 0, 0, 0, 0];
+    welcome.extend(&shared.parameters);
+    welcome.extend([b'K', 0, 0, 0, 12, 0, 0, 0, 1, 0, 0, 0, 1]);
+    welcome.extend([b'Z', 0, 0, 0, 5, b'I']);
+    Ok(client.write_all(&welcome).await?)
+}
+
+async fn read(stream: &mut TcpStream) -> anyhow::Result<Message> {
+    let mut message = vec![0; 5];
+    stream.read_exact(&mut message).await?;
+    let (kind, length) = message.split_first().context("a message has a type")?;
+    let length = usize::try_from(u32::from_be_bytes(length.try_into()?))?;
+    ensure!((4..MESSAGE_MAX).contains(&length), "not a message");
+    let kind = *kind;
+    message.resize(length + 1, 0);
+    stream.read_exact(&mut message[5..]).await?;
+    Ok((kind, message))
+}
