@@ -2,7 +2,7 @@
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::commands::{jobs, limits, migrate, paused, queues, schedules, tasks, workers};
+use crate::commands::{doctor, jobs, limits, migrate, paused, queues, schedules, tasks, workers};
 
 /// Operates the jobs and schedules of pgq in a PostgreSQL database.
 #[derive(Debug, Parser)]
@@ -46,6 +46,7 @@ pub(crate) struct Global {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Migrate(migrate::Migrate),
+    Doctor(doctor::Doctor),
     Jobs(jobs::Jobs),
     Schedules(schedules::Schedules),
     Queues(queues::Queues),

@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+pub(crate) mod doctor;
 pub(crate) mod jobs;
 pub(crate) mod limits;
 pub(crate) mod migrate;
@@ -17,12 +18,15 @@ use crate::session::Session;
 /// Does what a command says.
 pub(crate) async fn run(cli: Cli, output: Output) -> Result<(), Failure> {
     let Cli { global, command } = cli;
-    if let Command::Migrate(migrate) = command {
-        return migrate.run(&global, output).await;
+    // There may be no tables yet.
+    match &command {
+        Command::Doctor(doctor) => return doctor.run(&global, output).await,
+        Command::Migrate(migrate) => return migrate.run(&global, output).await,
+        _ => {}
     }
     let session = Session::open(&global, output).await?;
     match command {
-        Command::Migrate(_) => Ok(()),
+        Command::Doctor(_) | Command::Migrate(_) => Ok(()),
         Command::Jobs(jobs) => jobs.run(&session).await,
         Command::Schedules(schedules) => schedules.run(&session).await,
         Command::Queues(queues) => queues.run(&session).await,

@@ -270,8 +270,9 @@ async fn what_is_written_wrong_is_said_before_anything_is_done() -> anyhow::Resu
 
 #[test]
 fn every_command_has_a_manual_with_an_example() -> anyhow::Result<()> {
-    let commands: [&[&str]; 25] = [
+    let commands: [&[&str]; 26] = [
         &["migrate"],
+        &["doctor"],
         &["jobs", "list"],
         &["jobs", "show"],
         &["jobs", "count"],

@@ -1,6 +1,7 @@
 //! The command line, run as a process of its own against a database of the test.
 
 mod change;
+mod doctor;
 mod fleet;
 mod jobs;
 mod migrate;
