@@ -4,12 +4,12 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::Context as _;
-use pgq_tests::mutations::{FEATURES, MUTATIONS};
+use pgq_tests::mutations::{FEATURES, HEALTH, MUTATIONS};
 use pgq_tests::root;
 
 #[test]
 fn every_mistake_can_still_be_made() -> anyhow::Result<()> {
-    for mutation in MUTATIONS.iter().chain(FEATURES) {
+    for mutation in MUTATIONS.iter().chain(FEATURES).chain(HEALTH) {
         let text = fs::read_to_string(root().join(mutation.file)).context(mutation.file)?;
         let mutated = mutation.apply(&text);
         assert!(
@@ -27,7 +27,7 @@ fn every_test_of_a_mistake_exists() -> anyhow::Result<()> {
     let mut sources = String::new();
     read(&root().join("tests/it"), &mut sources)?;
     read(&root().join("pgq/src"), &mut sources)?;
-    for mutation in MUTATIONS.iter().chain(FEATURES) {
+    for mutation in MUTATIONS.iter().chain(FEATURES).chain(HEALTH) {
         for test in mutation.tests {
             let name = test.rsplit("::").next().unwrap_or_default();
             assert!(

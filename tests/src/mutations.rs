@@ -5,11 +5,13 @@
 
 mod copy;
 mod features;
+mod health;
 mod list;
 mod suite;
 
 pub use copy::Copy;
 pub use features::FEATURES;
+pub use health::HEALTH;
 pub use list::MUTATIONS;
 pub use suite::{Suite, Verdict};
 

@@ -9,7 +9,7 @@ use std::env;
 use std::time::Instant;
 
 use anyhow::{bail, ensure};
-use pgq_tests::mutations::{Copy, FEATURES, MUTATIONS, Mutation, Suite, Verdict};
+use pgq_tests::mutations::{Copy, FEATURES, HEALTH, MUTATIONS, Mutation, Suite, Verdict};
 use pgq_tests::root;
 
 fn main() -> anyhow::Result<()> {
@@ -19,6 +19,7 @@ fn main() -> anyhow::Result<()> {
     let chosen: Vec<&Mutation> = MUTATIONS
         .iter()
         .chain(FEATURES)
+        .chain(HEALTH)
         .filter(|mutation| {
             words.is_empty() || words.iter().any(|word| mutation.name.contains(word))
         })
