@@ -56,6 +56,11 @@ async fn a_schema_of_another_version_is_an_error() -> anyhow::Result<()> {
     run(database.pool(), newer).await?;
     let newer = only(&database).await?;
 
+    run(database.pool(), "delete from pgq_jobs.migration").await?;
+    let none = only(&database).await?;
+
+    let expected = (FindingCode::SchemaMissing, Severity::Error);
+    assert_finding(&none, expected, &["no pgq schema `pgq_jobs`"]);
     let expected = (FindingCode::SchemaOlder, Severity::Error);
     assert_finding(&older, expected, &["has version 0", "migrate it"]);
     let expected = (FindingCode::SchemaNewer, Severity::Error);

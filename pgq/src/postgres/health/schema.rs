@@ -52,6 +52,8 @@ pub(super) fn absent(state: &SchemaState, schema: &Schema) -> Finding {
 /// From what keeps this program from using the schema as it is.
 pub(super) fn version(error: &DriverError) -> Option<Finding> {
     let code = match error.kind() {
+        // The tables are there, and nobody has noted which version they are.
+        DriverErrorKind::SchemaMissing => FindingCode::SchemaMissing,
         DriverErrorKind::SchemaOlder => FindingCode::SchemaOlder,
         DriverErrorKind::SchemaNewer => FindingCode::SchemaNewer,
         _ => return None,
