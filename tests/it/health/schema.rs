@@ -49,10 +49,11 @@ async fn a_schema_that_is_missing_is_an_error_that_names_others() -> anyhow::Res
 async fn a_schema_of_another_version_is_an_error() -> anyhow::Result<()> {
     let database = TestDatabase::migrated().await?;
 
-    let older = "update pgq_jobs.migration set version = 0, oldest_program = 0";
+    let older = "update pgq_jobs.migration set version = version - 2, oldest_program = version - 2";
     run(database.pool(), older).await?;
     let older = only(&database).await?;
-    let newer = "update pgq_jobs.migration set version = 1000, oldest_program = 1000";
+    let newer =
+        "update pgq_jobs.migration set version = 1000, oldest_program = 1000 where version = 0";
     run(database.pool(), newer).await?;
     let newer = only(&database).await?;
 
