@@ -144,6 +144,7 @@ fn by_privileges(missing: &[String]) -> BTreeMap<String, Vec<String>> {
     let mut missing: Vec<_> = missing
         .iter()
         .filter_map(|one| one.split_once(' '))
+        .filter(|(_, table)| structure::is_made(table))
         .collect();
     missing.sort_unstable();
     for (privilege, table) in missing {
@@ -181,6 +182,8 @@ mod tests {
             "delete ready",
             "insert ready",
             "insert worker",
+            "select job",
+            "select somebody_elses",
             "usage job_number",
         ];
         let state = SchemaState {
@@ -198,9 +201,10 @@ mod tests {
         assert_eq!(
             finding.advice,
             "as the owner, run `grant create on schema pgq_jobs to \"o'app\"; \
-             grant usage on sequence pgq_jobs.job_number to \"o'app\"; \
              grant delete, insert on pgq_jobs.ready to \"o'app\"; \
-             grant insert on pgq_jobs.worker to \"o'app\"`"
+             grant insert on pgq_jobs.worker to \"o'app\"; \
+             grant select on pgq_jobs.job to \"o'app\"; \
+             grant usage on sequence pgq_jobs.job_number to \"o'app\"`"
         );
     }
 }

@@ -50,6 +50,15 @@ pub(super) fn is_ours(found: &[String]) -> bool {
     found.iter().any(|line| line.starts_with("ready.seq "))
 }
 
+/// Whether the migrations have made a table, view or sequence of that name. Somebody may have put others beside.
+pub(super) fn is_made(name: &str) -> bool {
+    STRUCTURE.lines().any(|line| {
+        let of_table = line.split_once('.').is_some_and(|(table, _)| table == name);
+        let rest = line.strip_prefix("view ");
+        of_table || rest.or_else(|| line.strip_prefix("sequence ")) == Some(name)
+    })
+}
+
 /// The name and what it is: of a column its type, of anything else nothing.
 fn split(line: &str) -> (&str, &str) {
     match line.split_once(' ') {
