@@ -112,3 +112,26 @@ async fn each_wrong_argument_is_named() -> anyhow::Result<()> {
     assert_eq!(value::<i64>(pool, "count(*) from pgq_jobs.job").await?, 0);
     Ok(())
 }
+
+#[tokio::test]
+async fn a_name_may_have_letters_of_any_language() -> anyhow::Result<()> {
+    let database = database_of::<charge>().await?;
+
+    for (name, is_name) in [
+        ("gr\u{f6}\u{df}e/\u{65e5}\u{672c}.1", true),
+        ("\u{441}\u{447}\u{451}\u{442}", true),
+        ("a\u{a0}b", false),
+        ("a\u{85}", false),
+        ("a\u{200b}b", false),
+        ("\u{1f600}", false),
+        ("a\nb", false),
+        ("", false),
+    ] {
+        let said: bool = sqlx::query_scalar("select pgq_jobs.is_name($1)")
+            .bind(name)
+            .fetch_one(database.pool())
+            .await?;
+        assert_eq!(said, is_name, "{name:?}");
+    }
+    Ok(())
+}
