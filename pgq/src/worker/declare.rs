@@ -4,7 +4,7 @@ use crate::driver::DeclaredTask;
 use crate::task::{Registry, TaskDescriptor};
 
 /// What is declared of each task.
-pub(super) fn tasks(registry: &Registry) -> Vec<DeclaredTask> {
+pub(crate) fn declared_tasks(registry: &Registry) -> Vec<DeclaredTask> {
     registry.tasks().map(declared).collect()
 }
 

@@ -37,6 +37,8 @@ mod wakeups;
 mod watch;
 
 pub(crate) use self::claimer::{Ended, report};
+#[cfg(feature = "testing")]
+pub(crate) use self::declare::declared_tasks;
 pub(crate) use self::hub::{Setup, Tally, limited, limited_by, retry_pause};
 pub(crate) use self::start::{reach, run};
 pub(crate) use self::stop::StopSignal;

@@ -63,7 +63,7 @@ pub(crate) async fn run(setup: Setup, stop: &StopSignal) -> Result<Ended, Driver
 async fn declare(setup: &Setup) -> Result<(), DriverError> {
     let declared = limits::declared(&setup.registry);
     limited(setup.driver.declare_limits(&declared)).await?;
-    let declared = declare::tasks(&setup.registry);
+    let declared = declare::declared_tasks(&setup.registry);
     limited(setup.driver.declare_tasks(&declared)).await?;
     if setup.config.mode != Mode::Forever {
         limits::put_back(setup).await;

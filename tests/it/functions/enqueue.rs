@@ -285,3 +285,20 @@ async fn each_schema_has_functions_of_its_own() -> anyhow::Result<()> {
     assert_eq!(value::<i64>(pool, "count(*) from pgq_jobs.task").await?, 0);
     Ok(())
 }
+
+#[pgq::test]
+async fn a_test_of_what_enqueues_by_name_needs_no_worker(
+    database: pgq::testing::Database,
+) -> anyhow::Result<()> {
+    let call = r#"pgq_jobs.enqueue('functions/charge', '{"customer": "ada"}')"#;
+    let job: i64 = value(database.pool(), call).await?;
+
+    database
+        .assert_enqueued::<charge>(|input| input.customer == "ada")
+        .await;
+    database.run_due().await.assert_completed();
+
+    let job = handle::<charge>(job);
+    assert_eq!(job.wait(database.pool()).await?, "ada pays 100");
+    Ok(())
+}

@@ -74,6 +74,11 @@ async fn enqueue(pool: &PgPool, numbers: std::ops::Range<u32>) -> anyhow::Result
 
 /// Runs the task of the first build until it has set jobs aside, and stops.
 async fn leave_some_aside(database: &TestDatabase) -> anyhow::Result<()> {
+    // Nobody writes to it: those that run cannot end before the worker is told to stop.
+    let mut held = database.pool().begin().await?;
+    sqlx::query("lock table ledger in exclusive mode")
+        .execute(&mut *held)
+        .await?;
     let stop = CancellationToken::new();
     let run = worker::<ordered::first>(database)
         .state(database.pool().clone())
@@ -85,6 +90,7 @@ async fn leave_some_aside(database: &TestDatabase) -> anyhow::Result<()> {
     })
     .await?;
     stop.cancel();
+    held.rollback().await?;
     run.await??;
     anyhow::ensure!(super::count(database.pool(), "set_aside").await? > 0);
     Ok(())

@@ -2,11 +2,13 @@
 --
 -- $1 tasks  text, JSON: an array of objects by the names of the columns
 --
--- Rows are touched only where they change, in the order of the names: many workers may start at once.
+-- Rows are touched only where they change, in the order of the names: many workers may start at once. Of tasks that
+-- share a name, with which no worker starts, one is as good as the other.
 insert into pgq_jobs.task as task
     (name, key_name, queue, priority, max_attempts, delay, expires_in, input_max, tags, unique_within,
      conflict)
-select name, key_name, queue, priority, max_attempts, delay, expires_in, input_max, tags, unique_within,
+select distinct on (name collate "C")
+       name, key_name, queue, priority, max_attempts, delay, expires_in, input_max, tags, unique_within,
        conflict
 from jsonb_to_recordset($1::jsonb) as declared (
     name text, key_name text, queue text, priority smallint, max_attempts smallint, delay bigint,

@@ -18,8 +18,10 @@ pub use self::server::shared_cluster;
 use super::Fixture;
 use super::inline::Inline;
 use crate::app::Pgq;
+use crate::driver::AttemptDriver;
 use crate::postgres::{PostgresDriver, make_transactions};
 use crate::task::Registry;
+use crate::worker::declared_tasks;
 
 /// The connections that the pool of one test may open.
 const POOL_CONNECTIONS: u32 = 10;
@@ -144,7 +146,11 @@ impl Database {
 /// With the tables of pgq, and every task that is linked into the test.
 impl Fixture for Database {
     async fn open() -> Result<Self, Box<dyn StdError + Send + Sync>> {
-        Ok(Self::migrated().await?)
+        let database = Self::migrated().await?;
+        // As a worker that starts: what is tested may enqueue by name, as a trigger does.
+        let tasks = declared_tasks(&database.tasks.registry);
+        database.driver.declare_tasks(&tasks).await?;
+        Ok(database)
     }
 }
 
