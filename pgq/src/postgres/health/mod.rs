@@ -117,7 +117,7 @@ impl PostgresDriver {
             return Ok(findings);
         }
         findings.extend(schema::rights(&state, schema));
-        let mut is_current = state.may_read_version || !state.has_migrations;
+        let mut is_current = (state.may_use && state.may_read_version) || !state.has_migrations;
         if state.may_use && state.may_read_version {
             match read_version(connection, &self.statements).await {
                 Ok(version) => {
@@ -131,7 +131,13 @@ impl PostgresDriver {
         }
         // What another version has made is none of our business.
         if is_current {
-            findings.extend(schema::structure(&state, schema));
+            let mut altered = schema::structure(&state, schema);
+            if !altered.is_empty() {
+                // It may have been migrated since the first look, which was before that at the version.
+                let state = SchemaState::read(connection, &self.statements).await?;
+                altered = schema::structure(&state, schema);
+            }
+            findings.extend(altered);
         }
         Ok(findings)
     }

@@ -30,7 +30,8 @@ from (
            count(*) filter (where datname = current_database()) as of_database,
            count(*) filter (where usename = session_user) as of_role
     from pg_stat_activity
-    where backend_type = 'client backend'
+    -- Of sessions of others nobody is told more than the database, without a right to all statistics.
+    where backend_type = 'client backend' or (backend_type is null and datid is not null)
 ) as used
 join pg_database as database on database.datname = current_database()
 join pg_roles as role on role.rolname = session_user;
