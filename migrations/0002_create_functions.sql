@@ -748,8 +748,9 @@ as $$
 -- it in an index that does not begin with it.
 --
 -- A job with keys finds the line of its keys by way of the scheduled ones. A unique key (2) was freed when
--- the job ended, and is not taken again. One that had expired (8) may start whenever it likes, no worker has
--- died of it (64, 128), and it is no suspect (256). An attempt of it may have begun (16).
+-- the job ended, and is not taken again; nor is it compared with others (1024) that it has not been compared
+-- with. One that had expired (8) may start whenever it likes, no worker has died of it (64, 128), and it is no
+-- suspect (256). An attempt of it may have begun (16).
 with gone as (
     delete from pgq_jobs.finished
     where state = $5
@@ -770,7 +771,8 @@ with gone as (
         ) as ended
     ))
     returning id, fingerprint, created_at, deliveries, priority, max_attempts,
-              (marks & ~(2 | 8 | 64 | 128 | 256)::smallint) | 16::smallint as marks, queue, task, input
+              (marks & ~(2 | 8 | 64 | 128 | 256 | 1024)::smallint) | 16::smallint as marks, queue, task,
+              input
 ), again as (
     insert into pgq_jobs.ready
         (id, seq, fingerprint, created_at, deliveries, priority, attempt, max_attempts, deaths,
@@ -891,8 +893,9 @@ $$;
 -- has them now, `same` if there is another that is the same, with its number, and `gone` if the worker does not
 -- hold it. The arguments behind the token are keys of limits, and what the job is the same as others by.
 --
--- A job that is to be replaced leaves its key, and not its number, to this one. Somebody who keeps the unique key
--- locked is waited for two seconds at most.
+-- A job that is to be replaced leaves its key, and not its number, to this one, unless it was enqueued later: then
+-- it is the one that counts. Somebody who keeps the unique key locked is waited for so briefly that a deadlock is
+-- never found, which might be the end of the other's transaction.
 create function pgq_jobs.describe_job(
     worker bigint, job bigint, claim bigint, concurrency_key bigint, order_key bigint, rate_key bigint,
     unique_key bytea, period bigint, conflict text
@@ -900,16 +903,17 @@ create function pgq_jobs.describe_job(
     returns table (outcome text, other bigint)
     language plpgsql volatile
     set enable_seqscan = off
-    set lock_timeout = '2s'
+    set lock_timeout = '100ms'
     set search_path = pg_catalog, pg_temp
 as $$
 declare
     held   record;
     taken  record;
+    later  bigint;
     hash   uuid := substr(encode(sha256(describe_job.unique_key), 'hex'), 1, 32)::uuid;
     bits   smallint := 0;
 begin
-    select running.queue, running.priority into held
+    select running.queue, running.priority, running.created_at into held
     from pgq_jobs.running as running
     where running.worker = describe_job.worker
       and running.id = describe_job.job
@@ -918,6 +922,35 @@ begin
     if not found then
         return query select 'gone', null::bigint;
         return;
+    end if;
+    if describe_job.conflict = 'replace' then
+        select key.job into later
+        from (
+            select key.job, key.lane
+            from pgq_jobs.unique_key as key
+            where key.key = hash and (key.until is null or key.until > clock_timestamp())
+            for update
+        ) as key
+        cross join lateral (
+            select waiting.created_at
+            from pgq_jobs.scheduled as waiting
+            where waiting.id = key.job
+            union all
+            select waiting.created_at
+            from pgq_jobs.ready as waiting
+            where hashtextextended(waiting.queue, waiting.priority) = key.lane
+              and waiting.seq = key.job
+              and waiting.id = key.job
+            union all
+            select waiting.created_at
+            from pgq_jobs.ready as waiting
+            where waiting.id = key.job and waiting.id <> waiting.seq
+        ) as waiting
+        where waiting.created_at > held.created_at;
+        if found then
+            return query select 'same', later;
+            return;
+        end if;
     end if;
     if hash is not null then
         select key.job, key.outcome into taken
@@ -929,7 +962,9 @@ begin
             return query select 'same', taken.job;
             return;
         end if;
-        update pgq_jobs.unique_key as key set job = describe_job.job where key.key = hash;
+        update pgq_jobs.unique_key as key
+        set job = describe_job.job, lane = hashtextextended(held.queue, held.priority::bigint)
+        where key.key = hash;
         if describe_job.period is null then
             bits := bits | 2;
         end if;

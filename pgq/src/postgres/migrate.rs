@@ -29,7 +29,8 @@ const MIGRATIONS: &[Migration] = &[
         version: 2,
         name: "create_functions",
         sql: include_str!("../../migrations/0002_create_functions.sql"),
-        oldest_program: 1,
+        // Older ones would run jobs without the keys that they have yet to be given.
+        oldest_program: 2,
     },
 ];
 

@@ -58,6 +58,9 @@ pub(crate) struct Hub {
     pub(crate) claim: Notify,
     /// Wakes the promoter: a job was scheduled.
     pub(crate) promote: Notify,
+    /// Held while a job is described. One waits for somebody who keeps its key locked, and they are not to
+    /// take all connections of the runtime to do so.
+    pub(crate) describing: tokio::sync::Mutex<()>,
     /// Asks the claimer to compare what it holds with the storage.
     pub(crate) reconcile: Notify,
     /// Wakes the controller: directives may have changed.
@@ -136,6 +139,7 @@ impl Hub {
             over: CancellationToken::new(),
             claim: Notify::new(),
             promote: Notify::new(),
+            describing: tokio::sync::Mutex::new(()),
             reconcile: Notify::new(),
             direct: Notify::new(),
             directed: CancellationToken::new(),

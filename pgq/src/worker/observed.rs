@@ -94,6 +94,8 @@ fn outcome(decision: &Decision) -> Option<Outcome> {
             End::Retry(_) => Outcome::Retried,
             End::Failed => Outcome::Failed,
             End::Cancelled => Outcome::Cancelled,
+            // No attempt of it has begun, and nothing is wrong.
+            End::Unstarted(_) if ending.error.is_none() => return None,
             End::Release(_) | End::Unstarted(_) => Outcome::Released,
             End::Expired => return None,
         },

@@ -324,6 +324,13 @@ async fn attempt(
             tracing::info!("the job was to be started sooner, and has ended as expired");
         } else if let Decision::End(ending) = &decision {
             let error = ending.error.as_deref().unwrap_or_default();
+            if let (End::Unstarted(delay), None) = (ending.end, &ending.error) {
+                tracing::debug!(
+                    ?delay,
+                    "the job goes back before an attempt of it has begun"
+                );
+                return;
+            }
             tracing::warn!(error, end = ?ending.end, "attempt ended without a result");
             if let End::Failed | End::Retry(_) = ending.end {
                 trace::failed(span, error_type, error);

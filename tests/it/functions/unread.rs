@@ -83,6 +83,25 @@ async fn one_that_is_the_same_as_another_is_cancelled() -> anyhow::Result<()> {
 }
 
 #[tokio::test]
+async fn one_that_is_the_same_as_another_runs_when_it_is_requeued() -> anyhow::Result<()> {
+    let database = database_of::<unique>().await?;
+    let pool = database.pool();
+    unique::enqueue(pool, "ada".into()).await?;
+    let second = enqueued(pool, "unique", "ada").await?;
+    drain(worker::<unique>(&database)).await?;
+    let cancelled = handle::<unique>(second).job(pool).await?;
+    assert_eq!(cancelled.state, JobState::Cancelled);
+
+    let requeued: Option<bool> = value(pool, &format!("pgq_jobs.requeue({second})")).await?;
+    assert_eq!(requeued, Some(true));
+    drain(worker::<unique>(&database)).await?;
+
+    let job = handle::<unique>(second).job(pool).await?;
+    assert_eq!(job.state, JobState::Completed);
+    Ok(())
+}
+
+#[tokio::test]
 async fn one_takes_the_place_of_another_that_waits() -> anyhow::Result<()> {
     let database = database_of::<latest>().await?;
     let pool = database.pool();
@@ -101,6 +120,30 @@ async fn one_takes_the_place_of_another_that_waits() -> anyhow::Result<()> {
     assert_eq!(result, 2);
     // The key is free again.
     assert!(latest::enqueue(pool, "ada".into(), 3).await?.is_new());
+    Ok(())
+}
+
+#[tokio::test]
+async fn one_leaves_its_place_to_another_that_was_enqueued_later() -> anyhow::Result<()> {
+    let database = database_of::<latest>().await?;
+    let pool = database.pool();
+    let call = r#"pgq_jobs.enqueue('unread/latest', '{"customer": "ada", "amount": 1}')"#;
+    let first: i64 = value(pool, call).await?;
+    let later = std::time::Duration::from_secs(3600);
+    let second = latest::job("ada".into(), 2)
+        .delay(later)
+        .enqueue(pool)
+        .await?;
+
+    drain(worker::<latest>(&database)).await?;
+
+    let first = handle::<latest>(first).job(pool).await?;
+    assert_eq!(first.state, JobState::Cancelled);
+    assert_eq!(
+        first.error,
+        Some(format!("job {} is the same", second.id()))
+    );
+    assert_eq!(second.status(pool).await?, JobState::Scheduled);
     Ok(())
 }
 

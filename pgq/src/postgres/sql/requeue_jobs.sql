@@ -13,8 +13,9 @@
 -- it in an index that does not begin with it.
 --
 -- A job with keys finds the line of its keys by way of the scheduled ones. A unique key (2) was freed when
--- the job ended, and is not taken again. One that had expired (8) may start whenever it likes, no worker has
--- died of it (64, 128), and it is no suspect (256). An attempt of it may have begun (16).
+-- the job ended, and is not taken again; nor is it compared with others (1024) that it has not been compared
+-- with. One that had expired (8) may start whenever it likes, no worker has died of it (64, 128), and it is no
+-- suspect (256). An attempt of it may have begun (16).
 with gone as (
     delete from pgq_jobs.finished
     where state = $5
@@ -35,7 +36,8 @@ with gone as (
         ) as ended
     ))
     returning id, fingerprint, created_at, deliveries, priority, max_attempts,
-              (marks & ~(2 | 8 | 64 | 128 | 256)::smallint) | 16::smallint as marks, queue, task, input
+              (marks & ~(2 | 8 | 64 | 128 | 256 | 1024)::smallint) | 16::smallint as marks, queue, task,
+              input
 ), again as (
     insert into pgq_jobs.ready
         (id, seq, fingerprint, created_at, deliveries, priority, attempt, max_attempts, deaths,
