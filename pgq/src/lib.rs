@@ -44,6 +44,9 @@ pub mod testing;
 pub mod trace;
 mod worker;
 
+#[doc = include_str!("../docs/clients.md")]
+pub mod clients {}
+
 #[doc = include_str!("../docs/clocks.md")]
 pub mod clocks {}
 
@@ -64,6 +67,8 @@ pub use self::app::{Bounded, Queue, Report, Run, WorkerHandle, run};
 #[cfg(feature = "postgres")]
 pub use self::app::{Pgq, Within};
 pub use self::backoff::Backoff;
+#[cfg(feature = "sync-postgres")]
+pub use self::client::{BlockingEnqueuer, enqueue_many_blocking};
 pub use self::client::{
     ChangeError, Changes, EnqueueError, Enqueuer, INPUT_MAX_DEFAULT, JobBuilder, JobError,
     JobHandle, Jobs, ListedSchedules, Reader, ScheduleBuilder, ScheduleEdit, ScheduleError,

@@ -1,6 +1,7 @@
 //! One binary: it links once, runs its tests in parallel and shares its fixtures.
 
 mod cli;
+mod clients;
 mod commits;
 mod conformance;
 mod contract;

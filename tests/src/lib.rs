@@ -1,6 +1,7 @@
 //! Fixtures of the integration tests.
 
 pub mod audit;
+pub mod clients;
 pub mod database;
 pub mod fleet;
 pub mod gate;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use sqlx::{PgConnection, PgPool};
+use sqlx::PgPool;
 
 use super::config::CONCURRENCY;
 use crate::client::{Enqueuer, INPUT_MAX_DEFAULT, Reader};
@@ -12,7 +12,7 @@ use crate::driver::{
 use crate::error::Result;
 use crate::job::JobId;
 use crate::middleware::{HookList, Hooks};
-use crate::postgres::{PostgresDriver, Schema, database_url, parse_url};
+use crate::postgres::{Connection, PostgresDriver, Schema, database_url, parse_url};
 
 /// pgq on a database, where the defaults of a plain `&PgPool` do not do: with a schema or a limit
 /// of its own.
@@ -28,9 +28,9 @@ pub struct Pgq {
 
 /// Enqueues within a transaction, by the settings of a [`Pgq`].
 #[derive(Debug)]
-pub struct Within<'a> {
+pub struct Within<'a, C> {
     pgq: &'a Pgq,
-    connection: &'a mut PgConnection,
+    connection: C,
 }
 
 impl Pgq {
@@ -154,9 +154,10 @@ impl Pgq {
         Ok(self.driver.workers().await?)
     }
 
-    /// Enqueues in the transaction that `connection` is in: pass `&mut *transaction`.
+    /// Enqueues in the transaction that a connection is in, of whatever client: pass `&mut *transaction` of
+    /// sqlx, or `&transaction` of `tokio-postgres`.
     #[must_use]
-    pub fn within<'a>(&'a self, connection: &'a mut PgConnection) -> Within<'a> {
+    pub fn within<C: Connection>(&self, connection: C) -> Within<'_, C> {
         Within {
             pgq: self,
             connection,
@@ -190,20 +191,20 @@ impl Reader for &Pgq {
     }
 }
 
-impl Enqueuer for Within<'_> {
-    async fn enqueue(self, enqueue: Enqueue) -> Result<Vec<JobId>, DriverError> {
+impl<C: Connection> Enqueuer for Within<'_, C> {
+    async fn enqueue(mut self, enqueue: Enqueue) -> Result<Vec<JobId>, DriverError> {
         let (task, queue) = (enqueue.task.clone(), enqueue.queue.clone());
         let driver = &self.pgq.driver;
-        let jobs = driver.enqueue_within(self.connection, enqueue).await?;
+        let jobs = driver.enqueue_within(&mut self.connection, enqueue).await?;
         self.pgq.hooks.enqueued(&task, &queue, &jobs);
         Ok(jobs)
     }
 
-    async fn enqueue_unique(self, enqueue: Enqueue) -> Result<KeyedJobs, DriverError> {
+    async fn enqueue_unique(mut self, enqueue: Enqueue) -> Result<KeyedJobs, DriverError> {
         let (task, queue) = (enqueue.task.clone(), enqueue.queue.clone());
         let driver = &self.pgq.driver;
         let jobs = driver
-            .enqueue_unique_within(self.connection, enqueue)
+            .enqueue_unique_within(&mut self.connection, enqueue)
             .await?;
         self.pgq.hooks.enqueued(&task, &queue, &jobs.added());
         Ok(jobs)

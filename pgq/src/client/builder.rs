@@ -166,6 +166,11 @@ impl<T: Task> JobBuilder<T> {
         self.into_request(input_max)
     }
 
+    /// The input of the job alone, for [`enqueue_many`](crate::enqueue_many) and its like.
+    pub fn into_input(self) -> T::Input {
+        self.input
+    }
+
     /// Begins a schedule that enqueues this job at each of its ticks, with its input and its options. It
     /// starts at the tick, whatever the delay of its task.
     ///

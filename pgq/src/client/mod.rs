@@ -1,6 +1,8 @@
 //! What an application does with jobs: enqueue them, look at them, wait for them.
 
 mod attempts;
+#[cfg(feature = "sync-postgres")]
+mod blocking;
 mod builder;
 mod change;
 mod children;
@@ -14,6 +16,8 @@ mod send;
 mod wait;
 mod waiting;
 
+#[cfg(feature = "sync-postgres")]
+pub use self::blocking::{BlockingEnqueuer, enqueue_many_blocking};
 pub use self::builder::{JobBuilder, enqueue_many};
 pub use self::change::Changes;
 pub use self::enqueuer::{Enqueuer, Reader};

@@ -1,12 +1,13 @@
 //! Jobs that attempts enqueue, fenced by their claim tokens.
 
-use sqlx::{Connection, PgConnection};
+use sqlx::Connection as _;
 
-use super::PostgresDriver;
+use super::connection::Connection;
 use super::enqueue::enqueue;
 use super::error::{driver_error, lacks_partition};
 use super::sql::Statements;
 use super::unique::enqueue_unique;
+use super::{PostgresDriver, Statement};
 use crate::driver::{
     Completion, CompletionWithin, DriverError, DriverErrorKind, Enqueue, KeyedJobs, WorkerId,
 };
@@ -34,7 +35,7 @@ impl PostgresDriver {
             transaction.rollback().await.map_err(error)?;
             return Ok(None);
         }
-        let jobs = enqueue_any(&mut transaction, &self.statements, request).await?;
+        let jobs = enqueue_any(&mut *transaction, &self.statements, request).await?;
         transaction.commit().await.map_err(error)?;
         Ok(Some(jobs))
     }
@@ -64,7 +65,7 @@ impl PostgresDriver {
         let error = |error| driver_error("failed to complete a job and enqueue others", error);
         let mut connection = self.pool.acquire().await.map_err(error)?;
         let mut transaction = connection.begin().await.map_err(error)?;
-        match complete_within(&mut transaction, &self.statements, completion).await {
+        match complete_within(&mut *transaction, &self.statements, completion).await {
             Ok(()) => {
                 transaction.commit().await.map_err(error)?;
                 Ok(true)
@@ -80,24 +81,21 @@ impl PostgresDriver {
 
 /// Completes a job in the transaction that `connection` is in, and enqueues others.
 pub(super) async fn complete_within(
-    connection: &mut PgConnection,
+    connection: &mut impl Connection,
     statements: &Statements,
     completion: &CompletionWithin,
 ) -> Result<(), DriverError> {
     let done = &completion.completion;
-    sqlx::query(statements.complete_within.clone())
-        .bind(completion.worker.as_i64())
-        .bind(done.job.as_i64())
-        .bind(done.claim)
-        .bind(done.retain.completed.hours())
-        .bind(done.result.as_deref())
-        .bind(done.retain.result.hours())
-        .bind(statements.schema.as_str())
-        // The connection may be the application's, without the settings that make a kept plan safe.
-        .persistent(false)
-        .execute(&mut *connection)
-        .await
-        .map_err(|error| driver_error("failed to complete the job", error))?;
+    let statement = Statement::new(&statements.complete_within, "failed to complete the job")
+        .with(completion.worker.as_i64())
+        .with(done.job.as_i64())
+        .with(done.claim)
+        .with(done.retain.completed.hours())
+        .with(done.result.clone())
+        .with(done.retain.result.hours())
+        .with(statements.schema.as_str())
+        .planned_each_time();
+    connection.run(statement).await?;
     for child in &completion.children {
         let mut child = child.clone();
         child.skip_conflicts();
@@ -107,7 +105,7 @@ pub(super) async fn complete_within(
 }
 
 async fn enqueue_any(
-    connection: &mut PgConnection,
+    connection: &mut impl Connection,
     statements: &Statements,
     request: Enqueue,
 ) -> Result<KeyedJobs, DriverError> {

@@ -1,12 +1,32 @@
 //! From sqlx's errors to [`DriverError`], by SQLSTATE.
 
+use std::error::Error as StdError;
+
 use sqlx::Error;
 
 use crate::driver::{DriverError, DriverErrorKind};
 
 /// Makes the error of an operation; `problem` says which one failed.
 pub(super) fn driver_error(problem: &str, error: Error) -> DriverError {
-    let kind = kind(&error);
+    made(kind(&error), problem, error)
+}
+
+/// The error of a statement that some client has run: `sqlstate` is what the server has said, or `None` if the
+/// connection was lost.
+pub(super) fn failed(
+    problem: &str,
+    sqlstate: Option<&str>,
+    error: impl StdError + Send + Sync + 'static,
+) -> DriverError {
+    let kind = sqlstate.map_or(DriverErrorKind::Unavailable, of_sqlstate);
+    made(kind, problem, error)
+}
+
+fn made(
+    kind: DriverErrorKind,
+    problem: &str,
+    error: impl StdError + Send + Sync + 'static,
+) -> DriverError {
     let made = DriverError::new(kind, problem);
     let made = match advice(kind) {
         Some(advice) => made.with_advice(advice),

@@ -33,7 +33,7 @@ pub(super) struct Parted {
 }
 
 impl Parted {
-    pub(super) fn new(jobs: Vec<NewJob>) -> sqlx::Result<Self> {
+    pub(super) fn new(jobs: Vec<NewJob>) -> Result<Self, DriverError> {
         let mut parted = Self::default();
         for (place, job) in (1..).zip(jobs) {
             parted.marks.push(job.marks().as_i16());
@@ -43,7 +43,10 @@ impl Parted {
             }
             if let Some(detail) = &job.detail {
                 parted.detailed.push(place);
-                parted.details.push(detail::write(detail)?);
+                let written = detail::write(detail);
+                let error =
+                    |error| driver_error("failed to write what a job has beside its row", error);
+                parted.details.push(written.map_err(error)?);
             }
             if is_kept_apart(&job.input) {
                 parted.inline.push(stub(job.input.len()));

@@ -7,6 +7,7 @@ mod change;
 mod children;
 mod claim;
 mod connect;
+mod connection;
 mod control;
 mod cursor;
 mod declared;
@@ -34,6 +35,7 @@ mod schedule;
 mod schema;
 mod session;
 mod sql;
+mod statement;
 mod time_cursor;
 mod transaction;
 mod turns;
@@ -44,8 +46,8 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
+use sqlx::PgPool;
 use sqlx::postgres::PgConnectOptions;
-use sqlx::{PgConnection, PgPool};
 
 use self::aside::Sweeps;
 use self::connect::{input_options, runtime_options, runtime_pool};
@@ -60,12 +62,14 @@ pub use self::connect::DATABASE_URL;
 #[doc(hidden)]
 pub use self::connect::SESSION_SETTINGS;
 pub(crate) use self::connect::{database_url, parse_url};
+pub use self::connection::{Connection, Row, Through, through};
 #[doc(hidden)]
 pub use self::health::STRUCTURE;
 pub use self::migrate::migration_script;
 pub use self::schema::{DEFAULT_SCHEMA, Schema};
 #[doc(hidden)]
 pub use self::sql::STATEMENTS;
+pub use self::statement::{Argument, Statement};
 pub(crate) use self::transaction::make_transactions;
 pub use self::transaction::{JobConnection, JobTransaction};
 
@@ -153,7 +157,7 @@ impl PostgresDriver {
     /// Adds one job for each input, in the transaction that `connection` is in.
     pub(crate) async fn enqueue_within(
         &self,
-        connection: &mut PgConnection,
+        connection: &mut impl Connection,
         enqueue: Enqueue,
     ) -> Result<Vec<JobId>, DriverError> {
         enqueue::enqueue(connection, &self.statements, enqueue).await
@@ -161,7 +165,7 @@ impl PostgresDriver {
 
     pub(crate) async fn enqueue_unique_within(
         &self,
-        connection: &mut PgConnection,
+        connection: &mut impl Connection,
         enqueue: Enqueue,
     ) -> Result<KeyedJobs, DriverError> {
         unique::enqueue_unique(connection, &self.statements, enqueue).await

@@ -5,17 +5,13 @@ use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use futures_util::future::BoxFuture;
-use sqlx::pool::PoolConnection;
 use sqlx::{PgConnection, PgPool, Postgres, Transaction};
 use tokio::runtime::Handle;
 use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard};
 
-use super::children::complete_within;
 use super::error::driver_error;
-use super::schema::Schema;
-use super::sql::Statements;
-use crate::driver::{CompletionWithin, DriverError, DriverErrorKind};
-use crate::task::{AttemptTransaction, Committed, CompleteIn, Context, MakeTransaction};
+use crate::driver::{DriverError, DriverErrorKind};
+use crate::task::{AttemptTransaction, Committed, Context, MakeTransaction};
 
 /// A transaction that commits together with the job of the task that takes it.
 ///
@@ -241,24 +237,5 @@ impl Deref for JobConnection<'_> {
 impl DerefMut for JobConnection<'_> {
     fn deref_mut(&mut self) -> &mut PgConnection {
         &mut self.connection
-    }
-}
-
-impl CompleteIn for &mut PgConnection {
-    async fn complete_in(self, completion: CompletionWithin) -> Result<(), DriverError> {
-        let statements = Statements::of(&Schema::new(&completion.schema)?);
-        complete_within(self, &statements, &completion).await
-    }
-}
-
-impl CompleteIn for &mut PoolConnection<Postgres> {
-    async fn complete_in(self, completion: CompletionWithin) -> Result<(), DriverError> {
-        (&mut **self).complete_in(completion).await
-    }
-}
-
-impl CompleteIn for &mut Transaction<'_, Postgres> {
-    async fn complete_in(self, completion: CompletionWithin) -> Result<(), DriverError> {
-        (&mut **self).complete_in(completion).await
     }
 }

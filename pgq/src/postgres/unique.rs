@@ -3,48 +3,43 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use sqlx::postgres::PgRow;
-use sqlx::{PgConnection, Row};
 
-use super::enqueue::micros;
-use super::error::driver_error;
+use super::Statement;
+use super::connection::{Connection, Row};
+use super::enqueue::{NOT_TAKEN, answered, micros, number};
 use super::large_input::Parted;
 use super::sql::Statements;
 use crate::driver::{DriverError, Enqueue, KeyedJobs, Start};
 use crate::job::{Conflict, Enqueued, JobId};
 
 /// Adds those of the jobs that are not the same as others, in the transaction that `connection` is in.
-pub(crate) async fn enqueue_unique(
-    connection: &mut PgConnection,
+pub(super) async fn enqueue_unique(
+    connection: &mut impl Connection,
     statements: &Statements,
     enqueue: Enqueue,
 ) -> Result<KeyedJobs, DriverError> {
-    let error = |error| driver_error("the database did not take the jobs", error);
     let conflict = conflict(&enqueue);
     let (run_at, delay) = start(enqueue.start);
-    let parted = Parted::new(enqueue.jobs).map_err(error)?;
-    sqlx::query(statements.enqueue_unique.clone())
-        .bind(parted.inline)
-        .bind(enqueue.task.into_owned())
-        .bind(enqueue.queue.into_owned())
-        .bind(enqueue.priority)
-        .bind(enqueue.max_attempts)
-        .bind(enqueue.fingerprint)
-        .bind(statements.schema.as_str().to_owned())
-        .bind(parted.marks)
-        .bind(parted.places)
-        .bind(parted.large)
-        .bind(parted.detailed)
-        .bind(parted.details)
-        .bind(parted.keys)
-        .bind(parted.periods)
-        .bind(name(conflict))
-        .bind(run_at)
-        .bind(delay)
-        .fetch_all(connection)
-        .await
-        .and_then(|rows| outcome(&rows))
-        .map_err(error)
+    let parted = Parted::new(enqueue.jobs)?;
+    let statement = Statement::new(&statements.enqueue_unique, NOT_TAKEN)
+        .with(parted.inline)
+        .with(enqueue.task.into_owned())
+        .with(enqueue.queue.into_owned())
+        .with(enqueue.priority)
+        .with(enqueue.max_attempts)
+        .with(enqueue.fingerprint)
+        .with(statements.schema.as_str())
+        .with(parted.marks)
+        .with(parted.places)
+        .with(parted.large)
+        .with(parted.detailed)
+        .with(parted.details)
+        .with(parted.keys)
+        .with(parted.periods)
+        .with(name(conflict))
+        .with(run_at)
+        .with(delay);
+    outcome(&connection.run(statement).await?)
 }
 
 /// What becomes of the jobs of an enqueue that are the same as others.
@@ -70,23 +65,23 @@ fn start(start: Start) -> (Option<DateTime<Utc>>, Option<i64>) {
     }
 }
 
-fn outcome(rows: &[PgRow]) -> sqlx::Result<KeyedJobs> {
+fn outcome(rows: &[impl Row]) -> Result<KeyedJobs, DriverError> {
     let mut jobs = Vec::with_capacity(rows.len());
     for row in rows {
-        let job: Option<i64> = row.try_get(1)?;
-        let enqueued = match row.try_get(2)? {
+        let job = row.big_int(1)?;
+        let enqueued = match row.text(2)? {
             "new" => Enqueued::New,
             "replaced" => Enqueued::Replaced,
             "existing" => Enqueued::Existing,
             "refused" => return Ok(KeyedJobs::Refused(job.map(JobId::from_i64))),
             other => {
-                return Err(sqlx::Error::Decode(
-                    format!("unknown outcome `{other}`").into(),
-                ));
+                return Err(answered(format!(
+                    "the database has answered with the unknown outcome `{other}`"
+                )));
             }
         };
-        let place: i64 = row.try_get(0)?;
-        let job = job.ok_or_else(|| sqlx::Error::Decode("a job without a number".into()))?;
+        let place = number(row, 0)?;
+        let job = number(row, 1)?;
         jobs.push((place, JobId::from_i64(job), enqueued));
     }
     jobs.sort_unstable_by_key(|(place, ..)| *place);

@@ -6,9 +6,9 @@ use std::time::Duration;
 use pgq::driver::{Detail, End, Enqueue, Expires, Marks, NewJob, Schedule, Start, Tick};
 use pgq::{JobId, Overlap};
 
-use super::{LONG, SHORT, Storage, conformance, jobs, one};
+use super::{LONG, SHORT, Storage, enqueue_conformance, jobs, one};
 
-conformance! {
+enqueue_conformance! {
     a_detail_is_handed_out_with_its_job,
     each_job_of_an_enqueue_has_its_own_detail,
     most_jobs_have_no_detail,

@@ -6,9 +6,9 @@ use std::time::Duration;
 use pgq::JobState;
 use pgq::driver::{Claim, Enqueue, NewJob, Start};
 
-use super::{LONG, SHORT, Storage, conformance, input, jobs, one, tasks};
+use super::{LONG, SHORT, Storage, enqueue_conformance, input, jobs, one, tasks};
 
-conformance! {
+enqueue_conformance! {
     ids_follow_the_order_of_the_inputs,
     ids_rise_from_one_enqueue_to_the_next,
     no_input_is_no_job,

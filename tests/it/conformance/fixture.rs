@@ -5,15 +5,18 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pgq::driver::Driver;
+use pgq::JobId;
+use pgq::driver::{Driver, DriverError, Enqueue, KeyedJobs};
 use pgq::memory::{ManualClock, MemoryDriver};
+use pgq_tests::clients::Client;
+use pgq_tests::database::TestDatabase;
 use sqlx::PgPool;
 
 /// Makes one test per driver out of each case: an async fn from `&Storage` to `anyhow::Result<()>`.
 macro_rules! conformance {
     ($($case:ident),* $(,)?) => {
-        conformance! { @driver memory $($case),* }
-        conformance! { @driver postgres $($case),* }
+        $crate::conformance::fixture::conformance! { @driver memory $($case),* }
+        $crate::conformance::fixture::conformance! { @driver postgres $($case),* }
     };
     (@driver $driver:ident $($case:ident),*) => {
         mod $driver {
@@ -30,12 +33,25 @@ macro_rules! conformance {
     };
 }
 
-pub(super) use conformance;
+/// Does the same for cases that enqueue, and once more for each other client that can.
+macro_rules! enqueue_conformance {
+    ($($case:ident),* $(,)?) => {
+        $crate::conformance::fixture::conformance! { $($case),* }
+        $crate::conformance::fixture::conformance! { @driver sqlx_connection $($case),* }
+        $crate::conformance::fixture::conformance! { @driver tokio_postgres $($case),* }
+        $crate::conformance::fixture::conformance! { @driver deadpool_postgres $($case),* }
+        $crate::conformance::fixture::conformance! { @driver blocking_postgres $($case),* }
+    };
+}
+
+pub(super) use {conformance, enqueue_conformance};
 
 /// An empty storage, and a way to let its time pass.
 #[derive(Debug)]
 pub(crate) struct Storage {
     driver: Arc<dyn Driver>,
+    /// What jobs are enqueued through, if that is not the driver.
+    client: Option<Client>,
     time: Time,
     /// What must live as long as the driver is used.
     _kept: Box<dyn Any + Send + Sync>,
@@ -58,20 +74,65 @@ impl Storage {
         driver.migrate().await?;
         Ok(Self {
             driver,
+            client: None,
             time: Time::Manual(clock),
             _kept: Box::new(()),
         })
     }
 
     pub(crate) async fn postgres() -> anyhow::Result<Self> {
-        let database = pgq_tests::database::TestDatabase::migrated().await?;
+        Self::on(TestDatabase::migrated().await?, None)
+    }
+
+    pub(crate) async fn sqlx_connection() -> anyhow::Result<Self> {
+        let database = TestDatabase::migrated().await?;
+        let client = Client::sqlx(database.url()).await?;
+        Self::on(database, Some(client))
+    }
+
+    pub(crate) async fn tokio_postgres() -> anyhow::Result<Self> {
+        let database = TestDatabase::migrated().await?;
+        let client = Client::tokio(database.url()).await?;
+        Self::on(database, Some(client))
+    }
+
+    pub(crate) async fn deadpool_postgres() -> anyhow::Result<Self> {
+        let database = TestDatabase::migrated().await?;
+        let client = Client::deadpool(database.url())?;
+        Self::on(database, Some(client))
+    }
+
+    pub(crate) async fn blocking_postgres() -> anyhow::Result<Self> {
+        let database = TestDatabase::migrated().await?;
+        let client = Client::blocking(database.url()).await?;
+        Self::on(database, Some(client))
+    }
+
+    fn on(database: TestDatabase, client: Option<Client>) -> anyhow::Result<Self> {
         let driver: Arc<dyn Driver> =
             Arc::new(pgq::postgres::PostgresDriver::new(database.pool().clone()));
         Ok(Self {
             driver,
+            client,
             time: Time::Real(database.pool().clone()),
             _kept: Box::new(database),
         })
+    }
+
+    /// In the place of the driver's own, so that a case enqueues through the client under test.
+    pub(crate) async fn enqueue(&self, request: Enqueue) -> Result<Vec<JobId>, DriverError> {
+        match &self.client {
+            None => self.driver.enqueue(request).await,
+            Some(client) => client.enqueue(request).await,
+        }
+    }
+
+    /// As [`enqueue`](Self::enqueue).
+    pub(crate) async fn enqueue_unique(&self, request: Enqueue) -> Result<KeyedJobs, DriverError> {
+        match &self.client {
+            None => self.driver.enqueue_unique(request).await,
+            Some(client) => client.enqueue_unique(request).await,
+        }
     }
 
     pub(crate) fn driver(&self) -> &Arc<dyn Driver> {

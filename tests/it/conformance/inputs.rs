@@ -7,9 +7,9 @@ use pgq::driver::{
 };
 use pgq::{INPUT_INLINE_MAX, JobId, Overlap};
 
-use super::{LONG, SHORT, Storage, Worker, conformance, jobs, one};
+use super::{LONG, SHORT, Storage, Worker, enqueue_conformance, jobs, one};
 
-conformance! {
+enqueue_conformance! {
     an_input_is_kept_apart_from_a_certain_size_on,
     any_bytes_can_be_kept_apart,
     small_and_large_inputs_keep_their_order,

@@ -51,7 +51,7 @@ use pgq::driver::{
 };
 use pgq::{Job, JobId, Retain};
 
-use self::fixture::{Storage, conformance};
+use self::fixture::{Storage, conformance, enqueue_conformance};
 
 const QUEUE: &str = "mail";
 const TASK: &str = "greet";

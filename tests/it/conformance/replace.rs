@@ -6,9 +6,9 @@ use pgq::driver::{Detail, End, Enqueue, NewJob, NewKey, Start};
 use pgq::{Conflict, Enqueued, JobState};
 
 use super::unique::{SKIP, claimed, enqueue, job, key, of, put};
-use super::{LONG, SHORT, Storage, conformance, input};
+use super::{LONG, SHORT, Storage, enqueue_conformance, input};
 
-conformance! {
+enqueue_conformance! {
     a_job_that_waits_is_replaced,
     a_job_that_is_ready_can_be_put_off,
     a_replaced_job_leaves_nothing_behind,

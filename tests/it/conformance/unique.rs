@@ -8,9 +8,9 @@ use pgq::driver::{Detail, End, Enqueue, KeyedJobs, Marks, NewJob, NewKey};
 use pgq::{Conflict, Enqueued, JobId, JobState, Retention};
 use tokio::task::JoinSet;
 
-use super::{LONG, SHORT, Storage, conformance, input, one};
+use super::{LONG, SHORT, Storage, enqueue_conformance, input, one};
 
-conformance! {
+enqueue_conformance! {
     a_second_job_of_a_key_is_skipped,
     jobs_of_different_keys_do_not_meet,
     a_key_is_free_once_its_job_has_ended,

@@ -129,7 +129,7 @@ impl PostgresDriver {
         for tick in ticks {
             jobs.extend(columns.push(tick));
         }
-        let parted = Parted::new(jobs).map_err(failed)?;
+        let parted = Parted::new(jobs)?;
         let inputs = columns.stored.into_iter().zip(parted.inline);
         let inputs = inputs.map(|(is_stored, input)| (!is_stored).then_some(input));
         let inputs: Vec<Option<Vec<u8>>> = inputs.collect();
@@ -182,7 +182,7 @@ impl PostgresDriver {
         };
         let is_worker = tick.at.is_some();
         let run_at = run_at(tick.enqueue.start);
-        let mut job = Parted::new(tick.enqueue.jobs).map_err(failed)?;
+        let mut job = Parted::new(tick.enqueue.jobs)?;
         let input = job.inline.pop().unwrap_or_default();
         let row = sqlx::query(self.statements.tick_unique.clone())
             .bind(tick.schedule)

@@ -1,0 +1,100 @@
+//! Connections of sqlx.
+
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::{PgArguments, PgRow};
+use sqlx::query::Query;
+use sqlx::{PgConnection, PgPool, Postgres, Transaction};
+
+use super::{Connection, Row, complete_through, enqueue_through, unreadable};
+use crate::client::Enqueuer;
+use crate::driver::{DriverError, Enqueue, KeyedJobs};
+use crate::job::JobId;
+use crate::postgres::error::driver_error;
+use crate::postgres::{Argument, Statement};
+
+impl Connection for PgConnection {
+    type Row = PgRow;
+
+    async fn run(&mut self, statement: Statement) -> Result<Vec<PgRow>, DriverError> {
+        let problem = statement.problem();
+        bind(statement)
+            .fetch_all(self)
+            .await
+            .map_err(|error| driver_error(problem, error))
+    }
+}
+
+impl Connection for PoolConnection<Postgres> {
+    type Row = PgRow;
+
+    async fn run(&mut self, statement: Statement) -> Result<Vec<PgRow>, DriverError> {
+        (**self).run(statement).await
+    }
+}
+
+impl Connection for Transaction<'_, Postgres> {
+    type Row = PgRow;
+
+    async fn run(&mut self, statement: Statement) -> Result<Vec<PgRow>, DriverError> {
+        (**self).run(statement).await
+    }
+}
+
+fn bind(statement: Statement) -> Query<'static, Postgres, PgArguments> {
+    let is_kept = statement.is_kept();
+    let (sql, arguments) = statement.into_parts();
+    let query = sqlx::query(sql).persistent(is_kept);
+    arguments
+        .into_iter()
+        .fold(query, |query, argument| match argument {
+            Argument::SmallInt(value) => query.bind(value),
+            Argument::BigInt(value) => query.bind(value),
+            Argument::Text(value) => query.bind(value),
+            Argument::Bytes(value) => query.bind(value),
+            Argument::Time(value) => query.bind(value),
+            Argument::SmallInts(values) => query.bind(values),
+            Argument::BigInts(values) => query.bind(values),
+            Argument::Texts(values) => query.bind(values),
+            Argument::ByteStrings(values) => query.bind(values),
+        })
+}
+
+impl Row for PgRow {
+    fn big_int(&self, column: usize) -> Result<Option<i64>, DriverError> {
+        sqlx::Row::try_get(self, column).map_err(|error| unreadable(column).with_source(error))
+    }
+
+    fn text(&self, column: usize) -> Result<&str, DriverError> {
+        sqlx::Row::try_get(self, column).map_err(|error| unreadable(column).with_source(error))
+    }
+}
+
+enqueue_through!(
+    &mut PgConnection,
+    &mut PoolConnection<Postgres>,
+    &mut Transaction<'_, Postgres>,
+);
+
+complete_through!(
+    &mut PgConnection,
+    &mut PoolConnection<Postgres>,
+    &mut Transaction<'_, Postgres>,
+);
+
+/// One statement, so it commits by itself.
+impl Enqueuer for &PgPool {
+    async fn enqueue(self, enqueue: Enqueue) -> Result<Vec<JobId>, DriverError> {
+        let mut connection = acquire(self).await?;
+        (&mut connection).enqueue(enqueue).await
+    }
+
+    async fn enqueue_unique(self, enqueue: Enqueue) -> Result<KeyedJobs, DriverError> {
+        let mut connection = acquire(self).await?;
+        (&mut connection).enqueue_unique(enqueue).await
+    }
+}
+
+async fn acquire(pool: &PgPool) -> Result<PoolConnection<Postgres>, DriverError> {
+    let error = |error| driver_error("no connection to enqueue through", error);
+    pool.acquire().await.map_err(error)
+}

@@ -1,0 +1,111 @@
+//! What goes wrong, in the words of each client and of one kind.
+
+use std::error::Error as _;
+
+use pgq::EnqueueError;
+use pgq::driver::{DriverError, DriverErrorKind};
+use pgq_tests::clients::{Client, deadpool, tokio_postgres};
+use pgq_tests::database::TestDatabase;
+use pgq_tests::eventually;
+
+use super::charge;
+
+async fn clients(url: &str) -> anyhow::Result<Vec<Client>> {
+    Ok(vec![
+        Client::sqlx(url).await?,
+        Client::tokio(url).await?,
+        Client::deadpool(url)?,
+        Client::blocking(url).await?,
+    ])
+}
+
+async fn refused(client: &Client) -> anyhow::Result<DriverError> {
+    let request = pgq::driver::Enqueue {
+        task: "clients/charge".into(),
+        queue: "default".into(),
+        priority: 0,
+        max_attempts: 1,
+        fingerprint: None,
+        start: pgq::Start::Now,
+        jobs: vec![vec![1, 192].into()],
+    };
+    match client.enqueue(request).await {
+        Ok(jobs) => anyhow::bail!("{client:?} has enqueued {jobs:?}"),
+        Err(error) => Ok(error),
+    }
+}
+
+#[tokio::test]
+async fn a_schema_that_is_missing_is_said_by_each_client() -> anyhow::Result<()> {
+    let database = TestDatabase::empty().await?;
+
+    for client in clients(database.url()).await? {
+        let error = refused(&client).await?;
+
+        assert_eq!(error.kind(), DriverErrorKind::SchemaMissing, "{client:?}");
+        assert!(error.to_string().contains("migrate first"), "{error}");
+        assert!(error.source().is_some(), "{client:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_right_that_is_missing_is_said_by_each_client() -> anyhow::Result<()> {
+    let database = TestDatabase::migrated().await?;
+    let user = format!("{}_nobody", database.name());
+    let sql = format!("create role \"{user}\" login; grant usage on schema pgq_jobs to \"{user}\"");
+    sqlx::raw_sql(sqlx::AssertSqlSafe(sql))
+        .execute(database.pool())
+        .await?;
+    let url = sqlx::AssertSqlSafe(format!("set role \"{user}\""));
+    let tokio = tokio_postgres(database.url()).await?;
+    tokio.batch_execute(&url.0).await?;
+
+    let error = refused(&Client::Tokio(tokio)).await?;
+
+    assert_eq!(error.kind(), DriverErrorKind::PermissionDenied);
+    let sql = format!("drop owned by \"{user}\"; drop role \"{user}\"");
+    sqlx::raw_sql(sqlx::AssertSqlSafe(sql))
+        .execute(database.pool())
+        .await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_connection_that_is_lost_may_succeed_later() -> anyhow::Result<()> {
+    let database = TestDatabase::migrated().await?;
+    let client = tokio_postgres(database.url()).await?;
+    let killed = "select pg_terminate_backend(pid) from pg_stat_activity
+                  where datname = current_database() and pid <> pg_backend_pid()";
+    sqlx::query(killed).execute(database.pool()).await?;
+    eventually("the client has noticed", async || Ok(client.is_closed())).await?;
+
+    let error = charge::enqueue(&client, 1).await;
+
+    let source = match error {
+        Err(EnqueueError::Driver { source, .. }) => source,
+        other => anyhow::bail!("{other:?}"),
+    };
+    assert_eq!(source.kind(), DriverErrorKind::Unavailable);
+    assert!(source.is_transient());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_pool_that_cannot_connect_says_so() -> anyhow::Result<()> {
+    let pool = deadpool("postgres://nobody@127.0.0.1:1/nowhere")?;
+
+    let error = charge::enqueue(&pool, 1).await;
+
+    let source = match error {
+        Err(EnqueueError::Driver { source, .. }) => source,
+        other => anyhow::bail!("{other:?}"),
+    };
+    assert_eq!(source.kind(), DriverErrorKind::Unavailable);
+    assert!(
+        source
+            .to_string()
+            .contains("no connection to enqueue through")
+    );
+    Ok(())
+}

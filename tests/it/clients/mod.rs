@@ -1,0 +1,49 @@
+//! Clients other than sqlx: jobs in the transactions of an application, whatever it talks to the database by.
+//!
+//! What each statement does is a matter of the conformance suite, which runs through all of them.
+
+mod complete;
+mod errors;
+mod page;
+mod transactions;
+
+use std::time::Duration;
+
+use pgq::{Registry, Run, Task};
+use pgq_tests::database::TestDatabase;
+
+/// How long a run may take. Only a test that fails takes so long.
+const DEADLINE: Duration = Duration::from_secs(60);
+
+#[pgq::task(name = "clients/charge")]
+async fn charge(invoice: u64) -> anyhow::Result<u64> {
+    Ok(invoice)
+}
+
+/// One that is the same as others of its customer.
+#[pgq::task(name = "clients/remind", unique(by = [customer], conflict = "raise"))]
+async fn remind(customer: String) -> anyhow::Result<String> {
+    Ok(customer)
+}
+
+/// A worker of one task on the database of the test.
+fn worker<T: Task>(database: &TestDatabase) -> Run {
+    Run::new(Registry::new())
+        .task::<T>()
+        .pool(database.pool().clone())
+        .without_signals()
+}
+
+/// Runs every job that is due, and returns once there is none.
+async fn drain(run: Run) -> anyhow::Result<pgq::Report> {
+    let report = run.until_idle().deadline(DEADLINE).await?;
+    anyhow::ensure!(report.idle, "not idle within {DEADLINE:?}: {report:?}");
+    Ok(report)
+}
+
+/// How many jobs wait.
+async fn ready(database: &TestDatabase) -> anyhow::Result<i64> {
+    Ok(sqlx::query_scalar("select count(*) from pgq_jobs.ready")
+        .fetch_one(database.pool())
+        .await?)
+}
