@@ -278,8 +278,11 @@ create index unique_key_until on pgq_jobs.unique_key (until) where until is not 
 
 -- Takes a job away that waits and of which no attempt has begun, with what is kept apart of it, so that
 -- another takes its place. Returns false if there is none. One that is ready for the first time is in
--- the lane of this hash.
-create function pgq_jobs.withdraw(id bigint, lane bigint) returns boolean
+-- the lane of this hash. With `before` it is left alone if it was enqueued later than that.
+create function pgq_jobs.withdraw(
+    id bigint, lane bigint, before timestamptz default null, before_job bigint default null
+)
+    returns boolean
     language plpgsql volatile
     -- However small the tables were when its plans were made.
     set enable_seqscan = off
@@ -290,29 +293,35 @@ begin
     while exists (
             select from pgq_jobs.scheduled as job
             where job.id = withdraw.id and job.marks & 16 = 0
+              and (before is null or (job.created_at, job.id) < (before, before_job))
         ) or exists (
             select from pgq_jobs.ready as job
             where hashtextextended(job.queue, job.priority) = withdraw.lane
               and job.seq = withdraw.id
               and job.id = withdraw.id
               and job.marks & 16 = 0
+              and (before is null or (job.created_at, job.id) < (before, before_job))
         ) or exists (
             select from pgq_jobs.ready as job
             where job.id = withdraw.id and job.id <> job.seq and job.marks & 16 = 0
+              and (before is null or (job.created_at, job.id) < (before, before_job))
         )
     loop
         delete from pgq_jobs.scheduled as job
-        where job.id = withdraw.id and job.marks & 16 = 0;
+        where job.id = withdraw.id and job.marks & 16 = 0
+          and (before is null or (job.created_at, job.id) < (before, before_job));
         if not found then
             delete from pgq_jobs.ready as job
             where hashtextextended(job.queue, job.priority) = withdraw.lane
               and job.seq = withdraw.id
               and job.id = withdraw.id
-              and job.marks & 16 = 0;
+              and job.marks & 16 = 0
+              and (before is null or (job.created_at, job.id) < (before, before_job));
         end if;
         if not found then
             delete from pgq_jobs.ready as job
-            where job.id = withdraw.id and job.id <> job.seq and job.marks & 16 = 0;
+            where job.id = withdraw.id and job.id <> job.seq and job.marks & 16 = 0
+              and (before is null or (job.created_at, job.id) < (before, before_job));
         end if;
         -- If not, somebody has moved it since it was looked for: it is looked for again.
         if found then
@@ -335,12 +344,16 @@ $$;
 -- If `conflict` is `raise` and a key is held, or given twice, no key is taken and none of the jobs is
 -- to be added: there is one row, `refused`, with the number of the job that holds it, if one does.
 --
--- `lane` is the hash of the lane in which the jobs are added.
+-- `lane` is the hash of the lane in which the jobs are added. A job that was enqueued later than `before`,
+-- or at that time and behind `before_job`, is not replaced.
 --
 -- Keys are taken in their order, one after the other, so that calls at once wait for each other and not
 -- in a circle. Who wants a key that an open transaction has taken, or frees, waits for its end. A key
 -- that is held is not locked: whoever ends its job does not wait for those who met it.
-create function pgq_jobs.take_keys(keys uuid[], periods bigint[], conflict text, lane bigint)
+create function pgq_jobs.take_keys(
+    keys uuid[], periods bigint[], conflict text, lane bigint, before timestamptz default null,
+    before_job bigint default null
+)
     returns table (place bigint, job bigint, outcome text)
     language plpgsql volatile
     set enable_seqscan = off
@@ -398,7 +411,11 @@ begin
                 end if;
                 continue;
             end if;
-            if conflict = 'replace' and pgq_jobs.withdraw(holder.job, holder.lane) then
+            if conflict = 'replace'
+                and pgq_jobs.withdraw(
+                    holder.job, holder.lane, take_keys.before, take_keys.before_job
+                )
+            then
                 update pgq_jobs.unique_key as held
                 set until = ends
                 where held.key = wanted.key and held.until is distinct from ends;

@@ -909,7 +909,6 @@ as $$
 declare
     held   record;
     taken  record;
-    later  bigint;
     hash   uuid := substr(encode(sha256(describe_job.unique_key), 'hex'), 1, 32)::uuid;
     bits   smallint := 0;
 begin
@@ -923,40 +922,11 @@ begin
         return query select 'gone', null::bigint;
         return;
     end if;
-    if describe_job.conflict = 'replace' then
-        select key.job into later
-        from (
-            select key.job, key.lane
-            from pgq_jobs.unique_key as key
-            where key.key = hash and (key.until is null or key.until > clock_timestamp())
-            for update
-        ) as key
-        cross join lateral (
-            select waiting.created_at
-            from pgq_jobs.scheduled as waiting
-            where waiting.id = key.job
-            union all
-            select waiting.created_at
-            from pgq_jobs.ready as waiting
-            where hashtextextended(waiting.queue, waiting.priority) = key.lane
-              and waiting.seq = key.job
-              and waiting.id = key.job
-            union all
-            select waiting.created_at
-            from pgq_jobs.ready as waiting
-            where waiting.id = key.job and waiting.id <> waiting.seq
-        ) as waiting
-        where waiting.created_at > held.created_at;
-        if found then
-            return query select 'same', later;
-            return;
-        end if;
-    end if;
     if hash is not null then
         select key.job, key.outcome into taken
         from pgq_jobs.take_keys(
             array [hash], array [describe_job.period], describe_job.conflict,
-            hashtextextended(held.queue, held.priority::bigint)
+            hashtextextended(held.queue, held.priority::bigint), held.created_at, describe_job.job
         ) as key;
         if taken.outcome in ('existing', 'refused') then
             return query select 'same', taken.job;

@@ -42,8 +42,11 @@ pub(super) async fn describe(
         rate_key: detail.rate_key,
         key,
     };
-    let _turn = hub.describing.lock().await;
-    match limited(hub.setup.driver.describe(description)).await {
+    let described = limited(async {
+        let _turn = hub.describing.lock().await;
+        hub.setup.driver.describe(description).await
+    });
+    match described.await {
         Ok(Described::Held) if detail.has_keys() => {
             Read::End(AttemptEnd::NotStarted(Duration::ZERO))
         }

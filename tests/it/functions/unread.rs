@@ -5,6 +5,7 @@ use std::sync::Arc;
 use pgq::JobState;
 use pgq::driver::{AttemptDriver, Described, Description, WorkerId};
 use pgq::postgres::PostgresDriver;
+use pgq_tests::eventually;
 use sqlx::PgPool;
 
 use super::{DEADLINE, database_of, drain, handle, value, worker};
@@ -143,6 +144,35 @@ async fn one_leaves_its_place_to_another_that_was_enqueued_later() -> anyhow::Re
         first.error,
         Some(format!("job {} is the same", second.id()))
     );
+    assert_eq!(second.status(pool).await?, JobState::Scheduled);
+    Ok(())
+}
+
+#[tokio::test]
+async fn one_leaves_its_place_to_another_whose_transaction_is_open() -> anyhow::Result<()> {
+    let database = database_of::<latest>().await?;
+    let pool = database.pool();
+    let call = r#"pgq_jobs.enqueue('unread/latest', '{"customer": "ada", "amount": 1}')"#;
+    let first: i64 = value(pool, call).await?;
+    let mut transaction = pool.begin().await?;
+    let later = std::time::Duration::from_secs(3600);
+    let second = latest::job("ada".into(), 2)
+        .delay(later)
+        .enqueue(&mut *transaction)
+        .await?;
+    let run = tokio::spawn(drain(worker::<latest>(&database)));
+    eventually("the key is waited for", async || {
+        let waiting = "count(*) from pg_stat_activity
+                       where datname = current_database() and wait_event_type = 'Lock'";
+        Ok(value::<i64>(pool, waiting).await? > 0)
+    })
+    .await?;
+
+    transaction.commit().await?;
+    run.await??;
+
+    let first = handle::<latest>(first).job(pool).await?;
+    assert_eq!(first.state, JobState::Cancelled);
     assert_eq!(second.status(pool).await?, JobState::Scheduled);
     Ok(())
 }
