@@ -41,7 +41,7 @@ pub trait Connection: Send {
     ///
     /// # Errors
     ///
-    /// Make the error by [`Statement::failed`].
+    /// Make the error by [`Statement::refused`] or [`Statement::lost`].
     fn run(
         &mut self,
         statement: Statement,

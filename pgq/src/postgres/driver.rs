@@ -57,13 +57,13 @@ impl Driver for PostgresDriver {
     async fn enqueue(&self, request: Enqueue) -> Result<Vec<JobId>, DriverError> {
         let error = |error| driver_error("no connection to enqueue through", error);
         let mut connection = self.pool.acquire().await.map_err(error)?;
-        enqueue(&mut *connection, &self.statements, request).await
+        enqueue(&mut &mut connection, &self.statements, request).await
     }
 
     async fn enqueue_unique(&self, request: Enqueue) -> Result<KeyedJobs, DriverError> {
         let error = |error| driver_error("no connection to enqueue through", error);
         let mut connection = self.pool.acquire().await.map_err(error)?;
-        unique::enqueue_unique(&mut *connection, &self.statements, request).await
+        unique::enqueue_unique(&mut &mut connection, &self.statements, request).await
     }
 
     async fn find(&self, job: JobId) -> Result<Option<Job>, DriverError> {

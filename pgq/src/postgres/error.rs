@@ -11,18 +11,8 @@ pub(super) fn driver_error(problem: &str, error: Error) -> DriverError {
     made(kind(&error), problem, error)
 }
 
-/// The error of a statement that some client has run: `sqlstate` is what the server has said, or `None` if the
-/// connection was lost.
-pub(super) fn failed(
-    problem: &str,
-    sqlstate: Option<&str>,
-    error: impl StdError + Send + Sync + 'static,
-) -> DriverError {
-    let kind = sqlstate.map_or(DriverErrorKind::Unavailable, of_sqlstate);
-    made(kind, problem, error)
-}
-
-fn made(
+/// The error of an operation of whatever client.
+pub(super) fn made(
     kind: DriverErrorKind,
     problem: &str,
     error: impl StdError + Send + Sync + 'static,
@@ -37,11 +27,9 @@ fn made(
 
 fn kind(error: &Error) -> DriverErrorKind {
     match error {
-        // Rows of the batch are fine; what they go to is not there yet.
-        error if is_missing_partition(error) => DriverErrorKind::Conflict,
-        Error::Database(database) => database
-            .code()
-            .map_or(DriverErrorKind::Other, |code| of_sqlstate(&code)),
+        Error::Database(database) => database.code().map_or(DriverErrorKind::Other, |code| {
+            of_sqlstate(&code, database.constraint())
+        }),
         Error::Io(_)
         | Error::Tls(_)
         | Error::PoolTimedOut
@@ -65,13 +53,17 @@ pub(super) fn lacks_partition(error: &DriverError) -> bool {
 /// no constraint is named.
 fn is_missing_partition(error: &Error) -> bool {
     error.as_database_error().is_some_and(|database| {
-        database.code().as_deref() == Some("23514") && database.constraint().is_none()
+        database.code().as_deref() == Some(CHECK_VIOLATION) && database.constraint().is_none()
     })
 }
 
+const CHECK_VIOLATION: &str = "23514";
+
 /// The codes of PostgreSQL's appendix "Error Codes".
-fn of_sqlstate(code: &str) -> DriverErrorKind {
+pub(super) fn of_sqlstate(code: &str, constraint: Option<&str>) -> DriverErrorKind {
     match code {
+        // Rows of the batch are fine; the partition that they go to is not there yet.
+        CHECK_VIOLATION if constraint.is_none() => DriverErrorKind::Conflict,
         "28000" | "28P01" => DriverErrorKind::Authentication,
         "3D000" => DriverErrorKind::DatabaseMissing,
         "42501" => DriverErrorKind::PermissionDenied,
@@ -84,7 +76,10 @@ fn of_sqlstate(code: &str) -> DriverErrorKind {
         "PGQ01" => DriverErrorKind::Fenced,
         // Shutdown, crash, start-up; too many connections; out of disk or memory. A server that
         // only reads is one that is not yet, or no more, the primary.
-        "57P01" | "57P02" | "57P03" | "57P04" | "25006" => DriverErrorKind::Unavailable,
+        // A session that was ended because it was idle can be opened again.
+        "57P01" | "57P02" | "57P03" | "57P04" | "57P05" | "25P03" | "25P04" | "25006" => {
+            DriverErrorKind::Unavailable
+        }
         _ => match code.get(..2) {
             Some("08" | "53" | "58") => DriverErrorKind::Unavailable,
             Some("22" | "23" | "54") => DriverErrorKind::Rejected,

@@ -5,8 +5,8 @@ use std::error::Error as StdError;
 use chrono::{DateTime, Utc};
 use sqlx::SqlStr;
 
-use super::error::failed;
-use crate::driver::DriverError;
+use super::error::{made, of_sqlstate};
+use crate::driver::{DriverError, DriverErrorKind};
 
 /// A statement with its arguments, which a [`Connection`](super::Connection) of any client runs.
 #[derive(Clone, Debug)]
@@ -93,15 +93,22 @@ impl Statement {
         self.problem
     }
 
-    /// The error of the statement: `sqlstate` is what the server has said, or `None` if the connection was
-    /// lost.
+    /// The error of the statement: `sqlstate` is the code with which the server has refused it, and
+    /// `constraint` the name of the constraint that the server says it violates, if it says one.
     #[must_use]
-    pub fn failed(
+    pub fn refused(
         &self,
-        sqlstate: Option<&str>,
+        sqlstate: &str,
+        constraint: Option<&str>,
         source: impl StdError + Send + Sync + 'static,
     ) -> DriverError {
-        failed(self.problem, sqlstate, source)
+        made(of_sqlstate(sqlstate, constraint), self.problem, source)
+    }
+
+    /// The error of the statement if the connection was lost: the same call may succeed later.
+    #[must_use]
+    pub fn lost(&self, source: impl StdError + Send + Sync + 'static) -> DriverError {
+        made(DriverErrorKind::Unavailable, self.problem, source)
     }
 }
 

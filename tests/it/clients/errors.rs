@@ -53,21 +53,30 @@ async fn a_schema_that_is_missing_is_said_by_each_client() -> anyhow::Result<()>
 async fn a_right_that_is_missing_is_said_by_each_client() -> anyhow::Result<()> {
     let database = TestDatabase::migrated().await?;
     let user = format!("{}_nobody", database.name());
-    let sql = format!("create role \"{user}\" login; grant usage on schema pgq_jobs to \"{user}\"");
+    let sql = format!("create role \"{user}\"; grant usage on schema pgq_jobs to \"{user}\"");
     sqlx::raw_sql(sqlx::AssertSqlSafe(sql))
         .execute(database.pool())
         .await?;
-    let url = sqlx::AssertSqlSafe(format!("set role \"{user}\""));
-    let tokio = tokio_postgres(database.url()).await?;
-    tokio.batch_execute(&url.0).await?;
+    let sign = if database.url().contains('?') {
+        '&'
+    } else {
+        '?'
+    };
+    let url = format!("{}{sign}options=-c%20role%3D{user}", database.url());
 
-    let error = refused(&Client::Tokio(tokio)).await?;
-
-    assert_eq!(error.kind(), DriverErrorKind::PermissionDenied);
+    let mut errors = Vec::new();
+    for client in clients(&url).await? {
+        errors.push((format!("{client:?}"), refused(&client).await));
+    }
     let sql = format!("drop owned by \"{user}\"; drop role \"{user}\"");
     sqlx::raw_sql(sqlx::AssertSqlSafe(sql))
         .execute(database.pool())
         .await?;
+
+    for (client, error) in errors {
+        let error = error?;
+        assert_eq!(error.kind(), DriverErrorKind::PermissionDenied, "{client}");
+    }
     Ok(())
 }
 
@@ -107,5 +116,32 @@ async fn a_pool_that_cannot_connect_says_so() -> anyhow::Result<()> {
             .to_string()
             .contains("no connection to enqueue through")
     );
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_is_wrong_in_the_program_is_not_tried_again() -> anyhow::Result<()> {
+    // A server that asks for a password, which is not there.
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    let port = listener.local_addr()?.port();
+    let server = tokio::spawn(async move {
+        use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+        let (mut stream, _) = listener.accept().await?;
+        let _ = stream.read(&mut [0; 1024]).await?;
+        // `AuthenticationCleartextPassword`.
+        stream.write_all(&[b'R', 0, 0, 0, 8, 0, 0, 0, 3]).await?;
+        let _ = stream.read(&mut [0; 1024]).await?;
+        std::io::Result::Ok(())
+    });
+    let pool = deadpool(&format!("postgres://nobody@127.0.0.1:{port}/nowhere"))?;
+
+    let error = charge::enqueue(&pool, 1).await;
+
+    let source = match error {
+        Err(EnqueueError::Driver { source, .. }) => source,
+        other => anyhow::bail!("{other:?}"),
+    };
+    assert!(!source.is_transient(), "{source:?}");
+    server.await??;
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! Enqueues in transactions.
 
 use anyhow::ensure;
-use pgq::postgres::{Connection, Statement, through};
+use pgq::postgres::{Connection, Row, Statement, through};
 use pgq::{EnqueueError, Pgq, driver::DriverError, enqueue_many_blocking};
 use pgq_tests::clients::{Blocking, deadpool, tokio_postgres};
 use pgq_tests::database::TestDatabase;
@@ -128,18 +128,32 @@ struct Counted<'a> {
     statements: &'a mut Vec<String>,
 }
 
-impl Connection for Counted<'_> {
-    type Row = tokio_postgres::Row;
+/// A row of such a client.
+struct Cells(tokio_postgres::Row);
 
-    async fn run(&mut self, statement: Statement) -> Result<Vec<Self::Row>, DriverError> {
+impl Connection for Counted<'_> {
+    type Row = Cells;
+
+    async fn run(&mut self, statement: Statement) -> Result<Vec<Cells>, DriverError> {
         self.statements.push(statement.sql().to_owned());
         let mut client = self.client;
-        client.run(statement).await
+        let rows = client.run(statement).await?;
+        Ok(rows.into_iter().map(Cells).collect())
+    }
+}
+
+impl Row for Cells {
+    fn big_int(&self, column: usize) -> Result<Option<i64>, DriverError> {
+        Row::big_int(&self.0, column)
+    }
+
+    fn text(&self, column: usize) -> Result<&str, DriverError> {
+        Row::text(&self.0, column)
     }
 }
 
 #[tokio::test]
-async fn a_client_that_pgq_does_not_know_needs_one_function() -> anyhow::Result<()> {
+async fn a_client_that_pgq_does_not_know_runs_statements_and_reads_rows() -> anyhow::Result<()> {
     let database = TestDatabase::migrated().await?;
     let client = tokio_postgres(database.url()).await?;
     let mut statements = Vec::new();

@@ -37,6 +37,7 @@ mod schedule;
 mod schema;
 mod stored;
 mod unique;
+mod unique_at_once;
 mod unique_ticks;
 mod waiting_keys;
 

@@ -2,12 +2,13 @@
 
 use deadpool_postgres::{Client, Pool, PoolError, Transaction};
 
+use super::tokio_postgres::failure;
 use super::{Connection, complete_through, enqueue_through};
 use crate::client::Enqueuer;
 use crate::driver::{DriverError, DriverErrorKind, Enqueue, KeyedJobs};
 use crate::job::JobId;
 use crate::postgres::Statement;
-use crate::postgres::error::failed;
+use crate::postgres::error::made;
 
 impl Connection for &Client {
     type Row = tokio_postgres::Row;
@@ -46,10 +47,8 @@ impl Enqueuer for &Pool {
 async fn get(pool: &Pool) -> Result<Client, DriverError> {
     let problem = "no connection to enqueue through";
     pool.get().await.map_err(|error| match error {
-        PoolError::Backend(error) => {
-            let code = error.code().map(|code| code.code().to_owned());
-            failed(problem, code.as_deref(), error)
-        }
-        error => DriverError::new(DriverErrorKind::Unavailable, problem).with_source(error),
+        PoolError::Backend(error) => failure(problem, error),
+        PoolError::Timeout(_) => made(DriverErrorKind::Unavailable, problem, error),
+        error => made(DriverErrorKind::Other, problem, error),
     })
 }

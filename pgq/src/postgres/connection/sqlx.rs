@@ -12,31 +12,35 @@ use crate::job::JobId;
 use crate::postgres::error::driver_error;
 use crate::postgres::{Argument, Statement};
 
-impl Connection for PgConnection {
+// References only: a transaction that is given away would be rolled back at the end of the call.
+
+impl Connection for &mut PgConnection {
     type Row = PgRow;
 
     async fn run(&mut self, statement: Statement) -> Result<Vec<PgRow>, DriverError> {
         let problem = statement.problem();
         bind(statement)
-            .fetch_all(self)
+            .fetch_all(&mut **self)
             .await
             .map_err(|error| driver_error(problem, error))
     }
 }
 
-impl Connection for PoolConnection<Postgres> {
+impl Connection for &mut PoolConnection<Postgres> {
     type Row = PgRow;
 
     async fn run(&mut self, statement: Statement) -> Result<Vec<PgRow>, DriverError> {
-        (**self).run(statement).await
+        let mut connection: &mut PgConnection = self;
+        connection.run(statement).await
     }
 }
 
-impl Connection for Transaction<'_, Postgres> {
+impl Connection for &mut Transaction<'_, Postgres> {
     type Row = PgRow;
 
     async fn run(&mut self, statement: Statement) -> Result<Vec<PgRow>, DriverError> {
-        (**self).run(statement).await
+        let mut connection: &mut PgConnection = self;
+        connection.run(statement).await
     }
 }
 

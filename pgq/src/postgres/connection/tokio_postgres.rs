@@ -3,12 +3,15 @@
 //! Statements are sent with the types of their arguments and without a name, in one round trip, so that they
 //! work through a pooler that gives each transaction another server connection.
 
-use tokio_postgres::error::SqlState;
+use std::error::Error as _;
+use std::io;
+
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Error, GenericClient, Transaction};
 
 use super::{Connection, Row, complete_through, enqueue_through, unreadable};
 use crate::driver::{DriverError, DriverErrorKind};
+use crate::postgres::error::{made, of_sqlstate};
 use crate::postgres::{Argument, Statement};
 
 impl Connection for &Client {
@@ -58,19 +61,27 @@ fn typed_argument(argument: &Argument) -> Typed<'_> {
     }
 }
 
-/// The error of a statement. One without a code is that of a lost connection: arguments have the types that
-/// are said.
+/// The error of a statement.
 pub(super) fn failed(statement: &Statement, error: Error) -> DriverError {
-    // No constraint is named: the row has no partition to go to yet.
-    let lacks_partition = error.as_db_error().is_some_and(|error| {
-        *error.code() == SqlState::CHECK_VIOLATION && error.constraint().is_none()
-    });
-    if lacks_partition {
-        let kind = DriverErrorKind::Conflict;
-        return DriverError::new(kind, statement.problem()).with_source(error);
-    }
-    let code = error.code().map(|code| code.code().to_owned());
-    statement.failed(code.as_deref(), error)
+    failure(statement.problem(), error)
+}
+
+/// The error of an operation. One that the server has not said is that of a connection which was lost, or of
+/// something that is wrong in the program.
+pub(super) fn failure(problem: &str, error: Error) -> DriverError {
+    let kind = match error.as_db_error() {
+        Some(refused) => of_sqlstate(refused.code().code(), refused.constraint()),
+        None if is_lost(&error) => DriverErrorKind::Unavailable,
+        None => DriverErrorKind::Other,
+    };
+    made(kind, problem, error)
+}
+
+fn is_lost(error: &Error) -> bool {
+    let cause = error
+        .source()
+        .and_then(|cause| cause.downcast_ref::<io::Error>());
+    error.is_closed() || cause.is_some_and(|cause| cause.kind() != io::ErrorKind::InvalidInput)
 }
 
 impl Row for tokio_postgres::Row {
