@@ -71,9 +71,9 @@ pub use self::backoff::Backoff;
 pub use self::client::{BlockingEnqueuer, enqueue_many_blocking};
 pub use self::client::{
     ChangeError, Changes, EnqueueError, Enqueuer, INPUT_MAX_DEFAULT, JobBuilder, JobError,
-    JobHandle, Jobs, ListedSchedules, Reader, ScheduleBuilder, ScheduleEdit, ScheduleError,
-    ScheduleHandle, ScheduleInfo, Schedules, count_jobs, enqueue_many, wait_all, wait_all_for,
-    wait_any, workers,
+    JobHandle, Jobs, ListedSchedules, NamedError, NamedJob, Reader, ScheduleBuilder, ScheduleEdit,
+    ScheduleError, ScheduleHandle, ScheduleInfo, Schedules, count_jobs, enqueue_many, wait_all,
+    wait_all_for, wait_any, workers,
 };
 pub use self::driver::{Attempt, AttemptOutcome, Start};
 pub use self::error::{Error, Result};

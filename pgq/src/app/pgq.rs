@@ -7,12 +7,13 @@ use sqlx::PgPool;
 use super::config::CONCURRENCY;
 use crate::client::{Enqueuer, INPUT_MAX_DEFAULT, Reader};
 use crate::driver::{
-    Driver, DriverError, Enqueue, Finding, HealthCheck, HealthDriver, KeyedJobs, WorkerState,
+    Driver, DriverError, Enqueue, EnqueueNamed, EnqueuedNamed, Finding, HealthCheck, HealthDriver,
+    KeyedJobs, WorkerState,
 };
 use crate::error::Result;
-use crate::job::JobId;
+use crate::job::{Enqueued, JobId};
 use crate::middleware::{HookList, Hooks};
-use crate::postgres::{Connection, PostgresDriver, Schema, database_url, parse_url};
+use crate::postgres::{Connection, PostgresDriver, Schema, acquire, database_url, parse_url};
 
 /// pgq on a database, where the defaults of a plain `&PgPool` do not do: with a schema or a limit
 /// of its own.
@@ -180,6 +181,11 @@ impl Enqueuer for &Pgq {
         Ok(jobs)
     }
 
+    async fn enqueue_named(self, enqueue: EnqueueNamed) -> Result<EnqueuedNamed, DriverError> {
+        let mut connection = acquire(&self.pool).await?;
+        self.within(&mut connection).enqueue_named(enqueue).await
+    }
+
     fn input_max(&self) -> usize {
         self.input_max
     }
@@ -208,6 +214,19 @@ impl<C: Connection> Enqueuer for Within<'_, C> {
             .await?;
         self.pgq.hooks.enqueued(&task, &queue, &jobs.added());
         Ok(jobs)
+    }
+
+    async fn enqueue_named(mut self, enqueue: EnqueueNamed) -> Result<EnqueuedNamed, DriverError> {
+        let task = enqueue.task.clone();
+        let driver = &self.pgq.driver;
+        let added = driver
+            .enqueue_named_within(&mut self.connection, enqueue)
+            .await?;
+        if added.enqueued != Enqueued::Existing {
+            let hooks = &self.pgq.hooks;
+            hooks.enqueued(&task, &added.queue, &[added.job]);
+        }
+        Ok(added)
     }
 
     fn input_max(&self) -> usize {

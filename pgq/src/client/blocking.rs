@@ -3,7 +3,7 @@
 use futures_util::FutureExt as _;
 
 use super::builder::enqueue_many;
-use super::{EnqueueError, Enqueuer, JobBuilder, JobHandle};
+use super::{EnqueueError, Enqueuer, JobBuilder, JobHandle, NamedError, NamedJob};
 use crate::driver::{DriverError, DriverErrorKind};
 use crate::task::Task;
 
@@ -50,6 +50,25 @@ impl<T: Task> JobBuilder<T> {
     }
 }
 
+impl<T> NamedJob<T> {
+    /// Enqueues the job as [`JobBuilder::enqueue_blocking`] does.
+    ///
+    /// # Errors
+    ///
+    /// As [`enqueue`](Self::enqueue).
+    pub fn enqueue_blocking(
+        self,
+        enqueuer: impl BlockingEnqueuer,
+    ) -> Result<JobHandle<T>, NamedError> {
+        let task = self.task().to_owned();
+        let enqueued = self.enqueue(enqueuer.enqueuer()).now_or_never();
+        enqueued.unwrap_or_else(|| {
+            let source = waits();
+            Err(NamedError::Driver { task, source })
+        })
+    }
+}
+
 /// Enqueues one job of `T` for each input through a client whose calls block the thread, in one statement.
 ///
 /// ```no_run
@@ -75,9 +94,13 @@ pub fn enqueue_many_blocking<T: Task>(
 }
 
 fn did_not_block<T: Task>() -> EnqueueError {
-    let problem = "the enqueuer waits in the place of blocking its thread";
     EnqueueError::Driver {
         task: T::NAME,
-        source: DriverError::new(DriverErrorKind::Other, problem),
+        source: waits(),
     }
+}
+
+fn waits() -> DriverError {
+    let problem = "the enqueuer waits in the place of blocking its thread";
+    DriverError::new(DriverErrorKind::Other, problem)
 }

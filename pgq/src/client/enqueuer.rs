@@ -4,7 +4,9 @@ use std::future::Future;
 use std::sync::Arc;
 
 use super::INPUT_MAX_DEFAULT;
-use crate::driver::{Driver, DriverError, DriverErrorKind, Enqueue, KeyedJobs};
+use crate::driver::{
+    Driver, DriverError, DriverErrorKind, Enqueue, EnqueueNamed, EnqueuedNamed, KeyedJobs,
+};
 use crate::job::JobId;
 
 /// Something that jobs can be enqueued through: a pool, a connection, or a transaction that is
@@ -44,6 +46,28 @@ pub trait Enqueuer: Send {
             enqueue.task
         );
         std::future::ready(Err(DriverError::new(DriverErrorKind::Other, problem)))
+    }
+
+    /// Adds a job of a task that is known by its name only, and says what became of it. Unless it is implemented,
+    /// such jobs are refused.
+    ///
+    /// # Errors
+    ///
+    /// On an error no job is added, and an open transaction cannot commit any more.
+    fn enqueue_named(
+        self,
+        enqueue: EnqueueNamed,
+    ) -> impl Future<Output = Result<EnqueuedNamed, DriverError>> + Send
+    where
+        Self: Sized,
+    {
+        let problem = format!(
+            "task `{}` is known by its name only, by which this enqueuer does not find it",
+            enqueue.task
+        );
+        let error = DriverError::new(DriverErrorKind::Other, problem)
+            .with_advice("enqueue through a pool, a connection or a transaction");
+        std::future::ready(Err(error))
     }
 
     /// The largest input that may be enqueued, in bytes, for tasks that do not say so themselves.

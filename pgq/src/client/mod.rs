@@ -11,6 +11,7 @@ mod error;
 mod fleet;
 mod handle;
 mod jobs;
+mod named;
 mod schedules;
 mod send;
 mod wait;
@@ -25,6 +26,7 @@ pub use self::error::{ChangeError, EnqueueError, JobError};
 pub use self::fleet::workers;
 pub use self::handle::JobHandle;
 pub use self::jobs::{Jobs, count_jobs};
+pub use self::named::{NamedError, NamedJob};
 pub use self::schedules::{
     ListedSchedules, ScheduleBuilder, ScheduleEdit, ScheduleError, ScheduleHandle, ScheduleInfo,
     Schedules,

@@ -49,6 +49,8 @@ pub enum DriverErrorKind {
     Timeout,
     /// The attempt does not hold its job any more, so the server refused to end it.
     Fenced,
+    /// No worker has said that it has the task of a job that is enqueued by its name.
+    UnknownTask,
     /// The server refused the data, or the statement.
     Rejected,
     /// Any other error.

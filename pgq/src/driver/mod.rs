@@ -11,6 +11,7 @@ mod health;
 mod limit;
 mod listener;
 mod listing;
+mod named;
 mod progress;
 mod request;
 mod schedule;
@@ -38,6 +39,7 @@ pub use self::health::{Finding, FindingCode, HealthCheck, HealthDriver, Severity
 pub use self::limit::{Allotment, Ask, Asked, Keep, KeyAsk, PermitAsk};
 pub use self::listener::{Listener, Parked, Topic, Wake};
 pub use self::listing::{Count, JobCounts, ListedJobs, Listing, Position, WaitingJobs};
+pub use self::named::{EnqueueNamed, EnqueuedNamed, NamedKey};
 pub use self::progress::{NewProgress, Progress};
 pub use self::request::{
     Claim, Claimed, ClaimedInput, ClaimedJob, Completion, DeadJob, End, Ending, Enqueue, HeldInput,

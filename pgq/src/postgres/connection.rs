@@ -10,14 +10,18 @@ mod tokio_postgres;
 
 use std::future::Future;
 
+pub(crate) use self::sqlx::acquire;
 use super::Statement;
 use super::children::complete_within;
 use super::enqueue::enqueue;
+use super::named::enqueue_named;
 use super::schema::Schema;
 use super::sql::Statements;
 use super::unique::enqueue_unique;
 use crate::client::Enqueuer;
-use crate::driver::{CompletionWithin, DriverError, DriverErrorKind, Enqueue, KeyedJobs};
+use crate::driver::{
+    CompletionWithin, DriverError, DriverErrorKind, Enqueue, EnqueueNamed, EnqueuedNamed, KeyedJobs,
+};
 use crate::job::JobId;
 use crate::task::CompleteIn;
 
@@ -95,6 +99,10 @@ impl<C: Connection> Enqueuer for Through<C> {
     async fn enqueue_unique(mut self, request: Enqueue) -> Result<KeyedJobs, DriverError> {
         enqueue_unique(&mut self.0, &Statements::of(&Schema::default()), request).await
     }
+
+    async fn enqueue_named(mut self, request: EnqueueNamed) -> Result<EnqueuedNamed, DriverError> {
+        enqueue_named(&mut self.0, &Statements::of(&Schema::default()), request).await
+    }
 }
 
 impl<C: Connection> CompleteIn for Through<C> {
@@ -120,6 +128,13 @@ macro_rules! enqueue_through {
                 enqueue: $crate::driver::Enqueue,
             ) -> Result<$crate::driver::KeyedJobs, $crate::driver::DriverError> {
                 $crate::client::Enqueuer::enqueue_unique($crate::postgres::through(self), enqueue).await
+            }
+
+            async fn enqueue_named(
+                self,
+                enqueue: $crate::driver::EnqueueNamed,
+            ) -> Result<$crate::driver::EnqueuedNamed, $crate::driver::DriverError> {
+                $crate::client::Enqueuer::enqueue_named($crate::postgres::through(self), enqueue).await
             }
         })*
     };

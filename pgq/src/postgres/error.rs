@@ -74,6 +74,9 @@ pub(super) fn of_sqlstate(code: &str, constraint: Option<&str>) -> DriverErrorKi
         "57014" => DriverErrorKind::Timeout,
         // Raised by `refuse_completion`.
         "PGQ01" => DriverErrorKind::Fenced,
+        // Raised by the functions for other languages, which an enqueue by name is one of.
+        "PGQ02" => DriverErrorKind::UnknownTask,
+        "PGQ03" | "PGQ04" => DriverErrorKind::Rejected,
         // Shutdown, crash, start-up; too many connections; out of disk or memory. A server that
         // only reads is one that is not yet, or no more, the primary.
         // A session that was ended because it was idle can be opened again.

@@ -28,6 +28,7 @@ mod list;
 mod listener;
 mod logs;
 mod migrate;
+mod named;
 mod progress;
 mod promote;
 mod row;
@@ -55,13 +56,14 @@ use self::cursor::Cursors;
 use self::session::Session;
 use self::sql::Statements;
 use self::time_cursor::TimeCursor;
-use crate::driver::{DriverError, Enqueue, KeyedJobs, WorkerId};
+use crate::driver::{DriverError, Enqueue, EnqueueNamed, EnqueuedNamed, KeyedJobs, WorkerId};
 use crate::job::JobId;
 
 pub use self::connect::DATABASE_URL;
 #[doc(hidden)]
 pub use self::connect::SESSION_SETTINGS;
 pub(crate) use self::connect::{database_url, parse_url};
+pub(crate) use self::connection::acquire;
 pub use self::connection::{Connection, Row, Through, through};
 #[doc(hidden)]
 pub use self::health::STRUCTURE;
@@ -169,6 +171,14 @@ impl PostgresDriver {
         enqueue: Enqueue,
     ) -> Result<KeyedJobs, DriverError> {
         unique::enqueue_unique(connection, &self.statements, enqueue).await
+    }
+
+    pub(crate) async fn enqueue_named_within(
+        &self,
+        connection: &mut impl Connection,
+        enqueue: EnqueueNamed,
+    ) -> Result<EnqueuedNamed, DriverError> {
+        named::enqueue_named(connection, &self.statements, enqueue).await
     }
 
     /// The schema that the jobs are in.

@@ -72,6 +72,7 @@ statements! {
     end_jobs,
     enqueue_apart_ready,
     enqueue_apart_scheduled,
+    enqueue_named,
     enqueue_ready,
     enqueue_scheduled,
     enqueue_unique,

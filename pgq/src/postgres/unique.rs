@@ -65,20 +65,25 @@ fn start(start: Start) -> (Option<DateTime<Utc>>, Option<i64>) {
     }
 }
 
+/// What became of a job, as the statements name it.
+pub(super) fn enqueued(outcome: &str) -> Result<Enqueued, DriverError> {
+    match outcome {
+        "new" => Ok(Enqueued::New),
+        "replaced" => Ok(Enqueued::Replaced),
+        "existing" => Ok(Enqueued::Existing),
+        other => Err(answered(format!(
+            "the database has answered with the unknown outcome `{other}`"
+        ))),
+    }
+}
+
 fn outcome(rows: &[impl Row]) -> Result<KeyedJobs, DriverError> {
     let mut jobs = Vec::with_capacity(rows.len());
     for row in rows {
         let job = row.big_int(1)?;
         let enqueued = match row.text(2)? {
-            "new" => Enqueued::New,
-            "replaced" => Enqueued::Replaced,
-            "existing" => Enqueued::Existing,
             "refused" => return Ok(KeyedJobs::Refused(job.map(JobId::from_i64))),
-            other => {
-                return Err(answered(format!(
-                    "the database has answered with the unknown outcome `{other}`"
-                )));
-            }
+            outcome => enqueued(outcome)?,
         };
         let place = number(row, 0)?;
         let job = number(row, 1)?;

@@ -4,6 +4,7 @@
 
 mod complete;
 mod errors;
+mod named;
 mod page;
 mod transactions;
 

@@ -5,7 +5,9 @@ use deadpool_postgres::{Client, Pool, PoolError, Transaction};
 use super::tokio_postgres::failure;
 use super::{Connection, complete_through, enqueue_through};
 use crate::client::Enqueuer;
-use crate::driver::{DriverError, DriverErrorKind, Enqueue, KeyedJobs};
+use crate::driver::{
+    DriverError, DriverErrorKind, Enqueue, EnqueueNamed, EnqueuedNamed, KeyedJobs,
+};
 use crate::job::JobId;
 use crate::postgres::Statement;
 use crate::postgres::error::made;
@@ -41,6 +43,11 @@ impl Enqueuer for &Pool {
     async fn enqueue_unique(self, enqueue: Enqueue) -> Result<KeyedJobs, DriverError> {
         let client = get(self).await?;
         (&client).enqueue_unique(enqueue).await
+    }
+
+    async fn enqueue_named(self, enqueue: EnqueueNamed) -> Result<EnqueuedNamed, DriverError> {
+        let client = get(self).await?;
+        (&client).enqueue_named(enqueue).await
     }
 }
 

@@ -7,7 +7,7 @@ use sqlx::{PgConnection, PgPool, Postgres, Transaction};
 
 use super::{Connection, Row, complete_through, enqueue_through, unreadable};
 use crate::client::Enqueuer;
-use crate::driver::{DriverError, Enqueue, KeyedJobs};
+use crate::driver::{DriverError, Enqueue, EnqueueNamed, EnqueuedNamed, KeyedJobs};
 use crate::job::JobId;
 use crate::postgres::error::driver_error;
 use crate::postgres::{Argument, Statement};
@@ -96,9 +96,14 @@ impl Enqueuer for &PgPool {
         let mut connection = acquire(self).await?;
         (&mut connection).enqueue_unique(enqueue).await
     }
+
+    async fn enqueue_named(self, enqueue: EnqueueNamed) -> Result<EnqueuedNamed, DriverError> {
+        let mut connection = acquire(self).await?;
+        (&mut connection).enqueue_named(enqueue).await
+    }
 }
 
-async fn acquire(pool: &PgPool) -> Result<PoolConnection<Postgres>, DriverError> {
+pub(crate) async fn acquire(pool: &PgPool) -> Result<PoolConnection<Postgres>, DriverError> {
     let error = |error| driver_error("no connection to enqueue through", error);
     pool.acquire().await.map_err(error)
 }

@@ -9,7 +9,9 @@ use async_trait::async_trait;
 
 use super::Database;
 use crate::client::{Enqueuer, Reader};
-use crate::driver::{Driver, DriverError, DriverErrorKind, Enqueue, KeyedJobs};
+use crate::driver::{
+    Driver, DriverError, DriverErrorKind, Enqueue, EnqueueNamed, EnqueuedNamed, KeyedJobs,
+};
 use crate::job::JobId;
 use crate::task::Task;
 use crate::testing::Report;
@@ -167,6 +169,10 @@ impl Enqueuer for &Database {
 
     async fn enqueue_unique(self, enqueue: Enqueue) -> Result<KeyedJobs, DriverError> {
         Enqueuer::enqueue_unique(self.pool(), enqueue).await
+    }
+
+    async fn enqueue_named(self, enqueue: EnqueueNamed) -> Result<EnqueuedNamed, DriverError> {
+        Enqueuer::enqueue_named(self.pool(), enqueue).await
     }
 }
 
