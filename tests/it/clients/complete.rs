@@ -107,7 +107,7 @@ async fn an_attempt_that_has_lost_its_job_cannot_commit_through_another_client()
 /// Enqueues another when, and only when, it completes.
 #[pgq::task(name = "clients/parent")]
 async fn parent(ctx: &Context, pool: &Pool) -> anyhow::Result<()> {
-    super::charge::enqueue(ctx, 8).await?;
+    ctx.then(super::charge::job(8))?;
     let mut client = pool.get().await?;
     let transaction = client.transaction().await?;
     ctx.complete_in(&transaction, &()).await?;
