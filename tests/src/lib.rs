@@ -3,6 +3,7 @@
 pub mod audit;
 pub mod clients;
 pub mod database;
+pub mod drain;
 pub mod fleet;
 pub mod gate;
 pub mod history;

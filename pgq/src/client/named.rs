@@ -10,7 +10,7 @@ use serde::de::IgnoredAny;
 
 use super::send::send_named;
 use super::{Enqueuer, JobHandle};
-use crate::driver::{DriverError, DriverErrorKind, EnqueueNamed, NamedKey, Start};
+use crate::driver::{DriverError, DriverErrorKind, EnqueueNamed, Start};
 use crate::job::{Conflict, EncodeError, Enqueued, JobId, encode_json};
 
 /// One job of a task whose code this program does not have, about to be enqueued by the task's name.
@@ -53,7 +53,7 @@ pub enum NamedError {
         /// What the encoder says.
         source: EncodeError,
     },
-    /// No worker has said that it has the task.
+    /// No worker has said that it has the task. An open transaction cannot commit any more.
     #[error(
         "no worker has a task `{task}`; check the name, start a worker that has it, or call \
          `allow_unknown_task`"
@@ -157,28 +157,21 @@ impl<T> NamedJob<T> {
 
     /// As [`JobBuilder::unique`](crate::JobBuilder::unique): the key is the same as one that is given there.
     pub fn unique(mut self, key: impl Into<String>) -> Self {
-        self.request.key = Some(NamedKey {
-            key: key.into(),
-            within: None,
-            conflict: None,
-        });
+        self.request.unique_key = Some(key.into());
         self
     }
 
     /// Lets a job with a [`unique`](Self::unique) key keep others away for `time` from the enqueue on, whether or
-    /// not it has ended.
+    /// not it has ended. Without a key the job is refused.
     pub fn unique_for(mut self, time: Duration) -> Self {
-        if let Some(key) = &mut self.request.key {
-            key.within = Some(time);
-        }
+        self.request.unique_within = Some(time);
         self
     }
 
-    /// Sets what becomes of a job with a [`unique`](Self::unique) key if there is one that is the same.
+    /// Sets what becomes of a job with a [`unique`](Self::unique) key if there is one that is the same. Without a
+    /// key the job is refused.
     pub fn on_conflict(mut self, conflict: Conflict) -> Self {
-        if let Some(key) = &mut self.request.key {
-            key.conflict = Some(conflict);
-        }
+        self.request.conflict = Some(conflict);
         self
     }
 
@@ -211,10 +204,7 @@ impl<T> NamedJob<T> {
         if let Err(source) = encoded {
             return Err(NamedError::Encode { task, source });
         }
-        let raises = request
-            .key
-            .as_ref()
-            .is_some_and(|key| key.conflict == Some(Conflict::Raise));
+        let raises = request.conflict == Some(Conflict::Raise);
         match send_named(enqueuer, request).await {
             Ok(there) if raises && there.enqueued == Enqueued::Existing => {
                 let job = there.job;

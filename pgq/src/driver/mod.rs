@@ -39,7 +39,7 @@ pub use self::health::{Finding, FindingCode, HealthCheck, HealthDriver, Severity
 pub use self::limit::{Allotment, Ask, Asked, Keep, KeyAsk, PermitAsk};
 pub use self::listener::{Listener, Parked, Topic, Wake};
 pub use self::listing::{Count, JobCounts, ListedJobs, Listing, Position, WaitingJobs};
-pub use self::named::{EnqueueNamed, EnqueuedNamed, NamedKey};
+pub use self::named::{EnqueueNamed, EnqueuedNamed};
 pub use self::progress::{NewProgress, Progress};
 pub use self::request::{
     Claim, Claimed, ClaimedInput, ClaimedJob, Completion, DeadJob, End, Ending, Enqueue, HeldInput,

@@ -28,21 +28,15 @@ pub struct EnqueueNamed {
     pub tags: Vec<String>,
     /// What it carries.
     pub headers: BTreeMap<String, String>,
-    /// By what it is the same as others.
-    pub key: Option<NamedKey>,
-    /// Whether the task may be one that no worker has said that it has.
-    pub may_be_unknown: bool,
-}
-
-/// By what a job is the same as others of its task.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NamedKey {
-    /// What is compared.
-    pub key: String,
-    /// For how long, from the enqueue on; `None` as the task says, or until the job has ended.
-    pub within: Option<Duration>,
+    /// By what it is the same as others of its task.
+    pub unique_key: Option<String>,
+    /// For how long it is, from the enqueue on; `None` as the task says, or until the job has ended. Only with a
+    /// key, as the conflict.
+    pub unique_within: Option<Duration>,
     /// What becomes of a second one; `None` as the task says.
     pub conflict: Option<Conflict>,
+    /// Whether the task may be one that no worker has said that it has.
+    pub may_be_unknown: bool,
 }
 
 /// What became of an [`EnqueueNamed`].
@@ -70,7 +64,9 @@ impl EnqueueNamed {
             expires_in: None,
             tags: Vec::new(),
             headers: BTreeMap::new(),
-            key: None,
+            unique_key: None,
+            unique_within: None,
+            conflict: None,
             may_be_unknown: false,
         }
     }

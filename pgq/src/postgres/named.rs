@@ -23,13 +23,11 @@ pub(super) async fn enqueue_named(
     let headers = serde_json::to_string(&request.headers)
         .map_err(|error| answered("the headers cannot be written").with_source(error))?;
     // An error of the server would spoil the transaction, so the answer says whether there is one already.
-    let conflict = request.key.as_ref().and_then(|key| key.conflict);
-    let conflict = conflict.map(|conflict| match conflict {
+    let conflict = request.conflict.map(|conflict| match conflict {
         Conflict::Raise => name(Conflict::Skip),
         other => name(other),
     });
-    let within = request.key.as_ref().and_then(|key| key.within);
-    let keys: Vec<String> = request.key.into_iter().map(|key| key.key).collect();
+    let keys: Vec<String> = request.unique_key.into_iter().collect();
     let statement = Statement::new(&statements.enqueue_named, NOT_TAKEN)
         .with(request.task)
         .with(vec![request.input])
@@ -42,7 +40,7 @@ pub(super) async fn enqueue_named(
         .with(request.tags)
         .with(headers)
         .with(keys)
-        .with(within.map(micros))
+        .with(request.unique_within.map(micros))
         .with(conflict.unwrap_or_default())
         .with(i64::from(request.may_be_unknown));
     let rows = connection.run(statement).await?;

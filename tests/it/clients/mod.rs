@@ -8,13 +8,9 @@ mod named;
 mod page;
 mod transactions;
 
-use std::time::Duration;
-
 use pgq::{Registry, Run, Task};
 use pgq_tests::database::TestDatabase;
-
-/// How long a run may take. Only a test that fails takes so long.
-const DEADLINE: Duration = Duration::from_secs(60);
+use pgq_tests::drain::{DEADLINE, drain};
 
 #[pgq::task(name = "clients/charge")]
 async fn charge(invoice: u64) -> anyhow::Result<u64> {
@@ -33,13 +29,6 @@ fn worker<T: Task>(database: &TestDatabase) -> Run {
         .task::<T>()
         .pool(database.pool().clone())
         .without_signals()
-}
-
-/// Runs every job that is due, and returns once there is none.
-async fn drain(run: Run) -> anyhow::Result<pgq::Report> {
-    let report = run.until_idle().deadline(DEADLINE).await?;
-    anyhow::ensure!(report.idle, "not idle within {DEADLINE:?}: {report:?}");
-    Ok(report)
 }
 
 /// How many jobs wait.

@@ -99,7 +99,6 @@ async fn a_job_that_is_there_already_leaves_the_transaction_whole() -> anyhow::R
         .await;
     let replaced = job()
         .on_conflict(Conflict::Replace)
-        .unique_for(Duration::from_secs(60))
         .enqueue(&mut *transaction)
         .await?;
     transaction.commit().await?;
@@ -140,6 +139,10 @@ async fn what_cannot_be_is_refused_with_what_is_wrong() -> anyhow::Result<()> {
         .priority(10)
         .enqueue(database.pool())
         .await;
+    let keyless = NamedJob::new("clients/bill", &json!({ "customer": "ada" }))
+        .unique_for(Duration::from_secs(60))
+        .enqueue(database.pool())
+        .await;
     let unwritable = NamedJob::new("clients/bill", &BTreeMap::from([((1, 2), 3)]))
         .enqueue(database.pool())
         .await;
@@ -152,6 +155,10 @@ async fn what_cannot_be_is_refused_with_what_is_wrong() -> anyhow::Result<()> {
     let cause = std::error::Error::source(&source).map(ToString::to_string);
     let cause = cause.unwrap_or_default();
     assert!(cause.contains("priority 10 is not from 0 to 9"), "{cause}");
+    assert!(
+        matches!(keyless, Err(NamedError::Driver { .. })),
+        "{keyless:?}"
+    );
     assert!(
         matches!(unwritable, Err(NamedError::Encode { .. })),
         "{unwritable:?}"

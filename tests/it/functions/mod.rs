@@ -6,14 +6,10 @@ mod enqueue;
 mod manual;
 mod unread;
 
-use std::time::Duration;
-
 use pgq::{JobHandle, Registry, Run, Task};
 use pgq_tests::database::TestDatabase;
+use pgq_tests::drain::{DEADLINE, drain};
 use sqlx::{AssertSqlSafe, PgPool};
-
-/// How long a run may take. Only a test that fails takes so long.
-const DEADLINE: Duration = Duration::from_secs(60);
 
 #[pgq::task(
     name = "functions/charge",
@@ -37,13 +33,6 @@ fn worker<T: Task>(database: &TestDatabase) -> Run {
         .queue("money")
         .pool(database.pool().clone())
         .without_signals()
-}
-
-/// Runs every job that is due, and returns once there is none.
-async fn drain(run: Run) -> anyhow::Result<pgq::Report> {
-    let report = run.until_idle().deadline(DEADLINE).await?;
-    anyhow::ensure!(report.idle, "not idle within {DEADLINE:?}: {report:?}");
-    Ok(report)
 }
 
 /// A database in which a worker has said that it has the task.

@@ -48,10 +48,8 @@ use std::time::Duration;
 use pgq::driver::{Claim, Claimed, ClaimedJob, Driver, WorkerId, WorkerInfo};
 use pgq::{Registry, Run, Task};
 use pgq_tests::database::TestDatabase;
+use pgq_tests::drain::{DEADLINE, drain};
 use sqlx::PgPool;
-
-/// How long a run may take. Only a test that fails takes so long.
-const DEADLINE: Duration = Duration::from_secs(60);
 
 /// A worker of one task on the database of the test.
 #[track_caller]
@@ -60,13 +58,6 @@ fn worker<T: Task>(database: &TestDatabase) -> Run {
         .task::<T>()
         .pool(database.pool().clone())
         .without_signals()
-}
-
-/// Runs every job that is due, and returns once there is none.
-async fn drain(run: Run) -> anyhow::Result<pgq::Report> {
-    let report = run.until_idle().deadline(DEADLINE).await?;
-    anyhow::ensure!(report.idle, "not idle within {DEADLINE:?}: {report:?}");
-    Ok(report)
 }
 
 /// How many rows a table of the schema has.
