@@ -1,6 +1,7 @@
 //! Limits and order, while workers are killed and stopped.
 
 use std::cell::Cell;
+use std::convert::Infallible;
 use std::time::Duration;
 
 use pgq::Pgq;
@@ -10,7 +11,7 @@ use pgq_tests::fleet::process::{Signal, Worker};
 use pgq_tests::fleet::{Fleet, tasks};
 use sqlx::PgPool;
 
-use super::{count, fleet, seeded, unfinished, until_finished};
+use super::{COUNT_EVERY, count, fleet, seeded, unfinished, until_finished};
 
 /// Short enough to wait for, and long enough that nobody loses it who is not stopped.
 const LEASE: Duration = Duration::from_secs(3);
@@ -125,6 +126,26 @@ async fn limits_and_order_hold_while_workers_are_killed_and_stopped() -> anyhow:
     Ok(())
 }
 
+/// Jobs under a limit, which are never all done while the test waits for what the workers make of it.
+#[derive(Default)]
+struct Supply {
+    /// How many there are by now. What is under way when the supply ends may be there, or not.
+    count: Cell<usize>,
+}
+
+impl Supply {
+    /// Enqueues more before those that are there are done.
+    async fn keep_up(&self, pool: &PgPool) -> anyhow::Result<Infallible> {
+        loop {
+            if unfinished(pool).await? < 500 {
+                let jobs = tasks::fleet_limited::enqueue_many(pool, 0..500).await?;
+                self.count.set(self.count.get() + jobs.len());
+            }
+            tokio::time::sleep(COUNT_EVERY).await;
+        }
+    }
+}
+
 async fn until_permits(pool: &PgPool, wanted: impl Fn(i64) -> bool) -> anyhow::Result<()> {
     eventually("the workers have that many permits", async || {
         let permits =
@@ -142,22 +163,29 @@ async fn a_limit_that_is_changed_holds_in_every_process() -> anyhow::Result<()> 
     let pool = database.pool();
     audit::create(pool).await?;
     let pgq = Pgq::from_pool(pool.clone());
-    let jobs = tasks::fleet_limited::enqueue_many(pool, 0..400).await?;
+    let supply = Supply::default();
     let mut workers = [start(&fleet)?, start(&fleet)?, start(&fleet)?];
-    until_permits(pool, |permits| permits == 3).await?;
-
-    pgq.limit_task("fleet_limited", 1).await?;
-    until_permits(pool, |permits| permits <= 1).await?;
-    let lowered = audit::now(pool).await?;
-    until_more(pool).await?;
-    let raised = audit::now(pool).await?;
-    pgq.limit_task("fleet_limited", 6).await?;
-    until_permits(pool, |permits| permits > 3).await?;
+    let change = async {
+        until_permits(pool, |permits| permits == 3).await?;
+        pgq.limit_task("fleet_limited", 1).await?;
+        until_permits(pool, |permits| permits <= 1).await?;
+        let lowered = audit::now(pool).await?;
+        until_more(pool).await?;
+        let raised = audit::now(pool).await?;
+        pgq.limit_task("fleet_limited", 6).await?;
+        until_permits(pool, |permits| permits > 3).await?;
+        until_more(pool).await?;
+        anyhow::Ok((lowered, raised))
+    };
+    let (lowered, raised) = tokio::select! {
+        changed = change => changed?,
+        failed = supply.keep_up(pool) => match failed? {},
+    };
     // What a worker that is gone has is nobody else's until it is rescued.
     let killed = workers[0].process();
     workers[0].kill()?;
     let from = audit::now(pool).await?;
-    until_finished(pool, jobs.len()).await?;
+    until_finished(pool, supply.count.get()).await?;
 
     let mut ledger = audit::read(pool).await?;
     audit::process_is_gone(
