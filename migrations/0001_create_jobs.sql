@@ -817,3 +817,12 @@ create function pgq_jobs.direct(channel text) returns boolean
         when pg_notification_queue_usage() < 0.5 then pg_notify(channel, 'directives') is not null
         else false
     end;
+
+-- Whoever copies changes elsewhere often publishes all tables, and then the server lets nobody delete from one whose
+-- rows have no identity. Partitions are given theirs when they are made. It costs nothing unless the server writes
+-- its log for such copies.
+alter table pgq_jobs.ready replica identity full;
+alter table pgq_jobs.expiry replica identity full;
+alter table pgq_jobs.finished replica identity full;
+alter table pgq_jobs.result replica identity full;
+alter table pgq_jobs.failure replica identity full;

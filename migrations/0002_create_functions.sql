@@ -65,6 +65,11 @@ begin
 end
 $$;
 
+-- How many microseconds there are in a span; of one that is longer than any that is allowed, as many as can be told.
+create function pgq_jobs.micros(span interval) returns bigint
+    language sql immutable strict
+    return least(greatest(extract(epoch from micros.span) * 1000000, -9e18), 9e18)::bigint;
+
 -- Adds jobs of one task, each with its own input: a format byte, 1 for MessagePack or 2 for JSON, and then a
 -- map of the task's parameters by their names. Returns the jobs in the order of the inputs: the number of
 -- each, and `new`; or, with unique keys, `replaced`, or `existing` for one that was not added.
@@ -103,10 +108,8 @@ declare
     -- Whatever else the statement has done before this call.
     began      constant timestamptz := clock_timestamp();
     -- Days and months as so many seconds: those of a calendar are not of one length.
-    wait       interval := (extract(epoch from enqueue_inputs.delay) * 1000000)::bigint
-                   * interval '1 microsecond';
-    ends       interval := (extract(epoch from enqueue_inputs.expires_in) * 1000000)::bigint
-                   * interval '1 microsecond';
+    wait       interval := pgq_jobs.micros(enqueue_inputs.delay) * interval '1 microsecond';
+    ends       interval := pgq_jobs.micros(enqueue_inputs.expires_in) * interval '1 microsecond';
     labels     text[];
     extra      jsonb := coalesce(enqueue_inputs.headers, '{}');
     bits       smallint := 0;
@@ -239,7 +242,7 @@ begin
     if enqueue_inputs.unique_keys is not null then
         rule := coalesce(enqueue_inputs.conflict, known.conflict, 'skip');
         period := coalesce(
-            (extract(epoch from enqueue_inputs.unique_within) * 1000000)::bigint, known.unique_within);
+            pgq_jobs.micros(enqueue_inputs.unique_within), known.unique_within);
         -- As the crate writes a key that an enqueuer gives.
         hashes := array(
             select substr(encode(sha256(
@@ -352,6 +355,9 @@ create function pgq_jobs.enqueue_many(
     set search_path = pg_catalog, pg_temp
 as $$
 begin
+    if enqueue_many.inputs is null then
+        perform pgq_jobs.refuse('the inputs are null');
+    end if;
     perform pgq_jobs.refuse(
         format('the input %s is not an object of parameters by their names', left(given.input::text, 100)))
     from unnest(enqueue_many.inputs) as given (input)

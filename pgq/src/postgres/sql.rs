@@ -90,6 +90,7 @@ statements! {
     heartbeat,
     try_suspect,
     held_jobs,
+    history_owner,
     hold,
     horizon,
     input_answer,

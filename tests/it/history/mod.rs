@@ -2,6 +2,8 @@
 
 mod apart;
 mod load;
+mod owner;
+mod publication;
 mod readers;
 mod steps;
 

@@ -73,8 +73,16 @@ pub(super) async fn make_for(
         .execute(&mut *transaction)
         .await?;
     let Plan { make, attach, .. } = read_plan(&mut transaction, statements, series).await?;
+    let owner: Option<String> = match make.is_empty() {
+        true => None,
+        false => {
+            sqlx::query_scalar(statements.history_owner.clone())
+                .fetch_optional(&mut *transaction)
+                .await?
+        }
+    };
     for partition in &make {
-        sqlx::raw_sql(AssertSqlSafe(partition.create(schema)))
+        sqlx::raw_sql(AssertSqlSafe(partition.create(schema, owner.as_deref())))
             .execute(&mut *transaction)
             .await?;
     }
@@ -122,9 +130,19 @@ pub(super) async fn read_plan(
 impl Partition {
     /// Makes the partition apart: to create it in its place would wait for everybody who uses the
     /// table. It can be attached only if it has the checks that somebody has given to the table.
-    fn create(self, schema: &Schema) -> String {
+    ///
+    /// It is the owner's of the table, and not of the member who happens to make it: others could not
+    /// drop it. Of itself it would not have the table's replica identity.
+    fn create(self, schema: &Schema, owner: Option<&str>) -> String {
         let (name, parent) = (self.qualified(schema), self.parent(schema));
-        format!("create table {name} (like {parent} including constraints)")
+        let mut sql = format!(
+            "create table {name} (like {parent} including constraints);
+             alter table {name} replica identity full;"
+        );
+        if let Some(owner) = owner {
+            sql.push_str(&format!("alter table {name} owner to {owner};"));
+        }
+        sql
     }
 
     fn attach(self, schema: &Schema) -> String {
