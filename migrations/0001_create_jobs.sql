@@ -334,6 +334,8 @@ begin
     return false;
 end
 $$;
+-- For `take_keys` only, which asks for a key: this needs no more than a number.
+revoke execute on function pgq_jobs.withdraw(bigint, bigint, timestamptz, bigint) from public;
 
 -- Says for each of the keys, by its place from 1, under which number its job is to be added, if it is:
 --
@@ -350,12 +352,15 @@ $$;
 -- Keys are taken in their order, one after the other, so that calls at once wait for each other and not
 -- in a circle. Who wants a key that an open transaction has taken, or frees, waits for its end. A key
 -- that is held is not locked: whoever ends its job does not wait for those who met it.
+--
+-- It runs as the owner: who may do no more than enqueue may not look at jobs, or delete them, by any other way.
 create function pgq_jobs.take_keys(
     keys uuid[], periods bigint[], conflict text, lane bigint, before timestamptz default null,
     before_job bigint default null
 )
     returns table (place bigint, job bigint, outcome text)
     language plpgsql volatile
+    security definer
     set enable_seqscan = off
     set search_path = pg_catalog, pg_temp
 as $$
@@ -448,6 +453,7 @@ begin
     from unnest(jobs, outcomes) with ordinality as each (job, outcome, place);
 end
 $$;
+revoke execute on function pgq_jobs.take_keys(uuid[], bigint[], text, bigint, timestamptz, bigint) from public;
 
 -- What goes into the row of a job that has this input: the input, or a stub in the place of one that is kept
 -- apart, its first byte and its length.

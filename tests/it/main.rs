@@ -17,6 +17,7 @@ mod limits;
 mod memory;
 mod mutations;
 mod plans;
+mod roles;
 mod run;
 mod statements;
 mod stranded;

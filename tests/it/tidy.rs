@@ -398,7 +398,9 @@ fn sources(folders: &[&str], extension: &OsStr) -> anyhow::Result<Vec<PathBuf>> 
 fn walk(folder: &Path, extension: &OsStr, files: &mut Vec<PathBuf>) -> anyhow::Result<()> {
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
-        if path.is_dir() {
+        // What is built in a workspace of its own.
+        let is_built = path.file_name() == Some(OsStr::new("target"));
+        if path.is_dir() && !is_built {
             walk(&path, extension, files)?;
         } else if path.extension() == Some(extension) {
             files.push(path);

@@ -119,6 +119,23 @@ impl Pgq {
         Ok(self.driver.migrate().await?)
     }
 
+    /// Makes roles for those who own the schema, work, enqueue or read, or brings their rights up to date; see the
+    /// [page about them](crate::roles). The tables are the first one's then. Call it after
+    /// [`migrate`](Self::migrate), as a superuser or as the owner of the schema who may create roles and, in the
+    /// database, schemas.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the user may not do that, if somebody has a table locked for more than 5 s, or if the name of the
+    /// schema is longer than 54 bytes.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: the roles are made as a whole or not at all. A dropped call may have made them.
+    pub async fn make_roles(&self) -> Result<()> {
+        Ok(self.driver.make_roles().await?)
+    }
+
     /// Looks for whatever keeps jobs from being enqueued or run as promised: in the server, the database, the
     /// schema, the rights of the user and the connections. Returns all of it, errors first; none if all is well.
     ///

@@ -25,10 +25,12 @@ use crate::logs::AttemptLog;
 #[async_trait]
 impl Driver for PostgresDriver {
     async fn migrate(&self) -> Result<(), DriverError> {
-        // Not a pooled connection: a migration may take longer than a statement of the runtime.
-        let options = (*self.pool.connect_options())
-            .clone()
-            .options([("statement_timeout", "0")]);
+        // Not a pooled connection: a migration may take longer than a statement of the runtime. And whoever runs
+        // it may do more than others: names that those may have put into `public` mean nothing to it.
+        let options = (*self.pool.connect_options()).clone().options([
+            ("statement_timeout", "0"),
+            ("search_path", "pg_catalog, pg_temp"),
+        ]);
         let mut connection = connect(&options).await?;
         let mut migrated = migrate::migrate(&mut connection, &self.statements).await;
         if migrated.is_ok() {

@@ -59,6 +59,8 @@ pub(super) async fn migrate(
         .execute(&mut *transaction)
         .await
         .map_err(error)?;
+    // Before anything of the schema is read, which may be what others have put there.
+    become_owner(&mut transaction, schema.as_str()).await?;
     let applied = applied(&mut transaction, statements).await?;
     check(&applied, statements)?;
 
@@ -109,6 +111,7 @@ pub fn migration_script(schema: &Schema) -> String {
         "-- The tables of pgq {version}, in the schema `{schema}`. Run this as the user that the workers\n\
          -- connect as, or `set role` to it before: the owner of the tables keeps the history.\n\
          begin;\n\
+         set local search_path = pg_catalog, pg_temp;\n\
          select pg_advisory_xact_lock(hashtextextended('pgq:{schema}', 0));\n\
          -- Who has been given the schema need not be allowed to create any.\n\
          do $$\n\
@@ -254,6 +257,30 @@ async fn schema_exists(connection: &mut PgConnection, schema: &str) -> Result<bo
         .fetch_one(connection)
         .await
         .map_err(|error| driver_error("failed to look for the schema", error))
+}
+
+/// What a migration makes is the owner's of what there is, if the user is a member: else other members could neither
+/// change it later, nor drop it.
+async fn become_owner(connection: &mut PgConnection, schema: &str) -> Result<(), DriverError> {
+    // That of the schema `public` is nobody. Since version 16 a member need not be able to become what it is of.
+    let become_owner = "select set_config('role'::text, rolname::text, true)
+        from pg_namespace
+        left join pg_class on relnamespace = pg_namespace.oid and relname = 'migration' and relkind = 'r'
+        join pg_roles on pg_roles.oid = coalesce(relowner, nspowner)
+        where nspname = $1
+          and rolname <> current_user
+          and rolname not like 'pg\\_%'
+          and pg_has_role(pg_roles.oid, 'usage'::text)
+          and case
+              when current_setting('server_version_num'::text)::int < 160000 then true
+              else pg_has_role(pg_roles.oid, 'set'::text)
+          end";
+    sqlx::query(become_owner)
+        .bind(schema)
+        .execute(connection)
+        .await
+        .map(|_| ())
+        .map_err(|error| driver_error("failed to become the owner of the schema", error))
 }
 
 fn cannot_create(schema: &str, error: sqlx::Error) -> DriverError {

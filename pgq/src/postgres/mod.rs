@@ -31,6 +31,7 @@ mod migrate;
 mod named;
 mod progress;
 mod promote;
+mod roles;
 mod row;
 mod schedule;
 mod schema;
@@ -47,8 +48,8 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use sqlx::PgPool;
 use sqlx::postgres::PgConnectOptions;
+use sqlx::{Connection as _, PgPool};
 
 use self::aside::Sweeps;
 use self::connect::{input_options, runtime_options, runtime_pool};
@@ -68,6 +69,7 @@ pub use self::connection::{Connection, Row, Through, through};
 #[doc(hidden)]
 pub use self::health::STRUCTURE;
 pub use self::migrate::migration_script;
+pub use self::roles::roles_script;
 pub use self::schema::{DEFAULT_SCHEMA, Schema};
 #[doc(hidden)]
 pub use self::sql::STATEMENTS;
@@ -154,6 +156,14 @@ impl PostgresDriver {
     /// Connects once, to see that it works.
     pub(crate) async fn ping(&self) -> Result<(), DriverError> {
         connect::connect(&self.options).await.map(|_| ())
+    }
+
+    /// Makes the roles of the schema, or brings their rights up to date.
+    pub(crate) async fn make_roles(&self) -> Result<(), DriverError> {
+        let mut connection = connect::connect(&self.options).await?;
+        let made = roles::make_roles(&mut connection, self.schema()).await;
+        let _ = connection.close().await;
+        made
     }
 
     /// Adds one job for each input, in the transaction that `connection` is in.

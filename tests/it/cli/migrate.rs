@@ -77,3 +77,31 @@ async fn what_is_printed_needs_nothing_but_the_schema() -> anyhow::Result<()> {
         .await?;
     Ok(())
 }
+
+#[tokio::test]
+async fn roles_are_made_and_printed() -> anyhow::Result<()> {
+    let database = TestDatabase::empty().await?;
+    let cli = Cli::on(&database);
+    let schema = database.name();
+
+    let made = cli.one(&["migrate", "--roles", "--schema", schema]).await?;
+
+    let roles = ["owner", "worker", "producer", "reader"].map(|role| format!("{schema}_{role}"));
+    assert_eq!(made, json!({"schema": schema, "roles": roles}));
+    let printed = command(&["migrate", "--print", "--roles", "--schema", schema]).output()?;
+    let script = String::from_utf8(printed.stdout)?;
+    sqlx::raw_sql(AssertSqlSafe(script))
+        .execute(database.pool())
+        .await?;
+    let left = roles.map(|role| format!("drop owned by {role} cascade; drop role {role}"));
+    sqlx::raw_sql(AssertSqlSafe(left.join("; ")))
+        .execute(database.pool())
+        .await?;
+
+    let long = "a".repeat(60);
+    let refused = cli
+        .refused(&["migrate", "--roles", "--schema", &long])
+        .await?;
+    assert!(refused.contains("54 bytes at most"), "{refused}");
+    Ok(())
+}

@@ -33,7 +33,7 @@ macro_rules! conformance {
     };
 }
 
-/// Does the same for cases that enqueue, and once more for each other client that can.
+/// Does the same for cases that enqueue, and once more for each other client that can, and for a producer.
 macro_rules! enqueue_conformance {
     ($($case:ident),* $(,)?) => {
         $crate::conformance::fixture::conformance! { $($case),* }
@@ -41,6 +41,7 @@ macro_rules! enqueue_conformance {
         $crate::conformance::fixture::conformance! { @driver tokio_postgres $($case),* }
         $crate::conformance::fixture::conformance! { @driver deadpool_postgres $($case),* }
         $crate::conformance::fixture::conformance! { @driver blocking_postgres $($case),* }
+        $crate::conformance::fixture::conformance! { @driver producer $($case),* }
     };
 }
 
@@ -105,6 +106,17 @@ impl Storage {
     pub(crate) async fn blocking_postgres() -> anyhow::Result<Self> {
         let database = TestDatabase::migrated().await?;
         let client = Client::blocking(database.url()).await?;
+        Self::on(database, Some(client))
+    }
+
+    /// Jobs are enqueued by a user who may do nothing else. On somebody's server the roles stay, with no rights left.
+    pub(crate) async fn producer() -> anyhow::Result<Self> {
+        let database = TestDatabase::migrated().await?;
+        pgq::Pgq::from_pool(database.pool().clone())
+            .make_roles()
+            .await?;
+        let url = format!("{}?options=-c%20role%3Dpgq_jobs_producer", database.url());
+        let client = Client::sqlx(&url).await?;
         Self::on(database, Some(client))
     }
 

@@ -75,5 +75,14 @@ async fn jobs_live_and_end_where_all_tables_are_published() -> anyhow::Result<()
     .fetch_one(pool)
     .await?;
     assert_eq!(left, 0);
+    // Nor is there any other that the server would let nobody delete from.
+    let unnamed: Vec<String> = sqlx::query_scalar(
+        "select relname::text from pg_class
+         where relnamespace = 'pgq_jobs'::regnamespace and relkind in ('r', 'p') and relreplident = 'd'
+           and not exists (select from pg_index where indrelid = pg_class.oid and indisprimary)",
+    )
+    .fetch_all(pool)
+    .await?;
+    assert!(unnamed.is_empty(), "{unnamed:?}");
     Ok(())
 }

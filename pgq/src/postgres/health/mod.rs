@@ -26,6 +26,7 @@ use crate::driver::{DriverError, Finding, FindingCode, HealthCheck, HealthDriver
 
 #[doc(hidden)]
 pub use self::structure::STRUCTURE;
+pub(super) use self::structure::relations;
 
 /// How long to wait for a connection of the application, whose pool may be as busy as it likes.
 const APPLICATION_TIMEOUT: Duration = Duration::from_secs(2);

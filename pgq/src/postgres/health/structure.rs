@@ -1,6 +1,6 @@
 //! Policy: what the migrations have made, and what is different.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What there is after the migrations, a line each: columns with their types, and by name whatever else statements
 /// need. A test holds that it is so.
@@ -50,13 +50,20 @@ pub(super) fn is_ours(found: &[String]) -> bool {
     found.iter().any(|line| line.starts_with("ready.seq "))
 }
 
-/// Whether the migrations have made a table, view or sequence of that name. Somebody may have put others beside.
+/// The tables, views and sequences that the migrations have made. Somebody may have put others beside.
+pub(in crate::postgres) fn relations() -> BTreeSet<&'static str> {
+    let name = |line: &'static str| match line.split_once('.') {
+        Some((table, _)) => Some(table),
+        None => line
+            .strip_prefix("view ")
+            .or_else(|| line.strip_prefix("sequence ")),
+    };
+    STRUCTURE.lines().filter_map(name).collect()
+}
+
+/// Whether one of them has this name.
 pub(super) fn is_made(name: &str) -> bool {
-    STRUCTURE.lines().any(|line| {
-        let of_table = line.split_once('.').is_some_and(|(table, _)| table == name);
-        let rest = line.strip_prefix("view ");
-        of_table || rest.or_else(|| line.strip_prefix("sequence ")) == Some(name)
-    })
+    relations().contains(name)
 }
 
 /// The name and what it is: of a column its type, of anything else nothing.
