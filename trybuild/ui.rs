@@ -1,4 +1,4 @@
-//! What the macros accept and refuse, and what they say about it.
+//! What the macros and a run accept and refuse, and what they say about it.
 
 #[rustversion::attr(not(stable(1.95)), ignore = "the .stderr files are of Rust 1.95")]
 #[test]
@@ -22,4 +22,11 @@ fn test() {
     let cases = trybuild::TestCases::new();
     cases.pass("ui/test/pass/*.rs");
     cases.compile_fail("ui/test/fail/*.rs");
+}
+
+#[rustversion::attr(not(stable(1.95)), ignore = "the .stderr files are of Rust 1.95")]
+#[test]
+fn run() {
+    let cases = trybuild::TestCases::new();
+    cases.compile_fail("ui/run/fail/*.rs");
 }

@@ -159,6 +159,17 @@ impl Pgq {
         Ok(self.driver.check_health(check).await?)
     }
 
+    /// Closes the connections of the pool, once they are given back, and lets nobody have another: enqueues and looks
+    /// fail from then on, also those of clones, and of whoever else has the pool. For a program that ends in order; a
+    /// worker has connections of its own, and closes them when it stops.
+    ///
+    /// # Cancel safety
+    ///
+    /// A dropped call may leave connections open, but lets nobody have one.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+
     /// Lists the workers; see [`workers`](crate::workers()).
     ///
     /// # Errors

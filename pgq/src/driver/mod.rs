@@ -57,12 +57,15 @@ pub use crate::schedule::Policy;
 
 /// Storage of jobs, as a set of atomic operations.
 ///
-/// Each method is one transaction. A driver decides nothing: how many jobs to claim, when to retry
-/// and when to give up is decided by its callers. Every time is the storage's own clock.
-///
-/// A call that is dropped or that fails may still have taken effect, unless its docs say
-/// otherwise; [`held`](AttemptDriver::held) tells a worker what it really holds.
+/// Each method is one transaction. A driver decides nothing: how many jobs to claim, when to retry and when to give
+/// up is decided by its callers. Every time is the storage's own clock. A call that is dropped or that fails may still
+/// have taken effect, unless its docs say otherwise; [`held`](AttemptDriver::held) tells a worker what it really holds.
 #[async_trait]
+#[diagnostic::on_unimplemented(
+    message = "a worker cannot run on `{Self}`",
+    note = "a worker sends heartbeats while its tasks run, which a client that blocks its thread cannot, and needs \
+            connections of its own: give `Run::url` or `Run::pool` the database, and keep this client to enqueue"
+)]
 pub trait Driver:
     AttemptDriver + HealthDriver + ScheduleDriver + fmt::Debug + Send + Sync + 'static
 {
@@ -70,17 +73,15 @@ pub trait Driver:
     ///
     /// # Errors
     ///
-    /// Fails with [`DriverErrorKind::SchemaNewer`] if a newer version has been there that does not
-    /// admit this one, and with [`DriverErrorKind::PermissionDenied`] if the user may not create
-    /// the schema.
+    /// Fails with [`DriverErrorKind::SchemaNewer`] if a newer version has been there that does not admit this one,
+    /// and with [`DriverErrorKind::PermissionDenied`] if the user may not create the schema.
     async fn migrate(&self) -> Result<(), DriverError>;
 
     /// Checks that the storage is of a version that this one can use; changes nothing.
     ///
     /// # Errors
     ///
-    /// Fails with [`DriverErrorKind::SchemaMissing`], [`DriverErrorKind::SchemaOlder`] or
-    /// [`DriverErrorKind::SchemaNewer`].
+    /// Fails with [`DriverErrorKind::SchemaMissing`], [`DriverErrorKind::SchemaOlder`] or [`DriverErrorKind::SchemaNewer`].
     async fn check_schema(&self) -> Result<(), DriverError>;
 
     /// Makes room for what is left of jobs that end from now on, and are kept for as long as

@@ -146,3 +146,20 @@ async fn what_is_wrong_in_the_program_is_not_tried_again() -> anyhow::Result<()>
     server.await??;
     Ok(())
 }
+
+#[tokio::test]
+async fn nothing_is_enqueued_through_connections_that_were_closed() -> anyhow::Result<()> {
+    let database = TestDatabase::migrated().await?;
+    let pgq = pgq::Pgq::connect(database.url()).await?;
+    let clone = pgq.clone();
+    let job = charge::enqueue(&clone, 7).await?;
+
+    pgq.close().await;
+
+    let Err(EnqueueError::Driver { source, .. }) = charge::enqueue(&clone, 8).await else {
+        anyhow::bail!("it is enqueued");
+    };
+    assert!(source.to_string().contains("no connection"), "{source}");
+    assert_eq!(job.status(database.pool()).await?, pgq::JobState::Ready);
+    Ok(())
+}
