@@ -65,10 +65,11 @@ begin
 end
 $$;
 
--- How many microseconds there are in a span; of one that is longer than any that is allowed, as many as can be told.
+-- How many microseconds there are in a span; of one that is longer than any that is allowed, as many as can be told:
+-- version 14 writes no interval of more hours than an `int` has.
 create function pgq_jobs.micros(span interval) returns bigint
     language sql immutable strict
-    return least(greatest(extract(epoch from micros.span) * 1000000, -9e18), 9e18)::bigint;
+    return least(greatest(extract(epoch from micros.span) * 1000000, -7e18), 7e18)::bigint;
 
 -- Adds jobs of one task, each with its own input: a format byte, 1 for MessagePack or 2 for JSON, and then a
 -- map of the task's parameters by their names. Returns the jobs in the order of the inputs: the number of
