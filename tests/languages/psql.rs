@@ -6,10 +6,10 @@ use std::process::{Command, Output, Stdio};
 
 use anyhow::Context as _;
 use pgq_tests::database::TestDatabase;
-use pgq_tests::drain::drain;
+use pgq_tests::drain::{database_of, drain, worker};
 use pgq_tests::root;
 
-use super::{database_of, value, worker};
+use super::value;
 
 #[pgq::task(register = false, name = "send_email")]
 async fn send_email(to: String, body: String) -> anyhow::Result<String> {

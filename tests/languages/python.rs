@@ -8,10 +8,10 @@ use std::sync::OnceLock;
 use anyhow::{Context as _, ensure};
 use pgq::{JobHandle, JobId};
 use pgq_tests::database::TestDatabase;
-use pgq_tests::drain::drain;
+use pgq_tests::drain::{database_of, drain, worker};
 use pgq_tests::root;
 
-use super::{database_of, send_welcome, value, worker};
+use super::{send_welcome, value};
 
 const USERS: &str = "create table app_user (email text not null)";
 

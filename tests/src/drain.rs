@@ -2,10 +2,31 @@
 
 use std::time::Duration;
 
-use pgq::{Report, Run};
+use pgq::{Registry, Report, Run, Task};
+
+use crate::database::TestDatabase;
 
 /// How long a run may take. Only a test that fails takes so long.
 pub const DEADLINE: Duration = Duration::from_secs(60);
+
+/// A worker of one task on the database of a test.
+pub fn worker<T: Task>(database: &TestDatabase) -> Run {
+    Run::new(Registry::new())
+        .task::<T>()
+        .pool(database.pool().clone())
+        .without_signals()
+}
+
+/// A database in which a worker has said that it has the task.
+///
+/// # Errors
+///
+/// Fails if there is no database, or if the worker cannot run.
+pub async fn database_of<T: Task>() -> anyhow::Result<TestDatabase> {
+    let database = TestDatabase::migrated().await?;
+    drain(worker::<T>(&database)).await?;
+    Ok(database)
+}
 
 /// Runs every job that is due, and returns once there is none.
 ///

@@ -126,8 +126,9 @@ impl Pgq {
     ///
     /// # Errors
     ///
-    /// Fails if the user may not do that, if somebody has a table locked for more than 5 s, or if the name of the
-    /// schema is longer than 54 bytes.
+    /// Fails if the user may not do that, if somebody has a table locked for more than 5 s, if the schema has tables
+    /// that are not pgq's, if there is a user who has the name of a role, or if the name of the schema is longer than
+    /// 54 bytes.
     ///
     /// # Cancel safety
     ///

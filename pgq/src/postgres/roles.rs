@@ -1,5 +1,6 @@
 //! Roles with no more rights than they need.
 
+use sqlx::postgres::PgDatabaseError;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
 use super::error::driver_error;
@@ -66,13 +67,19 @@ pub(super) async fn make_roles(
         transaction.commit().await
     };
     made.await.map_err(|error| {
+        let database = error.as_database_error();
+        let hint = database
+            .and_then(|error| error.try_downcast_ref::<PgDatabaseError>())
+            .and_then(PgDatabaseError::hint)
+            .map(str::to_owned);
         let error = driver_error("failed to make the roles", error);
-        if error.kind() != DriverErrorKind::PermissionDenied {
-            return error;
+        match (error.kind(), hint) {
+            (DriverErrorKind::PermissionDenied, _) => error.with_advice(
+                "connect as a superuser, or as a user that may create roles, owns the schema, and may create \
+                 schemas in the database",
+            ),
+            (_, Some(hint)) => error.with_advice(hint),
+            (_, None) => error,
         }
-        error.with_advice(
-            "connect as a superuser, or as a user that may create roles, owns the schema, and may create schemas in \
-             the database",
-        )
     })
 }

@@ -26,7 +26,7 @@ begin
         raise exception using
             errcode = 'object_not_in_prerequisite_state',
             message = 'the schema {schema} has what is not pgq''s: ' || others,
-            hint = 'Everything in the schema becomes the owner''s. Move it, or use a schema of pgq''s own.';
+            hint = 'move it, or use a schema of pgq''s own: what is in the schema becomes the owner''s';
     end if;
     foreach wanted in array array ['{schema}_owner', '{schema}_worker', '{schema}_producer', '{schema}_reader'] loop
         if not exists (select from pg_roles where rolname = wanted) then
@@ -41,7 +41,7 @@ begin
             raise exception using
                 errcode = 'object_not_in_prerequisite_state',
                 message = 'there is a user ' || wanted,
-                hint = 'The roles are no users. Rename it, or use a schema of another name.';
+                hint = 'rename it, or use a schema of another name: the roles are no users';
         end if;
     end loop;
     -- Who owns the tables makes and drops the partitions of the history, which workers do.

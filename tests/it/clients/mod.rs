@@ -8,9 +8,8 @@ mod named;
 mod page;
 mod transactions;
 
-use pgq::{Registry, Run, Task};
 use pgq_tests::database::TestDatabase;
-use pgq_tests::drain::{DEADLINE, drain};
+use pgq_tests::drain::{DEADLINE, drain, worker};
 
 #[pgq::task(name = "clients/charge")]
 async fn charge(invoice: u64) -> anyhow::Result<u64> {
@@ -21,14 +20,6 @@ async fn charge(invoice: u64) -> anyhow::Result<u64> {
 #[pgq::task(name = "clients/remind", unique(by = [customer], conflict = "raise"))]
 async fn remind(customer: String) -> anyhow::Result<String> {
     Ok(customer)
-}
-
-/// A worker of one task on the database of the test.
-fn worker<T: Task>(database: &TestDatabase) -> Run {
-    Run::new(Registry::new())
-        .task::<T>()
-        .pool(database.pool().clone())
-        .without_signals()
 }
 
 /// How many jobs wait.

@@ -6,9 +6,9 @@ mod enqueue;
 mod manual;
 mod unread;
 
-use pgq::{JobHandle, Registry, Run, Task};
+use pgq::{JobHandle, Run, Task};
 use pgq_tests::database::TestDatabase;
-use pgq_tests::drain::{DEADLINE, drain};
+use pgq_tests::drain::{self, DEADLINE, database_of, drain};
 use sqlx::{AssertSqlSafe, PgPool};
 
 #[pgq::task(
@@ -25,21 +25,9 @@ async fn charge(customer: String, #[default = 100] cents: u64) -> anyhow::Result
     Ok(format!("{customer} pays {cents}"))
 }
 
-/// A worker of one task on the database of the test.
+/// A worker of one task on the database of the test, and of the queue of `charge`.
 fn worker<T: Task>(database: &TestDatabase) -> Run {
-    Run::new(Registry::new())
-        .task::<T>()
-        .queue("default")
-        .queue("money")
-        .pool(database.pool().clone())
-        .without_signals()
-}
-
-/// A database in which a worker has said that it has the task.
-async fn database_of<T: Task>() -> anyhow::Result<TestDatabase> {
-    let database = TestDatabase::migrated().await?;
-    drain(worker::<T>(&database)).await?;
-    Ok(database)
+    drain::worker::<T>(database).queue("default").queue("money")
 }
 
 /// What an expression comes to.

@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
-use pgq::{JobState, Jobs, Registry, Run};
+use pgq::{JobState, Jobs};
 use pgq_tests::database::TestDatabase;
+use pgq_tests::drain::{DEADLINE, drain, worker};
+use pgq_tests::eventually;
 
 use super::run;
-
-/// How long a run may take. Only a test that fails takes so long.
-const DEADLINE: Duration = Duration::from_secs(60);
 
 #[pgq::task(
     name = "history/published",
@@ -20,14 +19,6 @@ const DEADLINE: Duration = Duration::from_secs(60);
 async fn published(number: u32, padding: String) -> anyhow::Result<usize> {
     anyhow::ensure!(number != 1, "no luck");
     Ok(padding.len())
-}
-
-async fn drain(database: &TestDatabase) -> anyhow::Result<pgq::Report> {
-    let worker = Run::new(Registry::new())
-        .task::<published>()
-        .pool(database.pool().clone())
-        .without_signals();
-    Ok(worker.until_idle().deadline(DEADLINE).await?)
 }
 
 #[tokio::test]
@@ -48,17 +39,21 @@ async fn jobs_live_and_end_where_all_tables_are_published() -> anyhow::Result<()
         .await?;
     off.cancel(pool).await?;
 
-    drain(&database).await?;
-    while !soon.status(pool).await?.is_finished() || !bad.status(pool).await?.is_finished() {
-        drain(&database).await?;
-    }
+    drain(worker::<published>(&database)).await?;
+    eventually("both have ended", async || {
+        drain(worker::<published>(&database)).await?;
+        Ok(soon.status(pool).await?.is_finished() && bad.status(pool).await?.is_finished())
+    })
+    .await?;
     assert_eq!(good.wait(pool).await?, padding.len());
     assert_eq!(bad.status(pool).await?, JobState::Failed);
     let again = Jobs::in_state(JobState::Failed).requeue(pool).await?;
     assert_eq!(again.changed, 1);
-    while !bad.status(pool).await?.is_finished() {
-        drain(&database).await?;
-    }
+    eventually("it has ended again", async || {
+        drain(worker::<published>(&database)).await?;
+        Ok(bad.status(pool).await?.is_finished())
+    })
+    .await?;
     for (state, count) in [
         (JobState::Completed, 2),
         (JobState::Failed, 1),
