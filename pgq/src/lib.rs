@@ -50,6 +50,9 @@ pub mod clients {}
 #[doc = include_str!("../docs/clocks.md")]
 pub mod clocks {}
 
+#[doc = include_str!("../docs/connections.md")]
+pub mod connections {}
+
 #[doc = include_str!("../docs/roles.md")]
 pub mod roles {}
 

@@ -17,6 +17,7 @@ mod limits;
 mod memory;
 mod mutations;
 mod plans;
+mod reconnect;
 mod roles;
 mod run;
 mod statements;

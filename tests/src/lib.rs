@@ -9,7 +9,9 @@ pub mod gate;
 pub mod history;
 pub mod mutations;
 pub mod pooler;
+pub mod replicas;
 pub mod subscriber;
+pub mod wire;
 
 /// The manual of `#[pgq::test]`, whose examples need a driver.
 #[cfg(doctest)]

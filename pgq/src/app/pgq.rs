@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use sqlx::PgPool;
+use sqlx::postgres::PgPoolOptions;
 
 use super::config::CONCURRENCY;
 use crate::client::{Enqueuer, INPUT_MAX_DEFAULT, Reader};
@@ -13,7 +14,7 @@ use crate::driver::{
 use crate::error::Result;
 use crate::job::{Enqueued, JobId};
 use crate::middleware::{HookList, Hooks};
-use crate::postgres::{Connection, PostgresDriver, Schema, acquire, database_url, parse_url};
+use crate::postgres::{Connection, PostgresDriver, Schema, Servers, acquire, database_url};
 
 /// pgq on a database, where the defaults of a plain `&PgPool` do not do: with a schema or a limit
 /// of its own.
@@ -23,6 +24,8 @@ use crate::postgres::{Connection, PostgresDriver, Schema, acquire, database_url,
 pub struct Pgq {
     pub(super) driver: PostgresDriver,
     pool: PgPool,
+    /// The servers that the pool leads to.
+    servers: Servers,
     input_max: usize,
     hooks: HookList,
 }
@@ -44,7 +47,8 @@ impl Pgq {
         Self::connect(&database_url()?).await
     }
 
-    /// Connects to the database of this URL, `postgres://user:password@host:port/database`.
+    /// Connects to the database of this URL, `postgres://user:password@host:port/database`. It may name several servers,
+    /// of which one can be written to: see the [page about connections](crate::connections).
     ///
     /// # Errors
     ///
@@ -55,8 +59,8 @@ impl Pgq {
     ///
     /// Cancel safe: the call only opens connections.
     pub async fn connect(url: &str) -> Result<Self> {
-        let options = parse_url(url)?;
-        let pgq = Self::from_pool(PgPool::connect_lazy_with(options));
+        let servers = Servers::of_url(url)?;
+        let pgq = Self::of_servers(servers.pool(PgPoolOptions::new()), servers);
         pgq.driver.ping().await?;
         Ok(pgq)
     }
@@ -64,10 +68,15 @@ impl Pgq {
     /// Uses the connections of a pool.
     #[must_use]
     pub fn from_pool(pool: PgPool) -> Self {
-        let driver = PostgresDriver::new(pool.clone());
+        let servers = Servers::one((*pool.connect_options()).clone());
+        Self::of_servers(pool, servers)
+    }
+
+    fn of_servers(pool: PgPool, servers: Servers) -> Self {
         Self {
-            driver,
+            driver: PostgresDriver::of_pool(pool.clone(), &servers, &Schema::default()),
             pool,
+            servers,
             input_max: INPUT_MAX_DEFAULT,
             hooks: HookList::default(),
         }
@@ -79,7 +88,8 @@ impl Pgq {
     ///
     /// Fails if the name is not allowed; see [`Schema`].
     pub fn schema(mut self, schema: &str) -> Result<Self> {
-        self.driver = PostgresDriver::with_schema(self.pool.clone(), &Schema::new(schema)?);
+        self.driver =
+            PostgresDriver::of_pool(self.pool.clone(), &self.servers, &Schema::new(schema)?);
         Ok(self)
     }
 

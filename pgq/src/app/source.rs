@@ -46,18 +46,23 @@ impl Source {
         schema: &crate::postgres::Schema,
         state: &mut StateMap,
     ) -> Result<Arc<dyn Driver>, DriverError> {
-        use crate::postgres::{PostgresDriver, database_url, parse_url};
+        use crate::postgres::{PostgresDriver, Servers, database_url};
         use sqlx::PgPool;
+        use sqlx::postgres::PgPoolOptions;
         use std::any::TypeId;
 
         let is_given = matches!(self, Self::Pool(_));
-        let pool = match self {
-            Self::Driver(driver) => return Ok(driver),
-            Self::Environment => PgPool::connect_lazy_with(parse_url(&database_url()?)?),
-            Self::Url(url) => PgPool::connect_lazy_with(parse_url(&url)?),
-            Self::Pool(pool) => pool,
+        let servers = match &self {
+            Self::Driver(driver) => return Ok(Arc::clone(driver)),
+            Self::Environment => Servers::of_url(&database_url()?)?,
+            Self::Url(url) => Servers::of_url(url)?,
+            Self::Pool(pool) => Servers::one((*pool.connect_options()).clone()),
         };
-        let driver = PostgresDriver::own_pool(&pool.connect_options(), schema);
+        let pool = match self {
+            Self::Pool(pool) => pool,
+            _ => servers.pool(PgPoolOptions::new()),
+        };
+        let driver = PostgresDriver::own_pool(&servers, schema);
         match state.contains(TypeId::of::<PgPool>()) {
             false => state.insert(pool.clone()),
             // Tasks use another one, perhaps on another database, and nobody this.

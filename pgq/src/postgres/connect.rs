@@ -1,11 +1,10 @@
 //! From a URL to connections, with errors that name the cause.
 
 use std::env;
-use std::str::FromStr;
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{Connection, PgConnection, PgPool};
+use sqlx::{Connection, PgConnection};
 
 use super::error::driver_error;
 use crate::driver::{DriverError, DriverErrorKind};
@@ -58,23 +57,6 @@ pub(crate) fn database_url() -> Result<String, DriverError> {
     }
 }
 
-/// Parses a URL. The error does not repeat it: it may hold a password.
-pub(crate) fn parse_url(url: &str) -> Result<PgConnectOptions, DriverError> {
-    let invalid = |problem: &str| {
-        DriverError::new(DriverErrorKind::InvalidDatabaseUrl, problem).with_advice(
-            "write it as `postgres://user:password@host:5432/database`, with special characters \
-             of the password percent-encoded",
-        )
-    };
-    if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
-        return Err(invalid(
-            "the URL of the database does not begin with `postgres://`",
-        ));
-    }
-    PgConnectOptions::from_str(url)
-        .map_err(|error| invalid("the URL of the database cannot be read").with_source(error))
-}
-
 /// The options of the connections that the runtime opens itself.
 pub(super) fn runtime_options(options: &PgConnectOptions) -> PgConnectOptions {
     let limit = STATEMENT_TIMEOUT.as_millis().to_string();
@@ -91,29 +73,61 @@ pub(super) fn input_options(options: &PgConnectOptions) -> PgConnectOptions {
     options.clone().options([("statement_timeout", "0")])
 }
 
+/// The options of the connection that migrates. A migration may take longer than a statement of the runtime. And whoever
+/// runs it may do more than others: names that those may have put into `public` mean nothing to it.
+pub(super) fn migration_options(options: &PgConnectOptions) -> PgConnectOptions {
+    options.clone().options([
+        ("statement_timeout", "0"),
+        ("search_path", "pg_catalog, pg_temp"),
+    ])
+}
+
+/// Lets the server end what a connection asked for soon after it has lost the client, which would wait for locks else, or
+/// go on, for as long as a statement may. A server on Windows cannot do so.
+const WATCH_CLIENT: &str = "\
+    select set_config('client_connection_check_interval', '2s', false)
+    where version() !~* 'mingw|windows|visual c|msvc'";
+
+/// Prepares a connection that was opened just now.
+pub(super) async fn prepare(connection: &mut PgConnection) -> sqlx::Result<()> {
+    match sqlx::raw_sql(WATCH_CLIENT).execute(connection).await {
+        // There are servers that have no such setting, and do without.
+        Ok(_) | Err(sqlx::Error::Database(_)) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
 /// Opens one connection.
 pub(super) async fn connect(options: &PgConnectOptions) -> Result<PgConnection, DriverError> {
-    let connecting = PgConnection::connect_with(options);
+    let connecting = async {
+        let mut connection = PgConnection::connect_with(options).await?;
+        prepare(&mut connection).await?;
+        Ok(connection)
+    };
     match tokio::time::timeout(CONNECT_TIMEOUT, connecting).await {
         Ok(connected) => connected.map_err(|error| cannot_connect(options, error)),
         Err(_) => Err(cannot_connect(options, sqlx::Error::PoolTimedOut)),
     }
 }
 
-/// Makes the runtime's own pool; it connects when it is first used.
-pub(super) fn runtime_pool(options: &PgConnectOptions) -> PgPool {
+/// The size of the runtime's own pool.
+pub(super) fn runtime_pool() -> PgPoolOptions {
     PgPoolOptions::new()
         .max_connections(POOL_MAX)
         .acquire_timeout(CONNECT_TIMEOUT)
-        .connect_lazy_with(options.clone())
+}
+
+/// Where a server is, in errors.
+pub(super) fn place(options: &PgConnectOptions) -> String {
+    let port = options.get_port();
+    match options.get_socket() {
+        Some(directory) => format!("{}/.s.PGSQL.{port}", directory.display()),
+        None => format!("{}:{port}", options.get_host()),
+    }
 }
 
 fn cannot_connect(options: &PgConnectOptions, error: sqlx::Error) -> DriverError {
-    let port = options.get_port();
-    let place = match options.get_socket() {
-        Some(directory) => format!("{}/.s.PGSQL.{port}", directory.display()),
-        None => format!("{}:{port}", options.get_host()),
-    };
+    let place = place(options);
     let user = options.get_username();
     let database = options.get_database().unwrap_or(user);
     let problem = format!("cannot connect to database `{database}` at {place} as `{user}`");

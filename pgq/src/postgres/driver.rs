@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use sqlx::Connection;
+use sqlx::postgres::PgConnectOptions;
 
 use super::PostgresDriver;
-use super::connect::connect;
+use super::connect::{migration_options, place};
 use super::enqueue::{enqueue, micros};
 use super::error::driver_error;
 use super::listener::PostgresListener;
@@ -25,13 +26,8 @@ use crate::logs::AttemptLog;
 #[async_trait]
 impl Driver for PostgresDriver {
     async fn migrate(&self) -> Result<(), DriverError> {
-        // Not a pooled connection: a migration may take longer than a statement of the runtime. And whoever runs
-        // it may do more than others: names that those may have put into `public` mean nothing to it.
-        let options = (*self.pool.connect_options()).clone().options([
-            ("statement_timeout", "0"),
-            ("search_path", "pg_catalog, pg_temp"),
-        ]);
-        let mut connection = connect(&options).await?;
+        let servers = self.servers.map(migration_options);
+        let mut connection = servers.connect().await?;
         let mut migrated = migrate::migrate(&mut connection, &self.statements).await;
         if migrated.is_ok() {
             migrated = history::make(&mut connection, &self.statements, &[Retain::DEFAULT]).await;
@@ -42,7 +38,7 @@ impl Driver for PostgresDriver {
     }
 
     async fn check_schema(&self) -> Result<(), DriverError> {
-        let mut connection = connect(&self.options).await?;
+        let mut connection = self.servers.connect().await?;
         let checked = migrate::check_schema(&mut connection, &self.statements).await;
         let _ = connection.close().await;
         checked
@@ -80,7 +76,7 @@ impl Driver for PostgresDriver {
     }
 
     async fn input(&self, job: JobId) -> Result<Option<Vec<u8>>, DriverError> {
-        self.find_input(job).await
+        self.servers.within_term(self.find_input(job)).await
     }
 
     async fn attempts(&self, job: JobId) -> Result<Vec<Attempt>, DriverError> {
@@ -150,11 +146,11 @@ impl Driver for PostgresDriver {
     }
 
     async fn claim(&self, claim: Claim) -> Result<Claimed, DriverError> {
-        self.claim_jobs(&claim).await
+        self.servers.within_term(self.claim_jobs(&claim)).await
     }
 
     async fn ask(&self, ask: Ask) -> Result<Asked, DriverError> {
-        self.ask_for(&ask).await
+        self.servers.within_term(self.ask_for(&ask)).await
     }
 
     async fn allotments(
@@ -198,15 +194,21 @@ impl Driver for PostgresDriver {
         worker: WorkerId,
         completions: &[Completion],
     ) -> Result<usize, DriverError> {
-        self.complete_jobs(worker, completions).await
+        self.servers
+            .within_term(self.complete_jobs(worker, completions))
+            .await
     }
 
     async fn end(&self, worker: WorkerId, endings: &[Ending]) -> Result<usize, DriverError> {
-        self.end_jobs(worker, endings).await
+        self.servers
+            .within_term(self.end_jobs(worker, endings))
+            .await
     }
 
     async fn keep_logs(&self, worker: WorkerId, logs: &[NewLog]) -> Result<(), DriverError> {
-        self.store_logs(worker, logs).await
+        self.servers
+            .within_term(self.store_logs(worker, logs))
+            .await
     }
 
     async fn logs(&self, job: JobId) -> Result<Vec<AttemptLog>, DriverError> {
@@ -214,15 +216,17 @@ impl Driver for PostgresDriver {
     }
 
     async fn rescue(&self, blame_max: i16) -> Result<Rescued, DriverError> {
-        self.rescue_jobs(blame_max).await
+        self.servers.within_term(self.rescue_jobs(blame_max)).await
     }
 
     async fn promote(&self, limit: usize) -> Result<Promoted, DriverError> {
-        self.promote_jobs(limit).await
+        self.servers.within_term(self.promote_jobs(limit)).await
     }
 
     async fn expire(&self, limit: usize, kept: &Kept) -> Result<usize, DriverError> {
-        self.expire_jobs(limit, kept).await
+        self.servers
+            .within_term(self.expire_jobs(limit, kept))
+            .await
     }
 
     async fn horizon(&self) -> Result<i64, DriverError> {
@@ -285,7 +289,7 @@ impl Driver for PostgresDriver {
     }
 
     async fn listen(&self) -> Result<Box<dyn Listener>, DriverError> {
-        let listener = PostgresListener::connect(&self.options, &self.statements).await?;
+        let listener = PostgresListener::connect(&self.servers, &self.statements).await?;
         Ok(Box::new(listener))
     }
 
@@ -294,16 +298,18 @@ impl Driver for PostgresDriver {
     }
 
     fn identity(&self) -> String {
-        let options = &self.options;
-        let (host, port) = (options.get_host(), options.get_port());
-        let (socket, user) = (options.get_socket(), options.get_username());
-        let (database, schema) = (options.get_database(), self.schema());
-        format!("{host} {port} {socket:?} {user} {database:?} {schema}")
+        let servers: Vec<_> = self.servers.each().iter().map(identity).collect();
+        format!("{} {}", servers.join(" "), self.schema())
     }
 
     fn detached(&self) -> Arc<dyn Driver> {
-        Arc::new(Self::own_pool(&self.options, self.schema()))
+        Arc::new(Self::own_pool(&self.servers, self.schema()))
     }
+}
+
+fn identity(options: &PgConnectOptions) -> String {
+    let (user, database) = (options.get_username(), options.get_database());
+    format!("{} {user} {database:?}", place(options))
 }
 
 /// A `count(*)`.

@@ -14,9 +14,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use sqlx::SqlStr;
-use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
+use sqlx::postgres::{PgListener, PgPoolOptions};
 
 use super::error::driver_error;
+use super::servers::{Servers, Term};
 use super::sql::Statements;
 use crate::driver::{DriverError, DriverErrorKind, Listener, Parked, Topic, Wake};
 
@@ -30,7 +31,11 @@ const LOCK_TIMEOUT: &str = "250";
 /// Listens on the channel of one schema, on a connection of its own.
 #[derive(Debug)]
 pub(super) struct PostgresListener {
-    options: PgConnectOptions,
+    servers: Servers,
+    /// The term of the connection.
+    term: Term,
+    /// Whether the server was asked for something and has not answered yet.
+    is_asking: bool,
     statements: Arc<Statements>,
     /// `None` while the connection is lost.
     inner: Option<PgListener>,
@@ -40,16 +45,37 @@ pub(super) struct PostgresListener {
 
 impl PostgresListener {
     pub(super) async fn connect(
-        options: &PgConnectOptions,
+        servers: &Servers,
         statements: &Arc<Statements>,
     ) -> Result<Self, DriverError> {
-        let options = options.clone().options([("lock_timeout", LOCK_TIMEOUT)]);
+        let servers =
+            servers.map(|options| options.clone().options([("lock_timeout", LOCK_TIMEOUT)]));
+        let term = servers.term();
         Ok(Self {
-            inner: Some(listen(&options, statements).await?),
-            options,
+            inner: Some(listen(&servers, statements).await?),
+            servers,
+            term,
+            is_asking: false,
             statements: Arc::clone(statements),
             parked: HashMap::new(),
         })
+    }
+
+    async fn park_topic(&mut self, topic: &Topic) -> Result<Parked, DriverError> {
+        let silent = match self.parked.get(topic).cloned() {
+            Some(silent) if silent.is_empty() => silent,
+            Some(silent) => &self.writers(topic).await? & &silent,
+            None => {
+                self.ask(self.statements.park.clone(), topic).await?;
+                self.writers(topic).await?
+            }
+        };
+        let parked = match silent.is_empty() {
+            true => Parked::Settled,
+            false => Parked::Unsettled,
+        };
+        self.parked.insert(topic.clone(), silent);
+        Ok(parked)
     }
 
     /// Asks for one value about a topic.
@@ -60,6 +86,13 @@ impl PostgresListener {
             .fetch_one(self.inner()?)
             .await
             .map_err(|error| driver_error("failed to say who waits for wake-ups", error))
+    }
+
+    async fn read_backlog(&mut self) -> Result<f64, DriverError> {
+        sqlx::query_scalar(self.statements.wake_backlog.clone())
+            .fetch_one(self.inner()?)
+            .await
+            .map_err(|error| driver_error("failed to ask for the backlog of wake-ups", error))
     }
 
     /// The transactions that have the table of a topic open for writing.
@@ -85,17 +118,15 @@ impl PostgresListener {
     }
 }
 
-async fn listen(
-    options: &PgConnectOptions,
-    statements: &Statements,
-) -> Result<PgListener, DriverError> {
+async fn listen(servers: &Servers, statements: &Statements) -> Result<PgListener, DriverError> {
+    let options = servers.options().await?;
     let error = |error| driver_error("failed to listen for wake-ups", error);
     let pool = PgPoolOptions::new()
         .max_connections(1)
         .max_lifetime(None)
         .idle_timeout(None)
         .acquire_timeout(CONNECT_TIMEOUT)
-        .connect_with(options.clone())
+        .connect_with(options)
         .await
         .map_err(error)?;
     let mut inner = PgListener::connect_with(&pool).await.map_err(error)?;
@@ -106,7 +137,17 @@ async fn listen(
         .listen(statements.schema.as_str())
         .await
         .map_err(error)?;
+    servers.answered();
     Ok(inner)
+}
+
+/// If its caller has given up a call, others need not wait for their connections as long as he did.
+impl Drop for PostgresListener {
+    fn drop(&mut self) {
+        if self.is_asking {
+            self.servers.suspect();
+        }
+    }
 }
 
 #[async_trait]
@@ -114,7 +155,8 @@ impl Listener for PostgresListener {
     async fn recv(&mut self) -> Result<Wake, DriverError> {
         loop {
             let Some(inner) = &mut self.inner else {
-                self.inner = Some(listen(&self.options, &self.statements).await?);
+                self.term = self.servers.term();
+                self.inner = Some(listen(&self.servers, &self.statements).await?);
                 return Ok(Wake::Reconnected);
             };
             let notification = inner
@@ -133,34 +175,31 @@ impl Listener for PostgresListener {
     }
 
     async fn park(&mut self, topic: &Topic) -> Result<Parked, DriverError> {
-        let silent = match self.parked.get(topic).cloned() {
-            Some(silent) if silent.is_empty() => silent,
-            Some(silent) => &self.writers(topic).await? & &silent,
-            None => {
-                self.ask(self.statements.park.clone(), topic).await?;
-                self.writers(topic).await?
-            }
-        };
-        let parked = match silent.is_empty() {
-            true => Parked::Settled,
-            false => Parked::Unsettled,
-        };
-        self.parked.insert(topic.clone(), silent);
-        Ok(parked)
+        self.is_asking = true;
+        let parked = self.park_topic(topic).await;
+        self.is_asking = false;
+        parked
     }
 
     async fn unpark(&mut self, topic: &Topic) -> Result<(), DriverError> {
         if self.parked.remove(topic).is_some() {
-            self.ask(self.statements.unpark.clone(), topic).await?;
+            self.is_asking = true;
+            let unparked = self.ask(self.statements.unpark.clone(), topic).await;
+            self.is_asking = false;
+            unparked?;
         }
         Ok(())
     }
 
     async fn backlog(&mut self) -> Result<f64, DriverError> {
-        sqlx::query_scalar(self.statements.wake_backlog.clone())
-            .fetch_one(self.inner()?)
-            .await
-            .map_err(|error| driver_error("failed to ask for the backlog of wake-ups", error))
+        if self.term != self.servers.term() {
+            let problem = "the connection for wake-ups was given up";
+            return Err(DriverError::new(DriverErrorKind::Unavailable, problem));
+        }
+        self.is_asking = true;
+        let backlog = self.read_backlog().await;
+        self.is_asking = false;
+        backlog
     }
 }
 

@@ -35,6 +35,7 @@ mod roles;
 mod row;
 mod schedule;
 mod schema;
+mod servers;
 mod session;
 mod sql;
 mod statement;
@@ -48,7 +49,6 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection as _, PgPool};
 
 use self::aside::Sweeps;
@@ -63,7 +63,7 @@ use crate::job::JobId;
 pub use self::connect::DATABASE_URL;
 #[doc(hidden)]
 pub use self::connect::SESSION_SETTINGS;
-pub(crate) use self::connect::{database_url, parse_url};
+pub(crate) use self::connect::database_url;
 pub(crate) use self::connection::acquire;
 pub use self::connection::{Connection, Row, Through, through};
 #[doc(hidden)]
@@ -71,6 +71,7 @@ pub use self::health::STRUCTURE;
 pub use self::migrate::migration_script;
 pub use self::roles::roles_script;
 pub use self::schema::{DEFAULT_SCHEMA, Schema};
+pub(crate) use self::servers::Servers;
 #[doc(hidden)]
 pub use self::sql::STATEMENTS;
 pub use self::statement::{Argument, Statement};
@@ -92,7 +93,8 @@ pub struct PostgresDriver {
     pool: PgPool,
     /// What enqueues, where that is not the runtime; for the health checks only.
     application: Option<PgPool>,
-    options: Arc<PgConnectOptions>,
+    /// Where sessions are opened.
+    servers: Servers,
     statements: Arc<Statements>,
     claims: Arc<Session>,
     cursors: Arc<Mutex<Cursors>>,
@@ -113,15 +115,22 @@ impl PostgresDriver {
     /// Uses the connections of `pool`, and another schema.
     #[must_use]
     pub fn with_schema(pool: PgPool, schema: &Schema) -> Self {
-        let options = runtime_options(&pool.connect_options());
-        Self::build(pool.clone(), options, Statements::of(schema)).with_application(pool)
+        let servers = Servers::one((*pool.connect_options()).clone());
+        Self::of_pool(pool, &servers, schema)
+    }
+
+    /// Uses the connections of a pool, and opens others to the servers that it leads to.
+    pub(crate) fn of_pool(pool: PgPool, servers: &Servers, schema: &Schema) -> Self {
+        let servers = servers.map(runtime_options);
+        Self::build(pool.clone(), servers, Statements::of(schema)).with_application(pool)
     }
 
     /// A driver with a small pool of its own, for a runtime that must not wait for connections
     /// that others hold. It connects when it is first used.
-    pub(crate) fn own_pool(options: &PgConnectOptions, schema: &Schema) -> Self {
-        let options = runtime_options(options);
-        Self::build(runtime_pool(&options), options, Statements::of(schema))
+    pub(crate) fn own_pool(servers: &Servers, schema: &Schema) -> Self {
+        let servers = servers.map(runtime_options);
+        let pool = servers.pool(runtime_pool());
+        Self::build(pool, servers, Statements::of(schema))
     }
 
     /// Checks a pool of the application with its own health.
@@ -130,11 +139,11 @@ impl PostgresDriver {
         self
     }
 
-    fn build(pool: PgPool, options: PgConnectOptions, statements: Arc<Statements>) -> Self {
+    fn build(pool: PgPool, servers: Servers, statements: Arc<Statements>) -> Self {
         Self {
             pool,
             application: None,
-            claims: Arc::new(Session::new(options.clone())),
+            claims: Arc::new(Session::new(servers.clone())),
             cursors: Arc::new(Mutex::new(Cursors::new(
                 WorkerId::from_i64(0),
                 Instant::now(),
@@ -143,24 +152,24 @@ impl PostgresDriver {
             promoted: Arc::default(),
             expired: Arc::default(),
             finishes: (0..FINISH_SESSIONS)
-                .map(|_| Session::new(options.clone()))
+                .map(|_| Session::new(servers.clone()))
                 .collect(),
             inputs: (0..INPUT_SESSIONS)
-                .map(|_| Session::new(input_options(&options)))
+                .map(|_| Session::new(servers.map(input_options)))
                 .collect(),
-            options: Arc::new(options),
+            servers,
             statements,
         }
     }
 
     /// Connects once, to see that it works.
     pub(crate) async fn ping(&self) -> Result<(), DriverError> {
-        connect::connect(&self.options).await.map(|_| ())
+        self.servers.connect().await.map(|_| ())
     }
 
     /// Makes the roles of the schema, or brings their rights up to date.
     pub(crate) async fn make_roles(&self) -> Result<(), DriverError> {
-        let mut connection = connect::connect(&self.options).await?;
+        let mut connection = self.servers.connect().await?;
         let made = roles::make_roles(&mut connection, self.schema()).await;
         let _ = connection.close().await;
         made

@@ -4,18 +4,20 @@
 //! statement.
 
 use sqlx::PgConnection;
-use sqlx::postgres::PgConnectOptions;
 use tokio::sync::{Mutex, MutexGuard};
 
-use super::connect::connect;
+use super::servers::{Servers, Term};
 use crate::driver::DriverError;
 
 /// A connection that is opened when it is first used, and again after it failed.
 #[derive(Debug)]
 pub(super) struct Session {
-    options: PgConnectOptions,
-    connection: Mutex<Option<PgConnection>>,
+    servers: Servers,
+    connection: Mutex<Option<Kept>>,
 }
+
+/// A connection with the term that it was opened in.
+type Kept = (Term, PgConnection);
 
 /// The right to use a [`Session`] for one statement.
 ///
@@ -23,15 +25,16 @@ pub(super) struct Session {
 /// statement that failed or whose future was dropped half-way, it is closed.
 #[derive(Debug)]
 pub(super) struct Lent<'a> {
-    slot: MutexGuard<'a, Option<PgConnection>>,
+    slot: MutexGuard<'a, Option<Kept>>,
+    term: Term,
     connection: PgConnection,
     is_new: bool,
 }
 
 impl Session {
-    pub(super) fn new(options: PgConnectOptions) -> Self {
+    pub(super) fn new(servers: Servers) -> Self {
         Self {
-            options,
+            servers,
             connection: Mutex::new(None),
         }
     }
@@ -49,14 +52,17 @@ impl Session {
 
     async fn lend_slot<'a>(
         &self,
-        mut slot: MutexGuard<'a, Option<PgConnection>>,
+        mut slot: MutexGuard<'a, Option<Kept>>,
     ) -> Result<Lent<'a>, DriverError> {
-        let (connection, is_new) = match slot.take() {
-            Some(connection) => (connection, false),
-            None => (connect(&self.options).await?, true),
+        let term = self.servers.term();
+        let kept = slot.take().filter(|(opened_in, _)| *opened_in == term);
+        let (connection, is_new) = match kept {
+            Some((_, connection)) => (connection, false),
+            None => (self.servers.connect().await?, true),
         };
         Ok(Lent {
             slot,
+            term,
             connection,
             is_new,
         })
@@ -74,6 +80,6 @@ impl Lent<'_> {
     }
 
     pub(super) fn keep(mut self) {
-        *self.slot = Some(self.connection);
+        *self.slot = Some((self.term, self.connection));
     }
 }

@@ -40,7 +40,7 @@ mod unique;
 mod unread;
 mod unsaid;
 mod waiting;
-mod wake;
+pub(super) mod wake;
 mod weights;
 
 use std::time::Duration;

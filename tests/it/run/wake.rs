@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 use super::worker;
 
 /// So rarely that a test would fail before.
-pub(super) const NEVER: Duration = Duration::from_secs(3600);
+pub(crate) const NEVER: Duration = Duration::from_secs(3600);
 
 #[pgq::task]
 async fn reply() -> anyhow::Result<u32> {
@@ -65,7 +65,7 @@ async fn parked(pool: &PgPool) -> anyhow::Result<i64> {
     Ok(sqlx::query_scalar(sql).fetch_one(pool).await?)
 }
 
-pub(super) async fn until_parked(pool: &PgPool, workers: i64) -> anyhow::Result<()> {
+pub(crate) async fn until_parked(pool: &PgPool, workers: i64) -> anyhow::Result<()> {
     eventually("the worker is parked or not", || async {
         Ok(parked(pool).await? == workers)
     })

@@ -288,4 +288,36 @@ pub const FEATURES: &[Mutation] = &[
         replace: "fingerprints: None,",
         tests: &["contract::worker::a_worker_leaves_the_jobs_of_other_contracts_alone_at_no_cost"],
     },
+    // Connections.
+    Mutation {
+        name: "a connection that was given up is waited for without a limit",
+        file: "pgq/src/postgres/servers/hooks.rs",
+        find: "    tokio::time::timeout(ANSWER_MAX, connection.ping())",
+        replace: "    tokio::time::timeout(Duration::MAX, connection.ping())",
+        tests: &["reconnect::silence::a_producer_whose_calls_were_given_up_goes_on"],
+    },
+    Mutation {
+        name: "a term ends no call",
+        file: "pgq/src/postgres/servers/mod.rs",
+        find: "chosen.wait_for(|chosen| chosen.term != term)",
+        replace: "chosen.wait_for(|_| false)",
+        tests: &["reconnect::silence::a_worker_notices_that_nobody_answers_any_more"],
+    },
+    Mutation {
+        name: "the server goes on with what nobody waits for",
+        file: "pgq/src/postgres/connect.rs",
+        find: "'client_connection_check_interval', '2s'",
+        replace: "'client_connection_check_interval', '0'",
+        tests: &["reconnect::left::a_call_that_is_dropped_leaves_no_statement_on_the_server"],
+    },
+    Mutation {
+        name: "a standby is as good as the primary",
+        file: "pgq/src/postgres/servers/follow.rs",
+        find: "select pg_is_in_recovery() or",
+        replace: "select false and",
+        tests: &[
+            "reconnect::failover::producers_and_workers_go_on_with_the_standby_that_takes_over",
+            "reconnect::failover::a_url_of_which_no_server_can_be_used_says_why_of_each",
+        ],
+    },
 ];

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use sqlx::AssertSqlSafe;
-use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
+use sqlx::postgres::{PgListener, PgPoolOptions};
 
 use crate::driver::{Finding, FindingCode};
+use crate::postgres::servers::Servers;
 use crate::postgres::session::Lent;
 
 /// How long a notification may take. A server that is so slow is as bad as none that delivers.
@@ -23,15 +24,16 @@ pub(super) struct Echo {
 
 impl Echo {
     /// Begins to listen. `None` if it cannot, or need not: a worker that does not get that far says so itself.
-    pub(super) async fn listen(options: &PgConnectOptions, wanted: bool) -> Option<Self> {
+    pub(super) async fn listen(servers: &Servers, wanted: bool) -> Option<Self> {
         if !wanted {
             return None;
         }
         let channel = format!("pgq_echo_{:016x}", fastrand::u64(..));
+        let options = servers.options().await.ok()?;
         let listening = async {
             let pool = PgPoolOptions::new()
                 .max_connections(1)
-                .connect_with(options.clone())
+                .connect_with(options)
                 .await?;
             let mut listener = PgListener::connect_with(&pool).await?;
             listener.ignore_pool_close_event(true);

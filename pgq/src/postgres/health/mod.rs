@@ -68,7 +68,7 @@ impl PostgresDriver {
         // A connection that completions go on with, so that the start opens none of its own for this.
         let own = self.finishes[0].lend();
         let application = self.application_connection();
-        let echo = Echo::listen(&self.options, listens);
+        let echo = Echo::listen(&self.servers, listens);
         let (own, application, echo) = tokio::join!(own, application, echo);
         let mut own = own?;
         if let Some(too_old) = session::version(own.connection().server_version_num()) {

@@ -12,7 +12,6 @@ use super::{Partition, Series};
 use crate::driver::DriverError;
 use crate::job::Retain;
 use crate::postgres::PostgresDriver;
-use crate::postgres::connect::connect;
 use crate::postgres::error::driver_error;
 use crate::postgres::schema::Schema;
 use crate::postgres::sql::Statements;
@@ -26,7 +25,7 @@ impl PostgresDriver {
         &self,
         retains: &[Retain],
     ) -> Result<(), DriverError> {
-        let mut connection = connect(&self.options).await?;
+        let mut connection = self.servers.connect().await?;
         let made = make(&mut connection, &self.statements, retains).await;
         let _ = connection.close().await;
         made

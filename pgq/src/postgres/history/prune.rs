@@ -26,7 +26,6 @@ use super::{Partition, Series};
 use crate::driver::{DriverError, HistoryReport};
 use crate::job::Retain;
 use crate::postgres::PostgresDriver;
-use crate::postgres::connect::connect;
 use crate::postgres::error::driver_error;
 use crate::postgres::sql::Statements;
 
@@ -57,8 +56,8 @@ impl PostgresDriver {
         retains: &[Retain],
     ) -> Result<HistoryReport, DriverError> {
         // Not one of the runtime's connections: a step may take seconds.
-        let options = (*self.options).clone().options(LIMITS);
-        let mut connection = connect(&options).await?;
+        let servers = self.servers.map(|options| options.clone().options(LIMITS));
+        let mut connection = servers.connect().await?;
         let keeper = Keeper {
             connection: &mut connection,
             statements: &self.statements,

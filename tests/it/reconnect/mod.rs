@@ -1,0 +1,5 @@
+//! Connections that are lost, and what is connected to instead.
+
+mod failover;
+mod left;
+mod silence;
