@@ -53,6 +53,9 @@ pub mod clocks {}
 #[doc = include_str!("../docs/connections.md")]
 pub mod connections {}
 
+#[doc = include_str!("../docs/durability.md")]
+pub mod durability {}
+
 #[doc = include_str!("../docs/roles.md")]
 pub mod roles {}
 

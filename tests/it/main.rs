@@ -5,6 +5,7 @@ mod clients;
 mod commits;
 mod conformance;
 mod contract;
+mod durability;
 mod embedded;
 #[cfg(unix)]
 mod examples;

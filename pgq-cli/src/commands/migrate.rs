@@ -1,7 +1,7 @@
 //! `pgq migrate`.
 
 use clap::Args;
-use pgq::postgres::{Schema, migration_script, roles_script};
+use pgq::postgres::{Schema, migration_script, roles_script, unlogged_script};
 use serde::Serialize;
 
 use crate::args::Global;
@@ -18,6 +18,7 @@ use crate::session::connect;
 Examples:
   pgq migrate --database-url postgres://shop@localhost/shop
   pgq migrate --roles --database-url postgres://postgres@localhost/shop
+  pgq migrate --unlogged --schema scratch_jobs --database-url postgres://shop@localhost/shop
   pgq migrate --print --schema billing_jobs > pgq.sql
   pgq migrate --print --roles --schema billing_jobs > roles.sql")]
 pub(crate) struct Migrate {
@@ -37,6 +38,14 @@ pub(crate) struct Migrate {
     /// roles. To do it again changes nothing. With `--print`, the SQL of the roles alone is printed.
     #[arg(long)]
     roles: bool,
+
+    /// Then make the tables of jobs unlogged, for throw-away work in a schema of its own.
+    ///
+    /// Nothing of the jobs is written to the log of the server: a crash of it empties the tables, and standbys do not
+    /// have them. There is no way back but to drop the schema. It needs the owner of the tables. With `--print`, this
+    /// SQL alone is printed.
+    #[arg(long, conflicts_with = "roles")]
+    unlogged: bool,
 }
 
 #[derive(Serialize)]
@@ -44,6 +53,8 @@ struct Migrated<'a> {
     schema: &'a str,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     roles: Vec<String>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    unlogged: bool,
 }
 
 #[derive(Serialize)]
@@ -56,9 +67,10 @@ impl Migrate {
         let schema = &*global.schema;
         if self.print {
             let schema = Schema::new(schema)?;
-            let sql = match self.roles {
-                true => roles_script(&schema)?,
-                false => migration_script(&schema),
+            let sql = match (self.roles, self.unlogged) {
+                (true, _) => roles_script(&schema)?,
+                (_, true) => unlogged_script(&schema),
+                _ => migration_script(&schema),
             };
             let text = sql.trim_end().to_owned();
             return output.answer(&Script { sql }, &text);
@@ -75,6 +87,15 @@ impl Migrate {
             line.push_str(", and so are the roles ");
             line.push_str(&roles.join(", "));
         }
-        output.answer(&Migrated { schema, roles }, &line)
+        if self.unlogged {
+            pgq.make_unlogged().await?;
+            line.push_str(", and its jobs are unlogged");
+        }
+        let migrated = Migrated {
+            schema,
+            roles,
+            unlogged: self.unlogged,
+        };
+        output.answer(&migrated, &line)
     }
 }

@@ -147,6 +147,26 @@ impl Pgq {
         Ok(self.driver.make_roles().await?)
     }
 
+    /// Makes the tables of jobs unlogged, for throw-away work in a schema of its own. Call it after
+    /// [`migrate`](Self::migrate), as the owner of the tables; to do it again changes nothing.
+    ///
+    /// Jobs cost a fraction then, since nothing of them is written to the log of the server. But a crash of the
+    /// server empties the tables: jobs that wait, run or have ended are gone, with their results, and so are the
+    /// entries of workers, which begin anew. What is declared stays: tasks, schedules, limits and pauses. Standbys do
+    /// not have the jobs, and neither has the server after a failover. There is no way back but to drop the schema.
+    /// The [page about durability](crate::durability) has the other choices.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the user does not own the tables, or if somebody uses one of them for more than 5 s.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: all tables are changed, or none. A dropped call may have changed them.
+    pub async fn make_unlogged(&self) -> Result<()> {
+        Ok(self.driver.make_unlogged().await?)
+    }
+
     /// Looks for whatever keeps jobs from being enqueued or run as promised: in the server, the database, the
     /// schema, the rights of the user and the connections. Returns all of it, errors first; none if all is well.
     ///

@@ -43,6 +43,7 @@ mod time_cursor;
 mod transaction;
 mod turns;
 mod unique;
+mod unlogged;
 mod worker;
 
 use std::fmt;
@@ -52,7 +53,7 @@ use std::time::Instant;
 use sqlx::{Connection as _, PgPool};
 
 use self::aside::Sweeps;
-use self::connect::{input_options, runtime_options, runtime_pool};
+use self::connect::{input_options, migration_options, runtime_options, runtime_pool};
 use self::cursor::Cursors;
 use self::session::Session;
 use self::sql::Statements;
@@ -77,6 +78,7 @@ pub use self::sql::STATEMENTS;
 pub use self::statement::{Argument, Statement};
 pub(crate) use self::transaction::make_transactions;
 pub use self::transaction::{JobConnection, JobTransaction};
+pub use self::unlogged::unlogged_script;
 
 /// How many batches of endings may be on their way at once.
 const FINISH_SESSIONS: usize = 2;
@@ -171,6 +173,15 @@ impl PostgresDriver {
     pub(crate) async fn make_roles(&self) -> Result<(), DriverError> {
         let mut connection = self.servers.connect().await?;
         let made = roles::make_roles(&mut connection, self.schema()).await;
+        let _ = connection.close().await;
+        made
+    }
+
+    /// Makes the tables of jobs unlogged.
+    pub(crate) async fn make_unlogged(&self) -> Result<(), DriverError> {
+        let servers = self.servers.map(migration_options);
+        let mut connection = servers.connect().await?;
+        let made = unlogged::make_unlogged(&mut connection, self.schema()).await;
         let _ = connection.close().await;
         made
     }

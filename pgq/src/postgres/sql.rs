@@ -95,6 +95,7 @@ statements! {
     horizon,
     input_answer,
     is_unfinished,
+    is_unlogged,
     keep_logs,
     keep_permits,
     keep_turns,

@@ -105,3 +105,23 @@ async fn roles_are_made_and_printed() -> anyhow::Result<()> {
     assert!(refused.contains("54 bytes at most"), "{refused}");
     Ok(())
 }
+
+#[tokio::test]
+async fn jobs_are_made_unlogged_and_that_is_printed() -> anyhow::Result<()> {
+    let database = TestDatabase::empty().await?;
+    let cli = Cli::on(&database);
+    let arguments = ["migrate", "--unlogged", "--schema", "scratch"];
+
+    let made = cli.one(&arguments).await?;
+
+    assert_eq!(made, json!({"schema": "scratch", "unlogged": true}));
+    let printed = command(&["migrate", "--print", "--unlogged", "--schema", "scratch"]).output()?;
+    let script = String::from_utf8(printed.stdout)?;
+    sqlx::raw_sql(AssertSqlSafe(script))
+        .execute(database.pool())
+        .await?;
+    let sql = "select relpersistence = 'u' from pg_class where oid = 'scratch.ready'::regclass";
+    let is_unlogged: bool = sqlx::query_scalar(sql).fetch_one(database.pool()).await?;
+    assert!(is_unlogged);
+    Ok(())
+}

@@ -288,6 +288,13 @@ pub const FEATURES: &[Mutation] = &[
         replace: "fingerprints: None,",
         tests: &["contract::worker::a_worker_leaves_the_jobs_of_other_contracts_alone_at_no_cost"],
     },
+    Mutation {
+        name: "new partitions of an unlogged schema are logged",
+        file: "pgq/src/postgres/history/make.rs",
+        find: "if is_unlogged { \"unlogged\" } else { \"\" }",
+        replace: "if is_unlogged { \"\" } else { \"\" }",
+        tests: &["durability::unlogged::a_crash_empties_an_unlogged_schema_and_work_goes_on"],
+    },
     // Connections.
     Mutation {
         name: "a connection that was given up is waited for without a limit",

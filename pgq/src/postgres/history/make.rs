@@ -80,8 +80,13 @@ pub(super) async fn make_for(
                 .await?
         }
     };
+    let is_unlogged: bool = sqlx::query_scalar(statements.is_unlogged.clone())
+        .fetch_one(&mut *transaction)
+        .await?;
+    let unlogged = if is_unlogged { "unlogged" } else { "" };
     for partition in &make {
-        sqlx::raw_sql(AssertSqlSafe(partition.create(schema, owner.as_deref())))
+        let create = partition.create(schema, unlogged, owner.as_deref());
+        sqlx::raw_sql(AssertSqlSafe(create))
             .execute(&mut *transaction)
             .await?;
     }
@@ -132,10 +137,10 @@ impl Partition {
     ///
     /// It is the owner's of the table, and not of the member who happens to make it: others could not
     /// drop it. Of itself it would not have the table's replica identity.
-    fn create(self, schema: &Schema, owner: Option<&str>) -> String {
+    fn create(self, schema: &Schema, unlogged: &str, owner: Option<&str>) -> String {
         let (name, parent) = (self.qualified(schema), self.parent(schema));
         let mut sql = format!(
-            "create table {name} (like {parent} including constraints);
+            "create {unlogged} table {name} (like {parent} including constraints);
              alter table {name} replica identity full;"
         );
         if let Some(owner) = owner {

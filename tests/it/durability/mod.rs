@@ -1,0 +1,3 @@
+//! What a crash of the server takes, and what it does not.
+
+mod unlogged;
