@@ -185,6 +185,7 @@ async fn claim_all(driver: &dyn Driver) -> Result<usize, DriverError> {
                 claim: job.claim,
                 result: None,
                 retain: Retain::DEFAULT,
+                durability: pgq::Durability::Durable,
             })
             .collect();
         done += driver.complete(id, &completions).await?;

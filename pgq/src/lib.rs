@@ -87,8 +87,8 @@ pub use self::client::{
 pub use self::driver::{Attempt, AttemptOutcome, Start};
 pub use self::error::{Error, Result};
 pub use self::job::{
-    Conflict, DecodeError, EncodeError, Enqueued, INPUT_INLINE_MAX, INPUT_MAX, Input, Job, JobId,
-    JobState, Retain, Retention,
+    Conflict, DecodeError, Durability, EncodeError, Enqueued, INPUT_INLINE_MAX, INPUT_MAX, Input,
+    Job, JobId, JobState, Retain, Retention,
 };
 pub use self::limit::{FleetLimit, FleetRate, KeyLimit, Limited};
 #[cfg(feature = "postgres")]

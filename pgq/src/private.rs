@@ -14,7 +14,7 @@ pub use std::vec::Vec;
 
 pub use crate::backoff::Backoff;
 pub use crate::client::{EnqueueError, Enqueuer, JobBuilder, JobHandle};
-pub use crate::job::Conflict;
+pub use crate::job::{Conflict, Durability};
 pub use crate::job::{DecodeError, EncodeError, Input, InputReader, InputWriter};
 use crate::job::{Retain, Retention, parameter_shape};
 pub use crate::schedule::{Missed, Overlap, Timing};

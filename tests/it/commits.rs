@@ -10,7 +10,7 @@ use pgq::driver::{
     WorkerInfo,
 };
 use pgq::postgres::PostgresDriver;
-use pgq::{Registry, Run};
+use pgq::{Durability, Registry, Run};
 use pgq_tests::database::TestDatabase;
 use sqlx::AssertSqlSafe;
 
@@ -21,7 +21,7 @@ const TASK: &str = "greet";
 
 /// Notes for each statement that moves jobs into which table, under which token it does, and
 /// whether it will wait for the disk.
-async fn watch(database: &TestDatabase) -> anyhow::Result<()> {
+pub(crate) async fn watch(database: &TestDatabase) -> anyhow::Result<()> {
     let mut sql = "create table noted (place text, waits text, token text);
                    create function note() returns trigger language plpgsql as $$
                    begin
@@ -86,6 +86,7 @@ impl Worker {
             max_attempts: 5,
             fingerprint: None,
             start,
+            durability: Durability::Durable,
             jobs: vec![vec![1].into()],
         };
         self.driver.enqueue(enqueue).await?;
@@ -124,14 +125,23 @@ impl Worker {
     }
 
     async fn complete(&mut self) -> anyhow::Result<()> {
-        let job = self.claim().await?;
-        let completion = Completion {
-            job: job.id,
-            claim: job.claim,
-            result: None,
-            retain: pgq::Retain::DEFAULT,
-        };
-        self.driver.complete(self.id, &[completion]).await?;
+        self.complete_together(&[Durability::Durable]).await
+    }
+
+    /// Completes a job of each durability, all in one call.
+    async fn complete_together(&mut self, durabilities: &[Durability]) -> anyhow::Result<()> {
+        let mut completions = Vec::new();
+        for durability in durabilities {
+            let job = self.claim().await?;
+            completions.push(Completion {
+                job: job.id,
+                claim: job.claim,
+                result: None,
+                retain: pgq::Retain::DEFAULT,
+                durability: *durability,
+            });
+        }
+        self.driver.complete(self.id, &completions).await?;
         Ok(())
     }
 }
@@ -171,6 +181,30 @@ async fn only_claims_do_not_wait_for_the_disk() -> anyhow::Result<()> {
     ];
     let expected = expected.map(|(place, waits)| (place.to_owned(), waits.to_owned()));
     assert_eq!(noted, expected);
+    Ok(())
+}
+
+#[tokio::test]
+async fn relaxed_ends_wait_for_the_disk_with_a_durable_one() -> anyhow::Result<()> {
+    use Durability::{Durable, Relaxed};
+
+    let database = TestDatabase::migrated().await?;
+    watch(&database).await?;
+    let mut worker = Worker::start(&database).await?;
+    let sql = "delete from noted where place = 'finished' returning waits";
+    for (together, waits) in [
+        ([Relaxed, Relaxed], "off"),
+        ([Relaxed, Durable], "on"),
+        ([Durable, Relaxed], "on"),
+    ] {
+        worker.enqueue(Start::Now).await?;
+        worker.enqueue(Start::Now).await?;
+
+        worker.complete_together(&together).await?;
+
+        let noted: Vec<String> = sqlx::query_scalar(sql).fetch_all(database.pool()).await?;
+        assert_eq!(noted, [waits], "{together:?}");
+    }
     Ok(())
 }
 

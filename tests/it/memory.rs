@@ -20,6 +20,7 @@ fn one(queue: &'static str, start: Start) -> Enqueue {
         max_attempts: 1,
         fingerprint: None,
         start,
+        durability: pgq::Durability::Durable,
         jobs: vec![vec![1].into()],
     }
 }

@@ -329,6 +329,7 @@ async fn input_of_another_build_waits_and_corrupt_input_fails() -> anyhow::Resul
         max_attempts: 1,
         fingerprint,
         start: Start::Now,
+        durability: pgq::Durability::Durable,
         jobs: vec![vec![1, 7].into()],
     };
     for fingerprint in [Some(pgq::contract::fingerprint::<Greet>()), None, Some(99)] {

@@ -24,6 +24,7 @@ fn one(start: Start) -> Enqueue {
         max_attempts: 1,
         fingerprint: None,
         start,
+        durability: pgq::Durability::Durable,
         jobs: vec![vec![1].into()],
     }
 }

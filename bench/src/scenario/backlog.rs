@@ -258,6 +258,7 @@ impl<'a> Claimer<'a> {
             claim: job.claim,
             result: None,
             retain: Retain::DEFAULT,
+            durability: pgq::Durability::Durable,
         };
         let completions: Vec<Completion> = jobs.iter().map(completion).collect();
         let completed = self.driver.complete(self.worker, &completions).await?;

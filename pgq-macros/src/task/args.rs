@@ -13,7 +13,7 @@ use crate::diagnostics::Diagnostics;
 use crate::suggest;
 
 /// Every option with an example of it.
-const OPTIONS: [(&str, &str, Form); 20] = [
+const OPTIONS: [(&str, &str, Form); 21] = [
     ("aliases", "aliases = [\"old_name\"]", Form::Value),
     (
         "backoff",
@@ -33,6 +33,7 @@ const OPTIONS: [(&str, &str, Form); 20] = [
     ),
     ("crate", "crate = my_jobs", Form::Value),
     ("delay", "delay = \"10m\"", Form::Value),
+    ("durability", "durability = \"relaxed\"", Form::Value),
     ("expires", "expires = \"1h\"", Form::Value),
     ("input_max", "input_max = \"16MiB\"", Form::Value),
     ("max_attempts", "max_attempts = 5", Form::Value),

@@ -24,6 +24,11 @@ pub(super) fn options(private: &TokenStream, options: &Options) -> TokenStream {
         "input_max",
         bytes.map(|bytes| quote!(#bytes as ::core::primitive::usize)),
     );
+    let durability = options.durability;
+    chain.set(
+        "durability",
+        durability.map(|durability| durability.code(private)),
+    );
     chain.set("expires", options.expires.map(duration));
     let unique = options.unique.as_ref();
     chain.set("unique", unique.map(|unique| unique.code(private)));

@@ -13,6 +13,7 @@ use super::helper::Helpers;
 use super::options::backoff::Backoff;
 use super::options::batch::Batch;
 use super::options::concurrency::Concurrency;
+use super::options::durability::Durability;
 use super::options::rate::Rate;
 use super::options::retain::Retain;
 use super::options::unique::Unique;
@@ -50,6 +51,7 @@ pub(crate) struct Options {
     pub(crate) retain: Option<Retain>,
     /// In bytes.
     pub(crate) input_max: Option<u32>,
+    pub(crate) durability: Option<Durability>,
     pub(crate) expires: Option<Duration>,
     pub(crate) unique: Option<Unique>,
     pub(crate) concurrency: Option<Concurrency>,
@@ -100,6 +102,7 @@ impl Options {
             delay: check.option("delay", literal::duration),
             retain: check.with("retain", Retain::new),
             input_max: check.option("input_max", literal::size),
+            durability: check.option("durability", Durability::parse),
             expires: check.option("expires", literal::duration),
             unique: check.with("unique", Unique::new),
             concurrency: check.with("concurrency", Concurrency::new),

@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use super::send::{send, send_unique};
 use super::{EnqueueError, Enqueuer, INPUT_MAX_DEFAULT, JobHandle, ScheduleBuilder};
 use crate::driver::{Enqueue, KeyedJobs, NewJob, NewKey, Start};
-use crate::job::{Conflict, Detail, Enqueued, Expires, INPUT_MAX, Input};
+use crate::job::{Conflict, Detail, Durability, Enqueued, Expires, INPUT_MAX, Input};
 use crate::queue::{
     ATTEMPTS_MAX, DELAY_MAX, HEADER_VALUE_MAX, HEADERS_MAX, PRIORITY_MAX, TAGS_MAX, name_problem,
 };
@@ -33,6 +33,7 @@ struct JobOptions {
     priority: i16,
     max_attempts: i16,
     start: Start,
+    durability: Durability,
     detail: Detail,
     unique: Option<Unique>,
     /// What is compared in the place of parameters.
@@ -77,6 +78,13 @@ impl<T: Task> JobBuilder<T> {
     /// task's own delay.
     pub fn run_at(mut self, time: DateTime<Utc>) -> Self {
         self.options.start = Start::At(time);
+        self
+    }
+
+    /// Sets whether the enqueue waits for the disk of the server, in the place of what its task says; see the
+    /// [page about it](crate::durability). In a transaction of your own the transaction says so.
+    pub fn durability(mut self, durability: Durability) -> Self {
+        self.options.durability = durability;
         self
     }
 
@@ -218,6 +226,7 @@ impl JobOptions {
             priority: T::OPTIONS.priority,
             max_attempts: T::OPTIONS.max_attempts,
             start: start_after(T::OPTIONS.delay),
+            durability: T::OPTIONS.durability,
             detail: T::OPTIONS.detail(),
             unique: T::OPTIONS.unique,
             key: None,
@@ -392,6 +401,7 @@ fn request<T: Task>(
         max_attempts: options.max_attempts,
         fingerprint: Some(fingerprint::<T>()),
         start: options.start,
+        durability: options.durability,
     })
 }
 

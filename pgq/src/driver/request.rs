@@ -10,7 +10,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use super::Build;
-use crate::job::{Conflict, Detail, JobId, JobState, Marks, NewKey, Retain, Retention};
+use crate::job::{Conflict, Detail, Durability, JobId, JobState, Marks, NewKey, Retain, Retention};
 
 /// The random number of one start of one worker. With the number of a claim it is the claim token:
 /// together they are never used twice.
@@ -70,6 +70,9 @@ pub struct Enqueue {
     pub fingerprint: Option<i64>,
     /// When the jobs may start.
     pub start: Start,
+    /// Whether the commit waits for the disk. A driver that enqueues in a transaction of somebody else's leaves that
+    /// to the transaction.
+    pub durability: Durability,
     /// What they differ in.
     pub jobs: Vec<NewJob>,
 }
@@ -326,6 +329,9 @@ pub struct Completion {
     pub result: Option<Vec<u8>>,
     /// How long the job and its result are kept.
     pub retain: Retain,
+    /// Whether the commit waits for the disk. It does if that of one of those that end together does, and in a
+    /// transaction of somebody else's as that says.
+    pub durability: Durability,
 }
 
 /// What an attempt has logged.

@@ -2,6 +2,7 @@
 
 mod codec;
 mod detail;
+mod durability;
 mod id;
 mod input;
 mod lane;
@@ -15,6 +16,7 @@ mod unique;
 pub use self::codec::{DecodeError, EncodeError};
 pub(crate) use self::codec::{decode_value, encode_json, encode_value, is_json};
 pub use self::detail::{Detail, Expires};
+pub use self::durability::Durability;
 pub use self::id::JobId;
 pub(crate) use self::input::parameter_shape;
 pub use self::input::{Input, InputReader, InputWriter};

@@ -9,7 +9,7 @@ use sqlx::postgres::PgConnectOptions;
 
 use super::PostgresDriver;
 use super::connect::{migration_options, place};
-use super::enqueue::{enqueue, micros};
+use super::enqueue::{enqueue_alone, micros};
 use super::error::driver_error;
 use super::listener::PostgresListener;
 use super::{history, migrate, row, unique};
@@ -55,13 +55,13 @@ impl Driver for PostgresDriver {
     async fn enqueue(&self, request: Enqueue) -> Result<Vec<JobId>, DriverError> {
         let error = |error| driver_error("no connection to enqueue through", error);
         let mut connection = self.pool.acquire().await.map_err(error)?;
-        enqueue(&mut &mut connection, &self.statements, request).await
+        enqueue_alone(&mut &mut connection, &self.statements, request).await
     }
 
     async fn enqueue_unique(&self, request: Enqueue) -> Result<KeyedJobs, DriverError> {
         let error = |error| driver_error("no connection to enqueue through", error);
         let mut connection = self.pool.acquire().await.map_err(error)?;
-        unique::enqueue_unique(&mut &mut connection, &self.statements, request).await
+        unique::enqueue_unique_alone(&mut &mut connection, &self.statements, request).await
     }
 
     async fn find(&self, job: JobId) -> Result<Option<Job>, DriverError> {

@@ -12,13 +12,23 @@ use super::sql::Statements;
 use super::{PostgresDriver, Statement};
 use crate::client::Reader;
 use crate::driver::{Driver, DriverError, DriverErrorKind, Enqueue, NewJob, Start};
-use crate::job::{JobId, Marks, is_kept_apart};
+use crate::job::{Durability, JobId, Marks, is_kept_apart};
 
 /// What has failed if an enqueue fails.
 pub(super) const NOT_TAKEN: &str = "the database did not take the jobs";
 
-/// Adds jobs, in the transaction that `connection` is in.
+/// Adds jobs, in the transaction that `connection` is in, which is somebody else's: it is as durable as they like.
 pub(super) async fn enqueue(
+    connection: &mut impl Connection,
+    statements: &Statements,
+    mut request: Enqueue,
+) -> Result<Vec<JobId>, DriverError> {
+    request.durability = Durability::Durable;
+    enqueue_alone(connection, statements, request).await
+}
+
+/// Adds jobs, in a transaction that does nothing else.
+pub(super) async fn enqueue_alone(
     connection: &mut impl Connection,
     statements: &Statements,
     enqueue: Enqueue,
@@ -26,11 +36,16 @@ pub(super) async fn enqueue(
     let start = enqueue.start;
     // The hot statements know nothing of what is kept apart, and stay as fast as they are.
     let apart = enqueue.jobs.iter().any(has_rows_apart);
-    let sql = match (start, apart) {
-        (Start::Now, false) => &statements.enqueue_ready,
-        (Start::Now, true) => &statements.enqueue_apart_ready,
-        (_, false) => &statements.enqueue_scheduled,
-        (_, true) => &statements.enqueue_apart_scheduled,
+    let relaxed = &statements.relaxed;
+    let sql = match (start, apart, enqueue.durability.is_relaxed()) {
+        (Start::Now, false, false) => &statements.enqueue_ready,
+        (Start::Now, false, true) => &relaxed.enqueue_ready,
+        (Start::Now, true, false) => &statements.enqueue_apart_ready,
+        (Start::Now, true, true) => &relaxed.enqueue_apart_ready,
+        (_, false, false) => &statements.enqueue_scheduled,
+        (_, false, true) => &relaxed.enqueue_scheduled,
+        (_, true, false) => &statements.enqueue_apart_scheduled,
+        (_, true, true) => &relaxed.enqueue_apart_scheduled,
     };
     let statement = insert(sql, enqueue, apart, statements)?;
     let statement = match start {

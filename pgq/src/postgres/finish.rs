@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use sqlx::{Connection, PgConnection, Row};
+use sqlx::{Connection, PgConnection, Row, SqlStr};
 
 use super::PostgresDriver;
 use super::driver::count;
@@ -50,10 +50,16 @@ impl PostgresDriver {
             group.push(completion);
         }
 
+        // One transaction: it waits if one of them is to be waited for.
+        let is_relaxed = completions.iter().all(|done| done.durability.is_relaxed());
+        let statement = match is_relaxed {
+            true => &self.statements.relaxed.complete_jobs,
+            false => &self.statements.complete_jobs,
+        };
         let mut session = self.finish_session().await?;
         let ended = match groups.first_key_value() {
             Some((retention, group)) if groups.len() == 1 => self
-                .complete_group(session.connection(), worker, *retention, group)
+                .complete_group(session.connection(), statement, worker, *retention, group)
                 .await
                 .map_err(error)?,
             _ => {
@@ -61,7 +67,7 @@ impl PostgresDriver {
                 let mut transaction = session.connection().begin().await.map_err(error)?;
                 for (retention, group) in &groups {
                     ended += self
-                        .complete_group(&mut transaction, worker, *retention, group)
+                        .complete_group(&mut transaction, statement, worker, *retention, group)
                         .await
                         .map_err(error)?;
                 }
@@ -76,6 +82,7 @@ impl PostgresDriver {
     async fn complete_group(
         &self,
         connection: &mut PgConnection,
+        statement: &SqlStr,
         worker: WorkerId,
         retention: Retention,
         completions: &[&Completion],
@@ -92,7 +99,7 @@ impl PostgresDriver {
                 retentions.push(done.retain.result.hours());
             }
         }
-        sqlx::query(self.statements.complete_jobs.clone())
+        sqlx::query(statement.clone())
             .bind(worker.as_i64())
             .bind(jobs)
             .bind(claims)

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use sqlx::{AssertSqlSafe, SqlSafeStr, SqlStr};
 
+use super::relaxed::Relaxed;
 use super::schema::{DEFAULT_SCHEMA, Schema};
 
 macro_rules! statements {
@@ -17,6 +18,7 @@ macro_rules! statements {
         pub(super) struct Statements {
             pub(super) schema: Schema,
             $(pub(super) $name: SqlStr,)*
+            pub(super) relaxed: Relaxed,
         }
 
         impl Statements {
@@ -26,6 +28,7 @@ macro_rules! statements {
                         include_str!(concat!("sql/", stringify!($name), ".sql")),
                         &schema,
                     ),)*
+                    relaxed: Relaxed::of(&schema),
                     schema,
                 }
             }

@@ -10,18 +10,33 @@ use super::enqueue::{NOT_TAKEN, answered, micros, number};
 use super::large_input::Parted;
 use super::sql::Statements;
 use crate::driver::{DriverError, Enqueue, KeyedJobs, Start};
-use crate::job::{Conflict, Enqueued, JobId};
+use crate::job::{Conflict, Durability, Enqueued, JobId};
 
-/// Adds those of the jobs that are not the same as others, in the transaction that `connection` is in.
+/// Adds those of the jobs that are not the same as others, in the transaction that `connection` is in, which is
+/// somebody else's: it is as durable as they like.
 pub(super) async fn enqueue_unique(
+    connection: &mut impl Connection,
+    statements: &Statements,
+    mut request: Enqueue,
+) -> Result<KeyedJobs, DriverError> {
+    request.durability = Durability::Durable;
+    enqueue_unique_alone(connection, statements, request).await
+}
+
+/// Adds those of the jobs that are not the same as others, in a transaction that does nothing else.
+pub(super) async fn enqueue_unique_alone(
     connection: &mut impl Connection,
     statements: &Statements,
     enqueue: Enqueue,
 ) -> Result<KeyedJobs, DriverError> {
+    let sql = match enqueue.durability {
+        Durability::Durable => &statements.enqueue_unique,
+        Durability::Relaxed => &statements.relaxed.enqueue_unique,
+    };
     let conflict = conflict(&enqueue);
     let (run_at, delay) = start(enqueue.start);
     let parted = Parted::new(enqueue.jobs)?;
-    let statement = Statement::new(&statements.enqueue_unique, NOT_TAKEN)
+    let statement = Statement::new(sql, NOT_TAKEN)
         .with(parted.inline)
         .with(enqueue.task.into_owned())
         .with(enqueue.queue.into_owned())

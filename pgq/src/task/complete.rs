@@ -189,6 +189,7 @@ impl Context {
                 claim: attempt.claim,
                 result,
                 retain: task.options.retain,
+                durability: task.options.durability,
             },
             children: self.children(),
         };

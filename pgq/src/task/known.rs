@@ -204,6 +204,7 @@ pub(crate) fn enqueue(task: String, template: Template, start: Start) -> Enqueue
         max_attempts: template.max_attempts.unwrap_or(options.max_attempts),
         fingerprint: template.fingerprint,
         start,
+        durability: options.durability,
         jobs: vec![template.job],
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Batch, Concurrency, Rate, Unique};
 use crate::backoff::Backoff;
-use crate::job::{DecodeError, Detail, Expires, Retain, lane_key};
+use crate::job::{DecodeError, Detail, Durability, Expires, Retain, lane_key};
 use crate::queue::DEFAULT_QUEUE;
 
 /// How jobs of a task are run unless their enqueuer says otherwise.
@@ -32,6 +32,8 @@ pub struct TaskOptions {
     /// The largest input of its jobs, in bytes, up to [`INPUT_MAX`](crate::INPUT_MAX). Default: what
     /// the enqueuer allows, which is 1 MiB unless `Pgq::input_max` says otherwise.
     pub input_max: Option<usize>,
+    /// Whether its enqueues, and the ends of its jobs, wait for the disk of the server. Default: they do.
+    pub durability: Durability,
     /// How long after its enqueue a job may be started for the first time; longer than
     /// [`delay`](Self::delay). Default: no limit. A job that has not been started by then
     /// ends as [`Expired`](crate::JobState::Expired), without an attempt; a worker looks when it claims
@@ -66,6 +68,7 @@ impl TaskOptions {
             delay: Duration::ZERO,
             retain: Retain::DEFAULT,
             input_max: None,
+            durability: Durability::Durable,
             expires: None,
             unique: None,
             concurrency: None,
@@ -129,6 +132,13 @@ impl TaskOptions {
     #[must_use]
     pub const fn input_max(mut self, bytes: usize) -> Self {
         self.input_max = Some(bytes);
+        self
+    }
+
+    /// Sets whether its enqueues, and the ends of its jobs, wait for the disk of the server.
+    #[must_use]
+    pub const fn durability(mut self, durability: Durability) -> Self {
+        self.durability = durability;
         self
     }
 

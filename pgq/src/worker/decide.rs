@@ -202,6 +202,7 @@ fn complete(
         claim: job.claim,
         result,
         retain: task.options.retain,
+        durability: task.options.durability,
     })
 }
 

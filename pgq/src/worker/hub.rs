@@ -337,7 +337,7 @@ pub(crate) fn retry_pause(failures: u32) -> Duration {
 mod tests {
     use super::*;
     use crate::driver::Completion;
-    use crate::job::Retain;
+    use crate::job::{Durability, Retain};
 
     #[test]
     fn results_and_logs_take_room_on_their_way() {
@@ -348,6 +348,7 @@ mod tests {
                 claim,
                 result: Some(vec![0; result]),
                 retain: Retain::DEFAULT,
+                durability: Durability::Durable,
             });
             let log = NewLog {
                 job,

@@ -27,6 +27,7 @@ async fn refused(client: &Client) -> anyhow::Result<DriverError> {
         max_attempts: 1,
         fingerprint: None,
         start: pgq::Start::Now,
+        durability: pgq::Durability::Durable,
         jobs: vec![vec![1, 192].into()],
     };
     match client.enqueue(request).await {

@@ -92,6 +92,7 @@ async fn a_job_is_handed_out_as_it_was_enqueued(storage: &Storage) -> anyhow::Re
             max_attempts: 1000,
             fingerprint: Some(i64::MIN),
             start: Start::Now,
+            durability: pgq::Durability::Durable,
             jobs: vec![b"\x02{}".to_vec().into()],
         })
         .await?;

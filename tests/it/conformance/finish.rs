@@ -225,6 +225,7 @@ async fn a_job_that_does_not_exist_is_not_held(storage: &Storage) -> anyhow::Res
         claim: 1,
         result: None,
         retain: Retain::DEFAULT,
+        durability: pgq::Durability::Durable,
     };
 
     let count = storage.complete(worker.id, &[completion]).await?;

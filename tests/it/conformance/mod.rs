@@ -71,6 +71,7 @@ fn jobs<const N: usize>(inputs: [&[u8]; N]) -> Enqueue {
         max_attempts: 5,
         fingerprint: Some(7),
         start: Start::Now,
+        durability: pgq::Durability::Durable,
         jobs: inputs.map(|input| input.to_vec().into()).to_vec(),
     }
 }
@@ -256,6 +257,7 @@ fn completion(job: &ClaimedJob) -> Completion {
         claim: job.claim,
         result: Some(b"\x01result".to_vec()),
         retain: Retain::DEFAULT,
+        durability: pgq::Durability::Durable,
     }
 }
 

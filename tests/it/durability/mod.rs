@@ -1,3 +1,4 @@
 //! What a crash of the server takes, and what it does not.
 
+mod relaxed;
 mod unlogged;

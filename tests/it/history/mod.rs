@@ -108,6 +108,7 @@ fn jobs(count: usize) -> Enqueue {
         max_attempts: 5,
         fingerprint: None,
         start: Start::Now,
+        durability: pgq::Durability::Durable,
         jobs: vec![vec![1].into(); count],
     }
 }
@@ -144,6 +145,7 @@ async fn complete(driver: &dyn Driver, worker: WorkerId, number: i64) -> anyhow:
             claim: job.claim,
             result: Some(b"\x01\x07".to_vec()),
             retain: Retain::DEFAULT,
+            durability: pgq::Durability::Durable,
         })
         .collect();
     let completed = driver.complete(worker, &completions).await?;

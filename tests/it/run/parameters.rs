@@ -43,6 +43,7 @@ async fn row<T: Task>(
         max_attempts: 1,
         fingerprint: None,
         start: Start::Now,
+        durability: pgq::Durability::Durable,
         jobs: vec![[b"\x02", input.to_string().as_bytes()].concat().into()],
     };
     let ids: Vec<JobId> = place.driver.enqueue(enqueue).await?;

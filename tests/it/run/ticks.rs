@@ -194,6 +194,7 @@ fn one() -> Enqueue {
         max_attempts: 1,
         fingerprint: None,
         start: Start::Now,
+        durability: pgq::Durability::Durable,
         jobs: vec![NewJob::new(Vec::new())],
     }
 }

@@ -207,6 +207,7 @@ impl<'a> Member<'a> {
                     claim,
                     result: None,
                     retain: Retain::DEFAULT,
+                    durability: pgq::Durability::Durable,
                 }),
             }
         }

@@ -295,6 +295,20 @@ pub const FEATURES: &[Mutation] = &[
         replace: "if is_unlogged { \"\" } else { \"\" }",
         tests: &["durability::unlogged::a_crash_empties_an_unlogged_schema_and_work_goes_on"],
     },
+    Mutation {
+        name: "an end is relaxed if one of those beside it is",
+        file: "pgq/src/postgres/finish.rs",
+        find: "completions.iter().all(|done| done.durability.is_relaxed())",
+        replace: "completions.iter().any(|done| done.durability.is_relaxed())",
+        tests: &["commits::relaxed_ends_wait_for_the_disk_with_a_durable_one"],
+    },
+    Mutation {
+        name: "a relaxed enqueue relaxes the transaction that it is in",
+        file: "pgq/src/postgres/enqueue.rs",
+        find: "    request.durability = Durability::Durable;\n",
+        replace: "    request.durability = request.durability;\n",
+        tests: &["durability::relaxed::a_transaction_of_somebody_elses_stays_as_durable_as_it_is"],
+    },
     // Connections.
     Mutation {
         name: "a connection that was given up is waited for without a limit",

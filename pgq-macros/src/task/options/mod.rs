@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 pub(super) mod backoff;
 pub(super) mod batch;
 pub(super) mod concurrency;
+pub(super) mod durability;
 pub(super) mod rate;
 pub(super) mod retain;
 pub(super) mod unique;

@@ -9,8 +9,11 @@ use super::{Connection, Row, complete_through, enqueue_through, unreadable};
 use crate::client::Enqueuer;
 use crate::driver::{DriverError, Enqueue, EnqueueNamed, EnqueuedNamed, KeyedJobs};
 use crate::job::JobId;
+use crate::postgres::enqueue::enqueue_alone;
 use crate::postgres::error::driver_error;
-use crate::postgres::{Argument, Statement};
+use crate::postgres::sql::Statements;
+use crate::postgres::unique::enqueue_unique_alone;
+use crate::postgres::{Argument, Schema, Statement};
 
 // References only: a transaction that is given away would be rolled back at the end of the call.
 
@@ -89,12 +92,14 @@ complete_through!(
 impl Enqueuer for &PgPool {
     async fn enqueue(self, enqueue: Enqueue) -> Result<Vec<JobId>, DriverError> {
         let mut connection = acquire(self).await?;
-        (&mut connection).enqueue(enqueue).await
+        let statements = Statements::of(&Schema::default());
+        enqueue_alone(&mut &mut connection, &statements, enqueue).await
     }
 
     async fn enqueue_unique(self, enqueue: Enqueue) -> Result<KeyedJobs, DriverError> {
         let mut connection = acquire(self).await?;
-        (&mut connection).enqueue_unique(enqueue).await
+        let statements = Statements::of(&Schema::default());
+        enqueue_unique_alone(&mut &mut connection, &statements, enqueue).await
     }
 
     async fn enqueue_named(self, enqueue: EnqueueNamed) -> Result<EnqueuedNamed, DriverError> {

@@ -317,6 +317,8 @@ impl Columns {
             max_attempts,
             fingerprint,
             start,
+            // Whether a tick was is never in doubt.
+            durability: _,
             mut jobs,
         } = tick.enqueue;
         self.schedules.push(tick.schedule);

@@ -154,6 +154,7 @@ impl World<'_> {
             claim,
             result: None,
             retain: pgq::Retain::DEFAULT,
+            durability: pgq::Durability::Durable,
         });
         let jobs: Vec<_> = jobs.collect();
         let completed = self.stage.driver.complete(self.worker, &jobs).await?;
