@@ -31,6 +31,7 @@ mod migrate;
 mod named;
 mod progress;
 mod promote;
+mod refusal;
 mod roles;
 mod row;
 mod schedule;
