@@ -55,10 +55,11 @@ impl Visit for Text {
     }
 }
 
-/// Ends every session but the one that asks.
+/// Ends every session but the one that asks, and those that begin, which version 18 shows.
 async fn end_sessions(pool: &PgPool) -> anyhow::Result<()> {
     let end = "select count(pg_terminate_backend(pid)) from pg_stat_activity
-               where backend_type = 'client backend' and pid <> pg_backend_pid()";
+               where backend_type = 'client backend' and pid <> pg_backend_pid()
+               and state is distinct from 'starting'";
     sqlx::query(end).execute(pool).await?;
     Ok(())
 }
