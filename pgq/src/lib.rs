@@ -65,6 +65,9 @@ pub mod schedules {}
 #[doc = include_str!("../docs/sql.md")]
 pub mod sql {}
 
+#[doc = include_str!("../docs/tls.md")]
+pub mod tls {}
+
 #[doc = include_str!("../docs/troubleshooting.md")]
 pub mod troubleshooting {}
 

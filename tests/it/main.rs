@@ -25,4 +25,5 @@ mod statements;
 mod stranded;
 mod testing;
 mod tidy;
+mod tls;
 mod wakeups;

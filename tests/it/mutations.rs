@@ -4,12 +4,16 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::Context as _;
-use pgq_tests::mutations::{FEATURES, HEALTH, MUTATIONS};
+use pgq_tests::mutations::{FEATURES, HEALTH, MUTATIONS, Mutation, TLS};
 use pgq_tests::root;
+
+fn every() -> impl Iterator<Item = &'static Mutation> {
+    [MUTATIONS, FEATURES, HEALTH, TLS].into_iter().flatten()
+}
 
 #[test]
 fn every_mistake_can_still_be_made() -> anyhow::Result<()> {
-    for mutation in MUTATIONS.iter().chain(FEATURES).chain(HEALTH) {
+    for mutation in every() {
         let text = fs::read_to_string(root().join(mutation.file)).context(mutation.file)?;
         let mutated = mutation.apply(&text);
         assert!(
@@ -27,7 +31,7 @@ fn every_test_of_a_mistake_exists() -> anyhow::Result<()> {
     let mut sources = String::new();
     read(&root().join("tests/it"), &mut sources)?;
     read(&root().join("pgq/src"), &mut sources)?;
-    for mutation in MUTATIONS.iter().chain(FEATURES).chain(HEALTH) {
+    for mutation in every() {
         for test in mutation.tests {
             let name = test.rsplit("::").next().unwrap_or_default();
             assert!(

@@ -8,12 +8,14 @@ mod features;
 mod health;
 mod list;
 mod suite;
+mod tls;
 
 pub use copy::Copy;
 pub use features::FEATURES;
 pub use health::HEALTH;
 pub use list::MUTATIONS;
 pub use suite::{Suite, Verdict};
+pub use tls::TLS;
 
 /// One mistake.
 #[derive(Debug, Clone, Copy)]

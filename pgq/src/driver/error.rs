@@ -29,7 +29,11 @@ pub enum DriverErrorKind {
     /// The server cannot be reached, is starting, or dropped the connection. The same call may
     /// succeed later.
     Unavailable,
-    /// The server refused the user or the password.
+    /// The server and this program cannot agree on TLS: a certificate is not trusted or has expired, a
+    /// file of one is missing, or one side has no TLS. The same call may succeed later, when somebody
+    /// has mended it.
+    Tls,
+    /// The server refused the user, the password, or whom the client certificate is of.
     Authentication,
     /// The server has no database of that name.
     DatabaseMissing,
@@ -61,7 +65,10 @@ impl DriverErrorKind {
     /// Returns `true` if the same call may succeed later.
     #[must_use]
     pub const fn is_transient(self) -> bool {
-        matches!(self, Self::Unavailable | Self::Conflict | Self::Timeout)
+        matches!(
+            self,
+            Self::Unavailable | Self::Tls | Self::Conflict | Self::Timeout
+        )
     }
 }
 

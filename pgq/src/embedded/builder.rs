@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::access::{Access, Password};
 use super::account::Account;
 use super::cluster::Port;
 use super::data::DataDirectory;
@@ -12,7 +13,7 @@ use super::notice::Notices;
 use super::settings::Settings;
 use super::template::Template;
 use super::watchdog::{RunDirectory, Watchdog};
-use super::{Binaries, Cluster, EmbeddedError, provision};
+use super::{Binaries, Cluster, EmbeddedError, Tls, provision};
 
 /// How long a server may take until it is ready, unless the caller says otherwise.
 const START_LIMIT: Duration = Duration::from_secs(60);
@@ -24,6 +25,7 @@ pub struct ClusterBuilder {
     persistent: Option<PathBuf>,
     durable: bool,
     settings: Settings,
+    access: Access,
     binaries: Option<PathBuf>,
     start_limit: Duration,
     notices: Notices,
@@ -35,6 +37,7 @@ impl Default for ClusterBuilder {
             persistent: None,
             durable: false,
             settings: Settings::default(),
+            access: Access::default(),
             binaries: None,
             start_limit: START_LIMIT,
             notices: Notices::default(),
@@ -69,6 +72,35 @@ impl ClusterBuilder {
     /// set.
     pub fn setting(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.settings.push(name.into(), value.into());
+        self
+    }
+
+    /// Lets the server speak TLS, with this certificate. Default: it does not.
+    ///
+    /// Clients still choose: an [access rule](Self::access_rule) that begins with `hostssl` is what
+    /// keeps those out that do not.
+    pub fn tls(mut self, tls: Tls) -> Self {
+        self.access.tls = Some(tls);
+        self
+    }
+
+    /// Gives the superuser `postgres` a password, which [`Cluster::url`] has then, and which clients
+    /// are asked for by `scram-sha-256`, unless an [access rule](Self::access_rule) says otherwise.
+    ///
+    /// It takes a fraction of a second more until the server is ready. A persistent cluster keeps
+    /// the password: the next start without one asks for none, but does not remove it.
+    pub fn password(mut self, password: impl Into<String>) -> Self {
+        self.access.password = Some(Password(password.into()));
+        self
+    }
+
+    /// Adds a line to `pg_hba.conf`, as in `hostssl all all 127.0.0.1/32 scram-sha-256`.
+    ///
+    /// The first line counts that a connection matches, and one that matches none is refused.
+    /// Without any line everybody on this machine is let in, by the [password](Self::password) if
+    /// there is one.
+    pub fn access_rule(mut self, line: impl Into<String>) -> Self {
+        self.access.rules.push(line.into());
         self
     }
 
@@ -109,6 +141,7 @@ impl ClusterBuilder {
     ///
     /// Every variant of [`EmbeddedError`] but those of stopping.
     pub fn start(self) -> Result<Cluster, EmbeddedError> {
+        self.access.check()?;
         let default_account = Account::of_server()?;
         let cluster = match &self.persistent {
             Some(path) => self.start_persistent(path, default_account)?,
@@ -138,11 +171,13 @@ impl ClusterBuilder {
             // Before the copy: from here on the directory has somebody to remove it.
             let watchdog = self.watch(account, &binaries, run, &data, &log, "QUIT")?;
             template.copy_to(&data)?;
-            self.launch(watchdog, &binaries, data, log, None)
+            self.launch(watchdog, account, &binaries, data, log, None)
         };
         match attempt() {
             // The template may be damaged in a way that does not show.
-            Err(EmbeddedError::Exited { log }) if !self.settings.any_is_in(&log) => {
+            Err(EmbeddedError::Exited { log })
+                if !self.settings.any_is_in(&log) && !self.access.any_is_in(&log) =>
+            {
                 template.discard()?;
                 attempt()
             }
@@ -176,7 +211,7 @@ impl ClusterBuilder {
         let _ = fs::remove_file(&log);
         let run = RunDirectory::choose();
         let watchdog = self.watch(&account, &binaries, run, &data, &log, "INT")?;
-        self.launch(watchdog, &binaries, data, log, Some(directory))
+        self.launch(watchdog, &account, &binaries, data, log, Some(directory))
     }
 
     /// Returns binaries, of the major version `wanted` if there are any.
@@ -205,20 +240,28 @@ impl ClusterBuilder {
     ) -> Result<Watchdog, EmbeddedError> {
         let durable = self.durable || self.persistent.is_some();
         let mut server: Vec<OsString> = vec![binaries.program("postgres").into()];
-        server.extend(self.settings.arguments(data, run.path(), durable)?);
+        server.extend(
+            self.settings
+                .arguments(data, run.path(), durable, &self.access)?,
+        );
         Watchdog::spawn(account, run, log, farewell, &server)
     }
 
     fn launch(
         &self,
         watchdog: Watchdog,
+        account: &Account,
         binaries: &Binaries,
         data: PathBuf,
         log: PathBuf,
         lock: Option<DataDirectory>,
     ) -> Result<Cluster, EmbeddedError> {
+        self.access.write(watchdog.run_directory(), account)?;
+        self.access.set_password(binaries, account, &data)?;
         let mut cluster = Cluster {
             watchdog,
+            account: account.clone(),
+            password: self.access.password.clone(),
             binaries: binaries.clone(),
             data,
             log,

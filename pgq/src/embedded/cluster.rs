@@ -6,9 +6,11 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::access::{self, Password};
+use super::account::Account;
 use super::data::DataDirectory;
 use super::watchdog::{POLL, Watchdog, wait_until};
-use super::{Binaries, ClusterBuilder, EmbeddedError, Version, program};
+use super::{Binaries, ClusterBuilder, EmbeddedError, Tls, Version, program};
 
 /// Where ports are taken from. Below what systems give to outgoing connections: such a connection
 /// could take the port of a server that is down for a restart, and a client that tries to reach it
@@ -33,6 +35,8 @@ const LOG_LINES: usize = 20;
 pub struct Cluster {
     // First: the server stops before the data directory is released.
     pub(super) watchdog: Watchdog,
+    pub(super) account: Account,
+    pub(super) password: Option<Password>,
     pub(super) binaries: Binaries,
     pub(super) data: PathBuf,
     pub(super) log: PathBuf,
@@ -72,20 +76,20 @@ impl Cluster {
         ClusterBuilder::default()
     }
 
-    /// Returns a URL for the superuser `postgres` over TCP.
+    /// Returns a URL for the superuser `postgres` over TCP, with his
+    /// [password](ClusterBuilder::password) if he has one.
     ///
     /// The database need not exist; `postgres` always does.
     #[must_use]
     pub fn url(&self, database: &str) -> String {
-        let mut url = format!("postgres://postgres@127.0.0.1:{}/", self.port);
-        for byte in database.bytes() {
-            if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-                url.push(char::from(byte));
-            } else {
-                url.push_str(&format!("%{byte:02X}"));
-            }
-        }
-        url
+        let password = self.password.as_ref();
+        let password = password.map(|password| format!(":{}", encoded(&password.0)));
+        format!(
+            "postgres://postgres{}@127.0.0.1:{}/{}",
+            password.unwrap_or_default(),
+            self.port,
+            encoded(database)
+        )
     }
 
     /// Returns the port on 127.0.0.1; it stays the same over [`restart`](Self::restart).
@@ -184,6 +188,23 @@ impl Cluster {
         self.resume()
     }
 
+    /// Gives a server that [speaks TLS](ClusterBuilder::tls) another certificate, and tells it to read
+    /// its configuration again. Connections that are made a moment later see it; those that are there
+    /// stay.
+    ///
+    /// A CA for clients has to be in both or in neither: the server looks for the file from its start.
+    ///
+    /// # Errors
+    ///
+    /// [`EmbeddedError::State`] if it is halted, [`EmbeddedError::Io`] if the files cannot be written,
+    /// [`EmbeddedError::Program`] if the server cannot be told.
+    pub fn renew_tls(&self, tls: &Tls) -> Result<(), EmbeddedError> {
+        let pid = self.pid().ok_or(EmbeddedError::State { state: "halted" })?;
+        access::write_tls(tls, self.watchdog.run_directory(), &self.account)?;
+        let mut kill = self.account.command(Path::new("kill"));
+        program::run(kill.args(["-s", "HUP", &pid.to_string()]))
+    }
+
     /// Stops the server with [`Shutdown::Fast`]; what is ephemeral is removed.
     ///
     /// # Errors
@@ -258,6 +279,19 @@ pub(super) enum Port {
     Choose,
     /// The one that clients know.
     Keep,
+}
+
+/// Returns a text as it stands in a part of a URL.
+fn encoded(text: &str) -> String {
+    let mut part = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            part.push(char::from(byte));
+        } else {
+            part.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    part
 }
 
 /// Returns a port that is free at the moment.

@@ -26,7 +26,9 @@
 //! # Security
 //!
 //! The server listens on 127.0.0.1 and asks for no password: every account of the machine can
-//! connect as superuser. That suits a machine for development or tests, and no other.
+//! connect as superuser. That suits a machine for development or tests, and no other. For tests of
+//! what a program does where more is asked, there are [`ClusterBuilder::password`],
+//! [`ClusterBuilder::access_rule`] and [`ClusterBuilder::tls`].
 //!
 //! # Signals
 //!
@@ -34,6 +36,7 @@
 //! only, which can finish its work with the database and then end. If it ends without more ado, the
 //! server follows.
 
+mod access;
 mod account;
 mod binaries;
 mod builder;
@@ -48,6 +51,7 @@ mod provision;
 mod scratch;
 mod settings;
 mod template;
+mod tls;
 mod version;
 mod watchdog;
 
@@ -56,4 +60,5 @@ pub use builder::ClusterBuilder;
 pub use cluster::{Cluster, Shutdown};
 pub use error::EmbeddedError;
 pub use provision::Source;
+pub use tls::Tls;
 pub use version::Version;

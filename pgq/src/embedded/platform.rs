@@ -8,9 +8,9 @@ pub(super) use other::*;
 
 #[cfg(unix)]
 mod unix {
-    use std::fs::{self, DirBuilder, Permissions};
+    use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
     use std::io;
-    use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+    use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
     use std::os::unix::process::CommandExt;
     use std::path::Path;
     use std::process::Command;
@@ -20,6 +20,15 @@ mod unix {
     /// Makes a directory that only this process' account can enter; fails if it exists.
     pub(in crate::embedded) fn create_private_directory(path: &Path) -> io::Result<()> {
         DirBuilder::new().mode(0o700).create(path)
+    }
+
+    /// Makes a file that only this process' account can read; fails if it exists.
+    pub(in crate::embedded) fn create_private_file(path: &Path) -> io::Result<File> {
+        OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(path)
     }
 
     /// Returns the account that this process acts as.
@@ -72,6 +81,7 @@ mod unix {
 /// functions of [`Binaries`](super::Binaries) fail before anything else is called.
 #[cfg(not(unix))]
 mod other {
+    use std::fs::File;
     use std::io;
     use std::path::Path;
     use std::process::Command;
@@ -79,6 +89,10 @@ mod other {
     use crate::embedded::EmbeddedError;
 
     pub(in crate::embedded) fn create_private_directory(_: &Path) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    pub(in crate::embedded) fn create_private_file(_: &Path) -> io::Result<File> {
         Err(io::ErrorKind::Unsupported.into())
     }
 

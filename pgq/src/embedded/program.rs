@@ -1,8 +1,8 @@
 //! Running other programs to their end.
 
 use std::env;
-use std::io;
-use std::process::{Command, Output};
+use std::io::{self, Write as _};
+use std::process::{Command, Output, Stdio};
 
 use super::EmbeddedError;
 
@@ -11,7 +11,11 @@ const OUTPUT_LINES: usize = 5;
 
 /// Runs `command` and returns its standard output, or one line that says why it failed.
 pub(super) fn output(command: &mut Command) -> Result<String, String> {
-    match command.output() {
+    judge(command.output())
+}
+
+fn judge(ended: io::Result<Output>) -> Result<String, String> {
+    match ended {
         Ok(output) if output.status.success() => {
             Ok(String::from_utf8_lossy(&output.stdout).into_owned())
         }
@@ -29,7 +33,28 @@ pub(super) fn is_installed(name: &str) -> bool {
 
 /// Runs `command`, which must succeed.
 pub(super) fn run(command: &mut Command) -> Result<(), EmbeddedError> {
-    output(command)
+    let ended = command.output();
+    succeeded(command, ended)
+}
+
+/// Runs `command` with `input`, which fits into a pipe; it must succeed.
+pub(super) fn run_with_input(command: &mut Command, input: &str) -> Result<(), EmbeddedError> {
+    command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let ended = command.spawn().and_then(|mut child| {
+        if let Some(mut pipe) = child.stdin.take() {
+            // A program that ends without reading says why by itself.
+            let _ = pipe.write_all(input.as_bytes());
+        }
+        child.wait_with_output()
+    });
+    succeeded(command, ended)
+}
+
+fn succeeded(command: &Command, ended: io::Result<Output>) -> Result<(), EmbeddedError> {
+    judge(ended)
         .map(drop)
         .map_err(|output| EmbeddedError::Program {
             program: command.get_program().to_string_lossy().into_owned(),

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use super::EmbeddedError;
+use super::access::Access;
 
 /// What the cluster decides itself: its methods would be wrong otherwise.
 const RESERVED: [&str; 7] = [
@@ -42,6 +43,7 @@ impl Settings {
         data: &Path,
         socket: &Path,
         durable: bool,
+        access: &Access,
     ) -> Result<Vec<OsString>, EmbeddedError> {
         let mut arguments: Vec<OsString> =
             vec!["-D".into(), data.into(), "-k".into(), socket.into()];
@@ -52,6 +54,9 @@ impl Settings {
         ];
         let volatile = if durable { &[][..] } else { &VOLATILE };
         for (name, value) in fixed.iter().chain(volatile) {
+            arguments.extend(["-c".into(), format!("{name}={value}").into()]);
+        }
+        for (name, value) in access.settings(socket) {
             arguments.extend(["-c".into(), format!("{name}={value}").into()]);
         }
         for (name, value) in &self.0 {
@@ -89,7 +94,12 @@ mod tests {
         settings.push("fsync".to_owned(), "on".to_owned());
 
         let arguments = settings
-            .arguments(Path::new("/data"), Path::new("/run"), false)
+            .arguments(
+                Path::new("/data"),
+                Path::new("/run"),
+                false,
+                &Access::default(),
+            )
             .unwrap();
 
         let last = arguments.last().unwrap();
@@ -103,7 +113,8 @@ mod tests {
             let mut settings = Settings::default();
             settings.push(name.to_owned(), "1".to_owned());
 
-            let result = settings.arguments(Path::new("/data"), Path::new("/run"), true);
+            let (data, run) = (Path::new("/data"), Path::new("/run"));
+            let result = settings.arguments(data, run, true, &Access::default());
 
             assert!(
                 matches!(result, Err(EmbeddedError::Setting { .. })),

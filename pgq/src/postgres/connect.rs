@@ -6,7 +6,8 @@ use std::time::Duration;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Connection, PgConnection};
 
-use super::error::driver_error;
+use super::error::{driver_error, refused};
+use super::refusal::{Asked, Refusal};
 use crate::driver::{DriverError, DriverErrorKind};
 
 /// Where the URL of the database comes from if nothing else says so.
@@ -131,12 +132,8 @@ fn cannot_connect(options: &PgConnectOptions, error: sqlx::Error) -> DriverError
     let user = options.get_username();
     let database = options.get_database().unwrap_or(user);
     let problem = format!("cannot connect to database `{database}` at {place} as `{user}`");
-    let is_tls = matches!(error, sqlx::Error::Tls(_));
-    let error = driver_error(&problem, error);
-    if is_tls {
-        return error.with_advice(
-            "check `sslmode` and the certificates; TLS needs one of pgq's features `tls-…`",
-        );
+    match Refusal::of(&error, Some(&Asked::of(options))) {
+        Some(refusal) => refused(&problem, refusal, error),
+        None => driver_error(&problem, error),
     }
-    error
 }

@@ -4,11 +4,23 @@ use std::error::Error as StdError;
 
 use sqlx::Error;
 
+use super::refusal::Refusal;
 use crate::driver::{DriverError, DriverErrorKind};
 
 /// Makes the error of an operation; `problem` says which one failed.
 pub(super) fn driver_error(problem: &str, error: Error) -> DriverError {
-    made(kind(&error), problem, error)
+    // A pool connects when it likes.
+    match Refusal::of(&error, None) {
+        Some(refusal) => refused(problem, refusal, error),
+        None => made(kind(&error), problem, error),
+    }
+}
+
+/// The error of an operation for which there is no connection.
+pub(super) fn refused(problem: &str, refusal: Refusal, error: Error) -> DriverError {
+    DriverError::new(refusal.kind, format!("{problem}: {}", refusal.cause))
+        .with_advice(refusal.advice)
+        .with_source(error)
 }
 
 /// The error of an operation of whatever client.
@@ -31,7 +43,6 @@ fn kind(error: &Error) -> DriverErrorKind {
             of_sqlstate(&code, database.constraint())
         }),
         Error::Io(_)
-        | Error::Tls(_)
         | Error::PoolTimedOut
         | Error::PoolClosed
         | Error::WorkerCrashed

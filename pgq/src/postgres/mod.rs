@@ -31,6 +31,7 @@ mod migrate;
 mod named;
 mod progress;
 mod promote;
+mod refusal;
 mod relaxed;
 mod roles;
 mod row;

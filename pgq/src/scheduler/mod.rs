@@ -115,7 +115,10 @@ impl Problem {
     /// Whether nothing else would succeed, either.
     fn is_everywhere(&self) -> bool {
         let kind = self.0.as_ref().map(DriverError::kind);
-        kind == Some(DriverErrorKind::Unavailable)
+        matches!(
+            kind,
+            Some(DriverErrorKind::Unavailable | DriverErrorKind::Tls)
+        )
     }
 
     fn into_result(self) -> Result<(), DriverError> {

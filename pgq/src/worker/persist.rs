@@ -30,10 +30,7 @@ where
     let mut failures = 0;
     loop {
         match limited_by(limit, call()).await {
-            Err(error)
-                if error.is_transient()
-                    || (error.kind() != DriverErrorKind::Rejected && failures < OTHER_TRIES) =>
-            {
+            Err(error) if is_worth_a_try(&error, failures) => {
                 contained(|| {
                     tracing::warn!(error = %report(&error), "failed to {what}; trying again");
                 });
@@ -42,5 +39,15 @@ where
             }
             result => return result,
         }
+    }
+}
+
+/// Whether another call may be answered, after so many that were not.
+fn is_worth_a_try(error: &DriverError, failures: u32) -> bool {
+    match error.kind() {
+        DriverErrorKind::Rejected => false,
+        // The server has not even looked at the call.
+        DriverErrorKind::Authentication => true,
+        kind => kind.is_transient() || failures < OTHER_TRIES,
     }
 }

@@ -1,5 +1,6 @@
 //! Embedded clusters: what runs, what is kept, and what is left behind.
 
+mod access;
 mod binaries;
 mod ephemeral;
 mod fixture;

@@ -9,7 +9,7 @@ use std::env;
 use std::time::Instant;
 
 use anyhow::{bail, ensure};
-use pgq_tests::mutations::{Copy, FEATURES, HEALTH, MUTATIONS, Mutation, Suite, Verdict};
+use pgq_tests::mutations::{Copy, FEATURES, HEALTH, MUTATIONS, Mutation, Suite, TLS, Verdict};
 use pgq_tests::root;
 
 fn main() -> anyhow::Result<()> {
@@ -20,6 +20,7 @@ fn main() -> anyhow::Result<()> {
         .iter()
         .chain(FEATURES)
         .chain(HEALTH)
+        .chain(TLS)
         .filter(|mutation| {
             words.is_empty() || words.iter().any(|word| mutation.name.contains(word))
         })
