@@ -50,6 +50,9 @@ pub mod clients {}
 #[doc = include_str!("../docs/clocks.md")]
 pub mod clocks {}
 
+#[doc = include_str!("../docs/poolers.md")]
+pub mod poolers {}
+
 #[doc = include_str!("../docs/roles.md")]
 pub mod roles {}
 

@@ -28,12 +28,13 @@ impl Source {
     /// their transactions on it.
     pub(super) fn open(
         self,
+        direct: Option<&str>,
         schema: &crate::postgres::Schema,
         state: &mut StateMap,
     ) -> Result<Arc<dyn Driver>, DriverError> {
         use crate::postgres::make_transactions;
 
-        let driver = self.connect(schema, state)?;
+        let driver = self.connect(direct, schema, state)?;
         if let Some(pool) = state.get::<sqlx::PgPool>() {
             let make = make_transactions(pool);
             state.insert(make);
@@ -43,6 +44,7 @@ impl Source {
 
     fn connect(
         self,
+        direct: Option<&str>,
         schema: &crate::postgres::Schema,
         state: &mut StateMap,
     ) -> Result<Arc<dyn Driver>, DriverError> {
@@ -57,7 +59,10 @@ impl Source {
             Self::Url(url) => PgPool::connect_lazy_with(parse_url(&url)?),
             Self::Pool(pool) => pool,
         };
-        let driver = PostgresDriver::own_pool(&pool.connect_options(), schema);
+        let driver = match direct {
+            Some(url) => PostgresDriver::own_pool(&parse_url(url)?, schema),
+            None => PostgresDriver::own_pool(&pool.connect_options(), schema),
+        };
         match state.contains(TypeId::of::<PgPool>()) {
             false => state.insert(pool.clone()),
             // Tasks use another one, perhaps on another database, and nobody this.

@@ -2,12 +2,14 @@
 
 use std::env;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Connection, PgConnection, PgPool};
 
 use super::error::driver_error;
+use super::startup;
 use crate::driver::{DriverError, DriverErrorKind};
 
 /// Where the URL of the database comes from if nothing else says so.
@@ -81,6 +83,7 @@ pub(super) fn runtime_options(options: &PgConnectOptions) -> PgConnectOptions {
     options
         .clone()
         .application_name(options.get_application_name().unwrap_or("pgq"))
+        .options([startup::mark()])
         .options([("statement_timeout", limit)])
         .options(SESSION_SETTINGS.iter().copied())
 }
@@ -91,8 +94,15 @@ pub(super) fn input_options(options: &PgConnectOptions) -> PgConnectOptions {
     options.clone().options([("statement_timeout", "0")])
 }
 
-/// Opens one connection.
+/// Opens one connection that has a session of its own, with the settings of the options.
 pub(super) async fn connect(options: &PgConnectOptions) -> Result<PgConnection, DriverError> {
+    let mut connection = open(options).await?;
+    startup::settle(&mut connection, options).await?;
+    Ok(connection)
+}
+
+/// Opens one connection, whatever it leads through.
+pub(super) async fn open(options: &PgConnectOptions) -> Result<PgConnection, DriverError> {
     let connecting = PgConnection::connect_with(options);
     match tokio::time::timeout(CONNECT_TIMEOUT, connecting).await {
         Ok(connected) => connected.map_err(|error| cannot_connect(options, error)),
@@ -102,9 +112,17 @@ pub(super) async fn connect(options: &PgConnectOptions) -> Result<PgConnection, 
 
 /// Makes the runtime's own pool; it connects when it is first used.
 pub(super) fn runtime_pool(options: &PgConnectOptions) -> PgPool {
+    let settled = Arc::new(options.clone());
     PgPoolOptions::new()
         .max_connections(POOL_MAX)
         .acquire_timeout(CONNECT_TIMEOUT)
+        .after_connect(move |connection, _| {
+            let options = Arc::clone(&settled);
+            Box::pin(async move {
+                let settled = startup::settle(connection, &options).await;
+                settled.map_err(|error| sqlx::Error::Configuration(error.into()))
+            })
+        })
         .connect_lazy_with(options.clone())
 }
 

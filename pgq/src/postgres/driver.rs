@@ -8,10 +8,11 @@ use sqlx::Connection;
 
 use super::PostgresDriver;
 use super::connect::connect;
-use super::enqueue::{enqueue, micros};
+use super::enqueue::{NOT_TAKEN, enqueue, micros};
 use super::error::driver_error;
 use super::listener::PostgresListener;
-use super::{history, migrate, row, unique};
+use super::pool::OnPool;
+use super::{history, migrate, row, startup, unique};
 use crate::driver::{
     Allotment, Ask, Asked, Attempt, Cancellation, Claim, Claimed, Completion, Directives, Driver,
     DriverError, Ending, Enqueue, HistoryReport, JobCounts, Keep, Kept, KeyedJobs, ListedJobs,
@@ -27,7 +28,12 @@ impl Driver for PostgresDriver {
     async fn migrate(&self) -> Result<(), DriverError> {
         // Not a pooled connection: a migration may take longer than a statement of the runtime. And whoever runs
         // it may do more than others: names that those may have put into `public` mean nothing to it.
-        let options = (*self.pool.connect_options()).clone().options([
+        let options = match &self.direct {
+            Some(direct) => Arc::clone(direct),
+            None => self.pool.connections().connect_options(),
+        };
+        let options = (*options).clone().options([
+            startup::mark(),
             ("statement_timeout", "0"),
             ("search_path", "pg_catalog, pg_temp"),
         ]);
@@ -42,10 +48,9 @@ impl Driver for PostgresDriver {
     }
 
     async fn check_schema(&self) -> Result<(), DriverError> {
-        let mut connection = connect(&self.options).await?;
-        let checked = migrate::check_schema(&mut connection, &self.statements).await;
-        let _ = connection.close().await;
-        checked
+        let error = |error| driver_error("no connection to check the schema through", error);
+        let mut exchange = self.pool.exchange().await.map_err(error)?;
+        migrate::check_schema(&mut exchange, &self.statements).await
     }
 
     async fn prepare_history(&self, retains: &[Retain]) -> Result<(), DriverError> {
@@ -57,15 +62,19 @@ impl Driver for PostgresDriver {
     }
 
     async fn enqueue(&self, request: Enqueue) -> Result<Vec<JobId>, DriverError> {
-        let error = |error| driver_error("no connection to enqueue through", error);
-        let mut connection = self.pool.acquire().await.map_err(error)?;
-        enqueue(&mut &mut connection, &self.statements, request).await
+        let error = |error| driver_error(NOT_TAKEN, error);
+        let mut exchange = self.pool.enqueue().await.map_err(error)?;
+        let jobs = enqueue(&mut exchange, &self.statements, request).await?;
+        exchange.done().await.map_err(error)?;
+        Ok(jobs)
     }
 
     async fn enqueue_unique(&self, request: Enqueue) -> Result<KeyedJobs, DriverError> {
-        let error = |error| driver_error("no connection to enqueue through", error);
-        let mut connection = self.pool.acquire().await.map_err(error)?;
-        unique::enqueue_unique(&mut &mut connection, &self.statements, request).await
+        let error = |error| driver_error(NOT_TAKEN, error);
+        let mut exchange = self.pool.enqueue().await.map_err(error)?;
+        let jobs = unique::enqueue_unique(&mut exchange, &self.statements, request).await?;
+        exchange.done().await.map_err(error)?;
+        Ok(jobs)
     }
 
     async fn find(&self, job: JobId) -> Result<Option<Job>, DriverError> {
@@ -73,7 +82,7 @@ impl Driver for PostgresDriver {
             .bind(job.as_i64())
             // The pool may be the application's, without the settings that make a kept plan safe.
             .persistent(false)
-            .fetch_optional(&self.pool)
+            .optional_on(&self.pool)
             .await
             .and_then(|found| found.as_ref().map(row::job).transpose())
             .map_err(|error| driver_error("failed to look for a job", error))
@@ -119,7 +128,7 @@ impl Driver for PostgresDriver {
         sqlx::query(self.statements.serve_queues.clone())
             .bind(worker.as_i64())
             .bind(queues)
-            .execute(&self.pool)
+            .done_on(&self.pool)
             .await
             .map(|_| ())
             .map_err(|error| driver_error("failed to say which queues are served", error))
@@ -135,7 +144,7 @@ impl Driver for PostgresDriver {
             .bind(worker.as_i64())
             .bind(micros(lease))
             .bind(i32::try_from(running).unwrap_or(i32::MAX))
-            .execute(&self.pool)
+            .done_on(&self.pool)
             .await
             .map(|done| done.rows_affected() == 1)
             .map_err(|error| driver_error("failed to renew the lease", error))
@@ -227,7 +236,7 @@ impl Driver for PostgresDriver {
 
     async fn horizon(&self) -> Result<i64, DriverError> {
         sqlx::query_scalar(self.statements.horizon.clone())
-            .fetch_one(&self.pool)
+            .one_on(&self.pool)
             .await
             .map_err(|error| driver_error("failed to read the newest job number", error))
     }
@@ -240,7 +249,7 @@ impl Driver for PostgresDriver {
         sqlx::query_scalar(self.statements.unknown_task.clone())
             .bind(queue)
             .bind(tasks)
-            .fetch_optional(&self.pool)
+            .optional_on(&self.pool)
             .await
             .map_err(|error| driver_error("failed to look for unknown tasks", error))
     }
@@ -255,7 +264,7 @@ impl Driver for PostgresDriver {
             .bind(queue)
             .bind(tasks)
             .bind(fingerprints)
-            .fetch_optional(&self.pool)
+            .optional_on(&self.pool)
             .await
             .map_err(|error| driver_error("failed to look for unknown input", error))
     }

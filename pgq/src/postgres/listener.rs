@@ -18,6 +18,7 @@ use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
 
 use super::error::driver_error;
 use super::sql::Statements;
+use super::startup;
 use crate::driver::{DriverError, DriverErrorKind, Listener, Parked, Topic, Wake};
 
 /// How long to wait for the connection.
@@ -98,6 +99,10 @@ async fn listen(
         .connect_with(options.clone())
         .await
         .map_err(error)?;
+    // Before it listens: in a shared session it would be others that hear, and locks would stay.
+    let mut connection = pool.acquire().await.map_err(error)?;
+    startup::settle(&mut connection, options).await?;
+    drop(connection);
     let mut inner = PgListener::connect_with(&pool).await.map_err(error)?;
     inner.ignore_pool_close_event(true);
     // A connection that it makes by itself would hold no locks, and be lost if the call is dropped.

@@ -29,6 +29,7 @@ mod listener;
 mod logs;
 mod migrate;
 mod named;
+mod pool;
 mod progress;
 mod promote;
 mod roles;
@@ -37,6 +38,7 @@ mod schedule;
 mod schema;
 mod session;
 mod sql;
+mod startup;
 mod statement;
 mod time_cursor;
 mod transaction;
@@ -54,6 +56,8 @@ use sqlx::{Connection as _, PgPool};
 use self::aside::Sweeps;
 use self::connect::{input_options, runtime_options, runtime_pool};
 use self::cursor::Cursors;
+use self::error::driver_error;
+use self::pool::{Naming, Pool};
 use self::session::Session;
 use self::sql::Statements;
 use self::time_cursor::TimeCursor;
@@ -64,7 +68,6 @@ pub use self::connect::DATABASE_URL;
 #[doc(hidden)]
 pub use self::connect::SESSION_SETTINGS;
 pub(crate) use self::connect::{database_url, parse_url};
-pub(crate) use self::connection::acquire;
 pub use self::connection::{Connection, Row, Through, through};
 #[doc(hidden)]
 pub use self::health::STRUCTURE;
@@ -89,7 +92,9 @@ const INPUT_SESSIONS: usize = 2;
 /// when they are first used; everything else goes through the pool.
 #[derive(Clone)]
 pub struct PostgresDriver {
-    pool: PgPool,
+    pool: Pool,
+    /// Where sessions of its own lead, if not where those of the pool do.
+    direct: Option<Arc<PgConnectOptions>>,
     /// What enqueues, where that is not the runtime; for the health checks only.
     application: Option<PgPool>,
     options: Arc<PgConnectOptions>,
@@ -114,14 +119,48 @@ impl PostgresDriver {
     #[must_use]
     pub fn with_schema(pool: PgPool, schema: &Schema) -> Self {
         let options = runtime_options(&pool.connect_options());
-        Self::build(pool.clone(), options, Statements::of(schema)).with_application(pool)
+        let driver = Self::build(
+            Pool::of_application(pool.clone()),
+            options,
+            Statements::of(schema),
+        );
+        driver.with_application(pool)
     }
 
     /// A driver with a small pool of its own, for a runtime that must not wait for connections
     /// that others hold. It connects when it is first used.
     pub(crate) fn own_pool(options: &PgConnectOptions, schema: &Schema) -> Self {
         let options = runtime_options(options);
-        Self::build(runtime_pool(&options), options, Statements::of(schema))
+        let pool = Pool::own(runtime_pool(&options));
+        Self::build(pool, options, Statements::of(schema))
+    }
+
+    /// The same in another schema.
+    pub(crate) fn in_schema(self, schema: &Schema) -> Self {
+        let options = (*self.options).clone();
+        self.rebuilt(options, Statements::of(schema))
+    }
+
+    /// The same, but its own sessions lead elsewhere than the pool does.
+    pub(crate) fn with_direct(mut self, direct: PgConnectOptions) -> Self {
+        let options = runtime_options(&direct);
+        self.direct = Some(Arc::new(direct));
+        let statements = Arc::clone(&self.statements);
+        self.rebuilt(options, statements)
+    }
+
+    /// The same, but the pool leads through a pooler in transaction mode.
+    pub(crate) fn through_pooler(mut self) -> Self {
+        self.pool = self.pool.pooled();
+        self
+    }
+
+    fn rebuilt(self, options: PgConnectOptions, statements: Arc<Statements>) -> Self {
+        Self {
+            direct: self.direct,
+            application: self.application,
+            ..Self::build(self.pool, options, statements)
+        }
     }
 
     /// Checks a pool of the application with its own health.
@@ -130,9 +169,10 @@ impl PostgresDriver {
         self
     }
 
-    fn build(pool: PgPool, options: PgConnectOptions, statements: Arc<Statements>) -> Self {
+    fn build(pool: Pool, options: PgConnectOptions, statements: Arc<Statements>) -> Self {
         Self {
             pool,
+            direct: None,
             application: None,
             claims: Arc::new(Session::new(options.clone())),
             cursors: Arc::new(Mutex::new(Cursors::new(
@@ -153,9 +193,10 @@ impl PostgresDriver {
         }
     }
 
-    /// Connects once, to see that it works.
+    /// Connects once as the pool does, to see that it works.
     pub(crate) async fn ping(&self) -> Result<(), DriverError> {
-        connect::connect(&self.options).await.map(|_| ())
+        let options = self.pool.connections().connect_options();
+        connect::open(&options).await.map(|_| ())
     }
 
     /// Makes the roles of the schema, or brings their rights up to date.
@@ -172,7 +213,8 @@ impl PostgresDriver {
         connection: &mut impl Connection,
         enqueue: Enqueue,
     ) -> Result<Vec<JobId>, DriverError> {
-        enqueue::enqueue(connection, &self.statements, enqueue).await
+        let mut connection = Naming::of(connection, self.pool.is_pooled());
+        enqueue::enqueue(&mut connection, &self.statements, enqueue).await
     }
 
     pub(crate) async fn enqueue_unique_within(
@@ -180,7 +222,8 @@ impl PostgresDriver {
         connection: &mut impl Connection,
         enqueue: Enqueue,
     ) -> Result<KeyedJobs, DriverError> {
-        unique::enqueue_unique(connection, &self.statements, enqueue).await
+        let mut connection = Naming::of(connection, self.pool.is_pooled());
+        unique::enqueue_unique(&mut connection, &self.statements, enqueue).await
     }
 
     pub(crate) async fn enqueue_named_within(
@@ -188,7 +231,19 @@ impl PostgresDriver {
         connection: &mut impl Connection,
         enqueue: EnqueueNamed,
     ) -> Result<EnqueuedNamed, DriverError> {
-        named::enqueue_named(connection, &self.statements, enqueue).await
+        let mut connection = Naming::of(connection, self.pool.is_pooled());
+        named::enqueue_named(&mut connection, &self.statements, enqueue).await
+    }
+
+    pub(crate) async fn enqueue_named(
+        &self,
+        request: EnqueueNamed,
+    ) -> Result<EnqueuedNamed, DriverError> {
+        let error = |error| driver_error(enqueue::NOT_TAKEN, error);
+        let mut exchange = self.pool.enqueue().await.map_err(error)?;
+        let added = named::enqueue_named(&mut exchange, &self.statements, request).await?;
+        exchange.done().await.map_err(error)?;
+        Ok(added)
     }
 
     /// The schema that the jobs are in.

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 
 use super::Statement;
 use super::connection::{Connection, Row};
-use super::enqueue::{NOT_TAKEN, answered, micros, number};
+use super::enqueue::{NOT_TAKEN, answered, micros, not_all, number};
 use super::large_input::Parted;
 use super::sql::Statements;
 use crate::driver::{DriverError, Enqueue, KeyedJobs, Start};
@@ -19,6 +19,7 @@ pub(super) async fn enqueue_unique(
     enqueue: Enqueue,
 ) -> Result<KeyedJobs, DriverError> {
     let conflict = conflict(&enqueue);
+    let jobs = enqueue.jobs.len();
     let (run_at, delay) = start(enqueue.start);
     let parted = Parted::new(enqueue.jobs)?;
     let statement = Statement::new(&statements.enqueue_unique, NOT_TAKEN)
@@ -39,7 +40,11 @@ pub(super) async fn enqueue_unique(
         .with(name(conflict))
         .with(run_at)
         .with(delay);
-    outcome(&connection.run(statement).await?)
+    let outcome = outcome(&connection.run(statement).await?)?;
+    match &outcome {
+        KeyedJobs::Enqueued(some) if some.len() != jobs => Err(not_all(some.len(), jobs)),
+        _ => Ok(outcome),
+    }
 }
 
 /// What becomes of the jobs of an enqueue that are the same as others.
