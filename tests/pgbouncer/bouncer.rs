@@ -1,4 +1,4 @@
-//! A `PgBouncer` in front of the database of a test.
+//! A PgBouncer in front of the database of a test.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};

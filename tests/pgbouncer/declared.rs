@@ -237,3 +237,24 @@ async fn eight_clients_on_three_sessions_are_each_answered_about_what_they_asked
     assert_eq!(usize::try_from(ready)?, CLIENTS * ROUNDS * 9);
     assert_no_session_is_marked(&database, &bouncer).await
 }
+
+#[tokio::test]
+async fn a_statement_that_its_connection_has_kept_is_not_run_by_its_name() -> anyhow::Result<()> {
+    let database = TestDatabase::migrated().await?;
+    let bouncer = Bouncer::start(&database, Config::TRANSACTION)?;
+    let undeclared = Pgq::from_pool(pool(&bouncer.options()?, 1));
+    // Nobody else is there, so that both requests meet one session; which another client has from now on.
+    let kept = note::enqueue(&undeclared, "kept".to_owned()).await?;
+    let others = pool(&bouncer.options()?, 1);
+    let other = others.begin().await?;
+
+    let declared = undeclared.clone().through_pooler();
+    let job = note::enqueue(&declared, "unnamed".to_owned()).await?;
+    let refused = note::enqueue(&undeclared, "refused".to_owned()).await;
+
+    other.rollback().await?;
+    assert_eq!(kept.input::<Note>(&declared).await?.text, "kept");
+    assert_eq!(job.input::<Note>(&declared).await?.text, "unnamed");
+    assert!(refused.is_err(), "the other session knew its name");
+    Ok(())
+}

@@ -1,4 +1,4 @@
-//! Clients and workers behind a real `PgBouncer`.
+//! Clients and workers behind a real PgBouncer.
 //!
 //! Needs the program `pgbouncer`, so a plain `cargo test` leaves it out:
 //! `cargo test -p pgq-tests --features pgbouncer --test pgbouncer`.
@@ -7,6 +7,7 @@ mod bouncer;
 mod declared;
 mod schema;
 mod sessions;
+mod typed;
 mod undeclared;
 mod workers;
 

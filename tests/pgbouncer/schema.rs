@@ -1,5 +1,7 @@
 //! Migrations, roles and first connections, through whatever pooler.
 
+use std::process::Command;
+
 use pgq::driver::{DriverError, DriverErrorKind};
 use pgq::{Error, Pgq, Registry, Run};
 use pgq_tests::database::TestDatabase;
@@ -46,6 +48,34 @@ async fn transaction_mode_migrates_nothing_and_says_what_does() -> anyhow::Resul
     assert!(!has_schema(&database).await?);
     assert_no_session_is_marked(&database, &bouncer).await?;
     pgq.direct_url(database.url())?.migrate().await?;
+    assert!(has_schema(&database).await?);
+    assert_no_session_is_marked(&database, &bouncer).await
+}
+
+#[tokio::test]
+async fn the_command_migrates_by_its_direct_url() -> anyhow::Result<()> {
+    let database = TestDatabase::empty().await?;
+    let bouncer = Bouncer::start(&database, Config::TRANSACTION)?;
+    let migrate = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pgq_command"));
+        command.args(["migrate", "--database-url", &bouncer.url()]);
+        command.env_remove("DIRECT_DATABASE_URL");
+        command
+    };
+
+    let refused = migrate().output()?;
+    let by_option = migrate().args(["--direct-url", database.url()]).output()?;
+    let from_env = migrate()
+        .env("DIRECT_DATABASE_URL", database.url())
+        .output()?;
+
+    assert_eq!(refused.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert!(said.contains("`--direct-url`"), "{said}");
+    for done in [by_option, from_env] {
+        let said = String::from_utf8_lossy(&done.stderr);
+        assert!(done.status.success(), "{said}");
+    }
     assert!(has_schema(&database).await?);
     assert_no_session_is_marked(&database, &bouncer).await
 }

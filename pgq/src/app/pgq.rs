@@ -99,7 +99,7 @@ impl Pgq {
     /// clones, and [`within`](Self::within) transactions, is sent so that it cannot meet another client's statement:
     /// it takes more round trips, four and not one. Everything else is sent so in any case.
     ///
-    /// A pooler that keeps track of prepared statements does not need it: `PgBouncer` since 1.21, unless
+    /// A pooler that keeps track of prepared statements does not need it: PgBouncer since 1.21, unless
     /// `max_prepared_statements` is 0. The [page about poolers](crate::poolers) has the others.
     #[must_use]
     pub fn through_pooler(mut self) -> Self {

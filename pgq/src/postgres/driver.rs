@@ -8,7 +8,7 @@ use sqlx::Connection;
 
 use super::PostgresDriver;
 use super::connect::connect;
-use super::enqueue::{NOT_TAKEN, enqueue, micros};
+use super::enqueue::{enqueue, micros};
 use super::error::driver_error;
 use super::listener::PostgresListener;
 use super::pool::OnPool;
@@ -62,18 +62,16 @@ impl Driver for PostgresDriver {
     }
 
     async fn enqueue(&self, request: Enqueue) -> Result<Vec<JobId>, DriverError> {
-        let error = |error| driver_error(NOT_TAKEN, error);
-        let mut exchange = self.pool.enqueue().await.map_err(error)?;
+        let mut exchange = self.pool.enqueue().await?;
         let jobs = enqueue(&mut exchange, &self.statements, request).await?;
-        exchange.done().await.map_err(error)?;
+        exchange.enqueued().await?;
         Ok(jobs)
     }
 
     async fn enqueue_unique(&self, request: Enqueue) -> Result<KeyedJobs, DriverError> {
-        let error = |error| driver_error(NOT_TAKEN, error);
-        let mut exchange = self.pool.enqueue().await.map_err(error)?;
+        let mut exchange = self.pool.enqueue().await?;
         let jobs = unique::enqueue_unique(&mut exchange, &self.statements, request).await?;
-        exchange.done().await.map_err(error)?;
+        exchange.enqueued().await?;
         Ok(jobs)
     }
 

@@ -18,7 +18,7 @@ pub(super) fn driver_error(problem: &str, error: Error) -> DriverError {
     }
 }
 
-/// `PgBouncer` knows few parameters, and names the one that it refuses.
+/// PgBouncer knows few parameters, and names the one that it refuses.
 const STARTUP_ADVICE: &str = "the pooler refuses the startup parameter that the cause names: set \
     `ignore_startup_parameters = extra_float_digits,options` in its configuration; workers, migrations and \
     whatever waits for jobs need the server itself, whose URL `direct_url` names, or a pooler in session mode";

@@ -56,7 +56,6 @@ use sqlx::{Connection as _, PgPool};
 use self::aside::Sweeps;
 use self::connect::{input_options, runtime_options, runtime_pool};
 use self::cursor::Cursors;
-use self::error::driver_error;
 use self::pool::{Naming, Pool};
 use self::session::Session;
 use self::sql::Statements;
@@ -239,10 +238,9 @@ impl PostgresDriver {
         &self,
         request: EnqueueNamed,
     ) -> Result<EnqueuedNamed, DriverError> {
-        let error = |error| driver_error(enqueue::NOT_TAKEN, error);
-        let mut exchange = self.pool.enqueue().await.map_err(error)?;
+        let mut exchange = self.pool.enqueue().await?;
         let added = named::enqueue_named(&mut exchange, &self.statements, request).await?;
-        exchange.done().await.map_err(error)?;
+        exchange.enqueued().await?;
         Ok(added)
     }
 

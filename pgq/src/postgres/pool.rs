@@ -17,6 +17,8 @@ use sqlx::{Decode, Executor as _, FromRow, PgConnection, PgPool, Postgres, Trans
 
 use super::Statement;
 use super::connection::Connection;
+use super::enqueue::NOT_TAKEN;
+use super::error::driver_error;
 use crate::driver::DriverError;
 
 /// The pool of a driver.
@@ -68,8 +70,9 @@ impl Pool {
     }
 
     /// For an enqueue.
-    pub(super) async fn enqueue(&self) -> sqlx::Result<Exchange> {
-        Exchange::begin(&self.connections, self.is_pooled()).await
+    pub(super) async fn enqueue(&self) -> Result<Exchange, DriverError> {
+        let begun = Exchange::begin(&self.connections, self.is_pooled()).await;
+        begun.map_err(|error| driver_error("no connection to enqueue through", error))
     }
 
     pub(super) async fn begin(&self) -> sqlx::Result<Transaction<'static, Postgres>> {
@@ -91,6 +94,12 @@ impl Exchange {
             true => Self::Transaction(connections.begin().await?),
             false => Self::Connection(connections.acquire().await?),
         })
+    }
+
+    /// As [`done`](Self::done), of an enqueue.
+    pub(super) async fn enqueued(self) -> Result<(), DriverError> {
+        let done = self.done().await;
+        done.map_err(|error| driver_error(NOT_TAKEN, error))
     }
 
     pub(super) async fn done(self) -> sqlx::Result<()> {

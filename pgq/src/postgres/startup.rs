@@ -67,8 +67,8 @@ fn refused() -> DriverError {
     let finding = Finding::new(
         FindingCode::SharedSession,
         "several connections are one session of the server, as through a pooler in transaction mode",
-        "connect to the server directly, or through a pooler in session mode; `direct_url` names a URL for what \
-         needs that beside the one of a pooler",
+        "connect to the server directly, or through a pooler in session mode; `direct_url`, or `--direct-url`, names \
+         a URL for what needs that beside the one of a pooler",
     );
     DriverError::of_findings(&[finding])
         .unwrap_or_else(|| DriverError::new(DriverErrorKind::Configuration, "a session is shared"))
