@@ -243,18 +243,23 @@ async fn a_statement_that_its_connection_has_kept_is_not_run_by_its_name() -> an
     let database = TestDatabase::migrated().await?;
     let bouncer = Bouncer::start(&database, Config::TRANSACTION)?;
     let undeclared = Pgq::from_pool(pool(&bouncer.options()?, 1));
+    let declared = undeclared.clone().through_pooler();
     // Nobody else is there, so that both requests meet one session; which another client has from now on.
-    let kept = note::enqueue(&undeclared, "kept".to_owned()).await?;
+    let mut connection = undeclared.pool().acquire().await?;
+    let within = undeclared.within(&mut *connection);
+    let kept = note::enqueue(within, "kept".to_owned()).await?;
     let others = pool(&bouncer.options()?, 1);
     let other = others.begin().await?;
 
-    let declared = undeclared.clone().through_pooler();
-    let job = note::enqueue(&declared, "unnamed".to_owned()).await?;
-    let refused = note::enqueue(&undeclared, "refused".to_owned()).await;
+    let within = declared.within(&mut *connection);
+    let job = note::enqueue(within, "unnamed".to_owned()).await?;
+    let within = undeclared.within(&mut *connection);
+    let refused = note::enqueue(within, "refused".to_owned()).await;
 
     other.rollback().await?;
+    drop(connection);
+    assert!(refused.is_err(), "the other session knew its name");
     assert_eq!(kept.input::<Note>(&declared).await?.text, "kept");
     assert_eq!(job.input::<Note>(&declared).await?.text, "unnamed");
-    assert!(refused.is_err(), "the other session knew its name");
     Ok(())
 }
