@@ -35,6 +35,10 @@ pub(crate) struct Global {
     /// The database, as `postgres://user:password@host:5432/database`; by default the environment's `DATABASE_URL`.
     #[arg(long, global = true, value_name = "URL")]
     pub(crate) database_url: Option<String>,
+    /// A way to the server itself, if the database's URL leads through a pooler in transaction mode; by default the
+    /// environment's `DIRECT_DATABASE_URL`. Migrations and the doctor's look go there.
+    #[arg(long, global = true, value_name = "URL")]
+    pub(crate) direct_url: Option<String>,
     /// The schema of pgq's tables.
     #[arg(long, global = true, value_name = "NAME", default_value = pgq::postgres::DEFAULT_SCHEMA)]
     pub(crate) schema: String,

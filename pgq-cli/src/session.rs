@@ -28,5 +28,15 @@ pub(crate) async fn connect(global: &Global) -> Result<Pgq, Failure> {
         Some(url) => Pgq::connect(url).await?,
         None => Pgq::from_env().await?,
     };
+    let direct = global.direct_url.clone().or_else(direct_url);
+    let pgq = match direct {
+        Some(url) => pgq.direct_url(&url)?,
+        None => pgq,
+    };
     Ok(pgq.schema(&global.schema)?)
+}
+
+fn direct_url() -> Option<String> {
+    let url = std::env::var("DIRECT_DATABASE_URL").ok()?;
+    (!url.trim().is_empty()).then_some(url)
 }

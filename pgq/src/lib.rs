@@ -55,6 +55,8 @@ pub mod connections {}
 
 #[doc = include_str!("../docs/durability.md")]
 pub mod durability {}
+#[doc = include_str!("../docs/poolers.md")]
+pub mod poolers {}
 
 #[doc = include_str!("../docs/roles.md")]
 pub mod roles {}

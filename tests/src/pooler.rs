@@ -1,7 +1,6 @@
-//! A pooler in transaction mode, in front of a real server.
+//! A pooler in front of a real server.
 //!
-//! It has one session of the server, which it lends to a client for a request, or for a transaction. Like those
-//! that are in use it takes no settings from its clients, and who waits for notifications is not told of any.
+//! Like those that are in use it takes no settings from its clients. Who waits for notifications is not told of any.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -22,20 +21,20 @@ const TLS_REQUEST: [u8; 4] = 80_877_103_u32.to_be_bytes();
 /// The version of the protocol in a startup message.
 const PROTOCOL: [u8; 4] = 196_608_u32.to_be_bytes();
 
-/// The way to one session of the server.
+/// The way to a server.
 #[derive(Debug)]
 pub struct Pooler {
     address: SocketAddr,
     accepting: AbortHandle,
 }
 
-/// What becomes of notifications.
+/// Who has the sessions of the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Notifications {
-    /// They go to whoever has the session when they come.
-    ToAnybody,
-    /// They go to nobody.
-    ToNobody,
+pub enum Sessions {
+    /// There is one, which is lent to a client for a request, or for a transaction.
+    Shared,
+    /// Each client has its own.
+    Own,
 }
 
 /// A message: its type, and the whole of it.
@@ -43,10 +42,11 @@ type Message = (u8, Vec<u8>);
 
 /// What the clients share.
 struct Shared {
-    server: Mutex<TcpStream>,
+    /// The session, if there is one for all of them.
+    server: Option<Mutex<TcpStream>>,
     /// What the server has said of itself.
     parameters: Vec<u8>,
-    notifications: Notifications,
+    options: PgConnectOptions,
 }
 
 impl Pooler {
@@ -55,31 +55,12 @@ impl Pooler {
     /// # Errors
     ///
     /// Fails if there is no port to listen on, or no session.
-    pub async fn open(
-        options: &PgConnectOptions,
-        notifications: Notifications,
-    ) -> anyhow::Result<Self> {
-        let mut server = TcpStream::connect((options.get_host(), options.get_port())).await?;
-        let user = options.get_username();
-        let database = options.get_database().unwrap_or(user);
-        let settings = format!("user\0{user}\0database\0{database}\0client_encoding\0UTF8\0\0");
-        let mut startup = u32::try_from(settings.len() + 8)?.to_be_bytes().to_vec();
-        startup.extend(PROTOCOL);
-        startup.extend(settings.as_bytes());
-        server.write_all(&startup).await?;
-        let mut parameters = Vec::new();
-        loop {
-            match read(&mut server).await? {
-                (b'S', message) => parameters.extend(message),
-                (b'Z', _) => break,
-                (b'E', message) => anyhow::bail!("{}", String::from_utf8_lossy(&message)),
-                _ => {}
-            }
-        }
+    pub async fn open(options: &PgConnectOptions, sessions: Sessions) -> anyhow::Result<Self> {
+        let (server, parameters) = session(options).await?;
         let shared = Arc::new(Shared {
-            server: Mutex::new(server),
+            server: (sessions == Sessions::Shared).then(|| Mutex::new(server)),
             parameters,
-            notifications,
+            options: options.clone(),
         });
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
@@ -115,8 +96,36 @@ impl Drop for Pooler {
     }
 }
 
+/// Begins a session, and returns what the server says of itself.
+async fn session(options: &PgConnectOptions) -> anyhow::Result<(TcpStream, Vec<u8>)> {
+    let mut server = TcpStream::connect((options.get_host(), options.get_port())).await?;
+    let user = options.get_username();
+    let database = options.get_database().unwrap_or(user);
+    let settings = format!("user\0{user}\0database\0{database}\0client_encoding\0UTF8\0\0");
+    let mut startup = u32::try_from(settings.len() + 8)?.to_be_bytes().to_vec();
+    startup.extend(PROTOCOL);
+    startup.extend(settings.as_bytes());
+    server.write_all(&startup).await?;
+    let mut parameters = Vec::new();
+    loop {
+        match read(&mut server).await? {
+            (b'S', message) => parameters.extend(message),
+            (b'Z', _) => return Ok((server, parameters)),
+            (b'E', message) => anyhow::bail!("{}", String::from_utf8_lossy(&message)),
+            _ => {}
+        }
+    }
+}
+
 async fn serve(mut client: TcpStream, shared: &Shared) -> anyhow::Result<()> {
     greet(&mut client, shared).await?;
+    let own;
+    let server = if let Some(server) = &shared.server {
+        server
+    } else {
+        own = Mutex::new(session(&shared.options).await?.0);
+        &own
+    };
     let mut lent: Option<MutexGuard<'_, TcpStream>> = None;
     loop {
         let mut request = Vec::new();
@@ -129,13 +138,13 @@ async fn serve(mut client: TcpStream, shared: &Shared) -> anyhow::Result<()> {
             }
         }
         let mut server = match lent.take() {
-            Some(server) => server,
-            None => shared.server.lock().await,
+            Some(lent) => lent,
+            None => server.lock().await,
         };
         server.write_all(&request).await?;
         let status = loop {
             let (kind, message) = read(&mut server).await?;
-            if kind != b'A' || shared.notifications == Notifications::ToAnybody {
+            if kind != b'A' {
                 client.write_all(&message).await?;
             }
             if kind == b'Z' {

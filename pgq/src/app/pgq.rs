@@ -14,7 +14,7 @@ use crate::driver::{
 use crate::error::Result;
 use crate::job::{Enqueued, JobId};
 use crate::middleware::{HookList, Hooks};
-use crate::postgres::{Connection, PostgresDriver, Schema, Servers, acquire, database_url};
+use crate::postgres::{Connection, PostgresDriver, Schema, Servers, database_url};
 
 /// pgq on a database, where the defaults of a plain `&PgPool` do not do: with a schema or a limit
 /// of its own.
@@ -24,8 +24,6 @@ use crate::postgres::{Connection, PostgresDriver, Schema, Servers, acquire, data
 pub struct Pgq {
     pub(super) driver: PostgresDriver,
     pool: PgPool,
-    /// The servers that the pool leads to.
-    servers: Servers,
     input_max: usize,
     hooks: HookList,
 }
@@ -60,23 +58,24 @@ impl Pgq {
     /// Cancel safe: the call only opens connections.
     pub async fn connect(url: &str) -> Result<Self> {
         let servers = Servers::of_url(url)?;
-        let pgq = Self::of_servers(servers.pool(PgPoolOptions::new()), servers);
-        pgq.driver.ping().await?;
-        Ok(pgq)
+        servers.ping().await?;
+        Ok(Self::of_servers(
+            servers.pool(PgPoolOptions::new()),
+            &servers,
+        ))
     }
 
     /// Uses the connections of a pool.
     #[must_use]
     pub fn from_pool(pool: PgPool) -> Self {
         let servers = Servers::one((*pool.connect_options()).clone());
-        Self::of_servers(pool, servers)
+        Self::of_servers(pool, &servers)
     }
 
-    fn of_servers(pool: PgPool, servers: Servers) -> Self {
+    fn of_servers(pool: PgPool, servers: &Servers) -> Self {
         Self {
-            driver: PostgresDriver::of_pool(pool.clone(), &servers, &Schema::default()),
+            driver: PostgresDriver::of_pool(pool.clone(), servers, &Schema::default()),
             pool,
-            servers,
             input_max: INPUT_MAX_DEFAULT,
             hooks: HookList::default(),
         }
@@ -88,9 +87,32 @@ impl Pgq {
     ///
     /// Fails if the name is not allowed; see [`Schema`].
     pub fn schema(mut self, schema: &str) -> Result<Self> {
-        self.driver =
-            PostgresDriver::of_pool(self.pool.clone(), &self.servers, &Schema::new(schema)?);
+        self.driver = self.driver.in_schema(&Schema::new(schema)?);
         Ok(self)
+    }
+
+    /// Names a URL that leads to the server itself, or through a pooler in session mode, where the pool leads through
+    /// one in transaction mode. Sessions that pgq opens itself go there: migrations, and that of those who
+    /// [wait](crate::JobHandle::wait) for jobs. The [page about poolers](crate::poolers) says what needs it.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the URL is not one.
+    pub fn direct_url(mut self, url: &str) -> Result<Self> {
+        self.driver = self.driver.with_direct(&Servers::of_url(url)?);
+        Ok(self)
+    }
+
+    /// Says that the pool leads through a pooler in transaction mode. What is enqueued through this handle and its
+    /// clones, and [`within`](Self::within) transactions, is sent so that it cannot meet another client's statement:
+    /// it takes more round trips, four and not one. Everything else is sent so in any case.
+    ///
+    /// A pooler that keeps track of prepared statements does not need it: PgBouncer since 1.21, unless
+    /// `max_prepared_statements` is 0. The [page about poolers](crate::poolers) has the others.
+    #[must_use]
+    pub fn through_pooler(mut self) -> Self {
+        self.driver = self.driver.through_pooler();
+        self
     }
 
     /// Sets the largest input that may be enqueued, in bytes, for tasks that do not say so themselves.
@@ -225,6 +247,15 @@ impl Pgq {
     }
 }
 
+impl Pgq {
+    /// Tells the hooks of a job that was enqueued by the name of its task.
+    fn tell_of(&self, task: &str, added: &EnqueuedNamed) {
+        if added.enqueued != Enqueued::Existing {
+            self.hooks.enqueued(task, &added.queue, &[added.job]);
+        }
+    }
+}
+
 impl Enqueuer for &Pgq {
     async fn enqueue(self, enqueue: Enqueue) -> Result<Vec<JobId>, DriverError> {
         let (task, queue) = (enqueue.task.clone(), enqueue.queue.clone());
@@ -241,8 +272,10 @@ impl Enqueuer for &Pgq {
     }
 
     async fn enqueue_named(self, enqueue: EnqueueNamed) -> Result<EnqueuedNamed, DriverError> {
-        let mut connection = acquire(&self.pool).await?;
-        self.within(&mut connection).enqueue_named(enqueue).await
+        let task = enqueue.task.clone();
+        let added = self.driver.enqueue_named(enqueue).await?;
+        self.tell_of(&task, &added);
+        Ok(added)
     }
 
     fn input_max(&self) -> usize {
@@ -281,10 +314,7 @@ impl<C: Connection> Enqueuer for Within<'_, C> {
         let added = driver
             .enqueue_named_within(&mut self.connection, enqueue)
             .await?;
-        if added.enqueued != Enqueued::Existing {
-            let hooks = &self.pgq.hooks;
-            hooks.enqueued(&task, &added.queue, &[added.job]);
-        }
+        self.pgq.tell_of(&task, &added);
         Ok(added)
     }
 

@@ -57,6 +57,8 @@ pub fn run() -> Run {
 pub struct Run {
     pub(super) source: Database,
     #[cfg(feature = "postgres")]
+    pub(super) direct: Option<String>,
+    #[cfg(feature = "postgres")]
     pub(super) schema: Option<String>,
     pub(super) registry: Registry,
     pub(super) contracts: Option<String>,
@@ -75,6 +77,8 @@ impl Run {
     pub fn new(registry: Registry) -> Self {
         Self {
             source: Database::default(),
+            #[cfg(feature = "postgres")]
+            direct: None,
             #[cfg(feature = "postgres")]
             schema: None,
             registry,
@@ -102,6 +106,16 @@ impl Run {
     #[cfg(feature = "postgres")]
     pub fn pool(mut self, pool: sqlx::PgPool) -> Self {
         self.source = Database::Pool(pool);
+        self
+    }
+
+    /// Names a URL that leads to the server itself, or through a pooler in session mode, where the other URL or the
+    /// pool leads through one in transaction mode. The worker's own sessions go there; tasks that take `&PgPool`, or
+    /// [`JobTransaction`](crate::JobTransaction), go through the pooler. The [page about poolers](crate::poolers) says
+    /// what needs it. A [`driver`](Self::driver) has its own connections.
+    #[cfg(feature = "postgres")]
+    pub fn direct_url(mut self, url: impl Into<String>) -> Self {
+        self.direct = Some(url.into());
         self
     }
 

@@ -124,7 +124,8 @@ fn open(run: &Run, state: &mut crate::task::StateMap) -> Result<Arc<dyn Driver>>
         .map(Schema::new)
         .transpose()?
         .unwrap_or_default();
-    Ok(run.source.clone().open(&schema, state)?)
+    let direct = run.direct.as_deref();
+    Ok(run.source.clone().open(direct, &schema, state)?)
 }
 
 #[cfg(not(feature = "postgres"))]

@@ -28,12 +28,13 @@ impl Source {
     /// their transactions on it.
     pub(super) fn open(
         self,
+        direct: Option<&str>,
         schema: &crate::postgres::Schema,
         state: &mut StateMap,
     ) -> Result<Arc<dyn Driver>, DriverError> {
         use crate::postgres::make_transactions;
 
-        let driver = self.connect(schema, state)?;
+        let driver = self.connect(direct, schema, state)?;
         if let Some(pool) = state.get::<sqlx::PgPool>() {
             let make = make_transactions(pool);
             state.insert(make);
@@ -43,6 +44,7 @@ impl Source {
 
     fn connect(
         self,
+        direct: Option<&str>,
         schema: &crate::postgres::Schema,
         state: &mut StateMap,
     ) -> Result<Arc<dyn Driver>, DriverError> {
@@ -62,7 +64,10 @@ impl Source {
             Self::Pool(pool) => pool,
             _ => servers.pool(PgPoolOptions::new()),
         };
-        let driver = PostgresDriver::own_pool(&servers, schema);
+        let driver = match direct {
+            Some(url) => PostgresDriver::own_pool(&Servers::of_url(url)?, schema),
+            None => PostgresDriver::own_pool(&servers, schema),
+        };
         match state.contains(TypeId::of::<PgPool>()) {
             false => state.insert(pool.clone()),
             // Tasks use another one, perhaps on another database, and nobody this.

@@ -47,6 +47,9 @@ pub enum DriverErrorKind {
     SchemaNewer,
     /// The database is not set up for pgq: [`DriverError::findings`] has everything that is wrong.
     Configuration,
+    /// Another client has the session in which a statement was prepared, as behind a pooler in transaction mode. It
+    /// did nothing.
+    SharedSession,
     /// The transaction lost a race. The same call may succeed at once.
     Conflict,
     /// The call took longer than its limit. The same call may succeed later.

@@ -12,6 +12,7 @@ use sqlx::postgres::PgRow;
 
 use super::PostgresDriver;
 use super::error::driver_error;
+use super::pool::OnPool;
 use super::row::ClaimedJobs;
 use super::session::Lent;
 use super::turns::Buckets;
@@ -298,7 +299,7 @@ impl PostgresDriver {
             .bind(after)
             .bind(PUT_BACK)
             .bind(self.schema().as_str())
-            .fetch_one(&self.pool)
+            .one_on(&self.pool)
             .await;
         row.and_then(|row| row.try_get("after"))
             .map_err(|error| driver_error("failed to put jobs back", error))

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 
 use super::PostgresDriver;
 use super::error::driver_error;
+use super::pool::OnPool;
 use crate::driver::{
     AttemptDriver, Completion, DeclaredTask, Described, Description, DriverError, Enqueue,
     HeldInput, Hold, KeyedJobs, NewProgress, Progress, WorkerId,
@@ -74,7 +75,7 @@ impl AttemptDriver for PostgresDriver {
         sqlx::query(self.statements.fence_claims.clone())
             .bind(worker.as_i64())
             .bind(from)
-            .execute(&self.pool)
+            .done_on(&self.pool)
             .await
             .map(|_| ())
             .map_err(|error| driver_error("failed to fence claims", error))
@@ -83,7 +84,7 @@ impl AttemptDriver for PostgresDriver {
     async fn held(&self, worker: WorkerId) -> Result<Vec<(JobId, i64)>, DriverError> {
         sqlx::query_as(self.statements.held_jobs.clone())
             .bind(worker.as_i64())
-            .fetch_all(&self.pool)
+            .all_on(&self.pool)
             .await
             .map(|held: Vec<(i64, i64)>| {
                 held.into_iter()

@@ -5,6 +5,7 @@ use sqlx::postgres::PgRow;
 
 use super::PostgresDriver;
 use super::error::driver_error;
+use super::pool::OnPool;
 use crate::driver::{Attempt, AttemptOutcome, DriverError, WorkerId};
 use crate::job::JobId;
 
@@ -15,7 +16,7 @@ impl PostgresDriver {
             .bind(job.as_i64())
             // The pool may be the application's, without the settings that make a kept plan safe.
             .persistent(false)
-            .fetch_all(&self.pool)
+            .all_on(&self.pool)
             .await
             .map_err(error)?;
         let attempts: sqlx::Result<Vec<Attempt>> = rows.iter().map(attempt).collect();

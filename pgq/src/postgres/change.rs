@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::Query;
-use sqlx::{Connection, PgConnection, Postgres, Row};
+use sqlx::{Postgres, Row};
 
 use super::PostgresDriver;
 use super::enqueue::micros;
@@ -100,9 +100,7 @@ impl PostgresDriver {
         if statements.is_empty() {
             return Ok(Vec::new());
         }
-        let mut connection = self.pool.acquire().await?;
-        let connection: &mut PgConnection = &mut connection;
-        let mut transaction = connection.begin().await?;
+        let mut transaction = self.pool.begin().await?;
         sqlx::raw_sql(NO_JIT).execute(&mut *transaction).await?;
         let mut changed = Vec::new();
         for statement in statements {

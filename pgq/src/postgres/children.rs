@@ -1,10 +1,9 @@
 //! Jobs that attempts enqueue, fenced by their claim tokens.
 
-use sqlx::Connection as _;
-
 use super::connection::Connection;
 use super::enqueue::enqueue;
 use super::error::{driver_error, lacks_partition};
+use super::pool::Naming;
 use super::sql::Statements;
 use super::unique::enqueue_unique;
 use super::{PostgresDriver, Statement};
@@ -22,8 +21,7 @@ impl PostgresDriver {
         request: Enqueue,
     ) -> Result<Option<KeyedJobs>, DriverError> {
         let error = |error| driver_error("failed to enqueue jobs for an attempt", error);
-        let mut connection = self.pool.acquire().await.map_err(error)?;
-        let mut transaction = connection.begin().await.map_err(error)?;
+        let mut transaction = self.pool.begin().await.map_err(error)?;
         let held: Option<i64> = sqlx::query_scalar(self.statements.lock_held.clone())
             .bind(worker.as_i64())
             .bind(job.as_i64())
@@ -63,8 +61,7 @@ impl PostgresDriver {
 
     async fn try_with_children(&self, completion: &CompletionWithin) -> Result<bool, DriverError> {
         let error = |error| driver_error("failed to complete a job and enqueue others", error);
-        let mut connection = self.pool.acquire().await.map_err(error)?;
-        let mut transaction = connection.begin().await.map_err(error)?;
+        let mut transaction = self.pool.begin().await.map_err(error)?;
         match complete_within(&mut &mut transaction, &self.statements, completion).await {
             Ok(()) => {
                 transaction.commit().await.map_err(error)?;
@@ -94,12 +91,14 @@ pub(super) async fn complete_within(
         .with(done.result.clone())
         .with(done.retain.result.hours())
         .with(statements.schema.as_str())
-        .planned_each_time();
+        .unnamed();
     connection.run(statement).await?;
+    // The connection is the application's, and may lead through a pooler.
+    let mut connection = Naming::of(connection, true);
     for child in &completion.children {
         let mut child = child.clone();
         child.skip_conflicts();
-        enqueue_any(connection, statements, child).await?;
+        enqueue_any(&mut connection, statements, child).await?;
     }
     Ok(())
 }

@@ -8,6 +8,7 @@ use sqlx::{Connection, PgConnection};
 
 use super::error::{driver_error, refused};
 use super::refusal::{Asked, Refusal};
+use super::startup;
 use crate::driver::{DriverError, DriverErrorKind};
 
 /// Where the URL of the database comes from if nothing else says so.
@@ -64,6 +65,7 @@ pub(super) fn runtime_options(options: &PgConnectOptions) -> PgConnectOptions {
     options
         .clone()
         .application_name(options.get_application_name().unwrap_or("pgq"))
+        .options([startup::mark()])
         .options([("statement_timeout", limit)])
         .options(SESSION_SETTINGS.iter().copied())
 }
@@ -89,22 +91,29 @@ const WATCH_CLIENT: &str = "\
     select set_config('client_connection_check_interval', '2s', false)
     where version() !~* 'mingw|windows|visual c|msvc'";
 
-/// Prepares a connection that was opened just now.
-pub(super) async fn prepare(connection: &mut PgConnection) -> sqlx::Result<()> {
+/// Makes sure that a connection that was opened just now has a session of its own, with the settings of the options.
+pub(super) async fn settle(
+    connection: &mut PgConnection,
+    options: &PgConnectOptions,
+) -> Result<(), DriverError> {
+    startup::settle(connection, options).await?;
     match sqlx::raw_sql(WATCH_CLIENT).execute(connection).await {
         // There are servers that have no such setting, and do without.
         Ok(_) | Err(sqlx::Error::Database(_)) => Ok(()),
-        Err(error) => Err(error),
+        Err(error) => Err(cannot_connect(options, error)),
     }
 }
 
-/// Opens one connection.
+/// Opens one connection that has a session of its own, with the settings of the options.
 pub(super) async fn connect(options: &PgConnectOptions) -> Result<PgConnection, DriverError> {
-    let connecting = async {
-        let mut connection = PgConnection::connect_with(options).await?;
-        prepare(&mut connection).await?;
-        Ok(connection)
-    };
+    let mut connection = open(options).await?;
+    settle(&mut connection, options).await?;
+    Ok(connection)
+}
+
+/// Opens one connection, whatever it leads through.
+pub(super) async fn open(options: &PgConnectOptions) -> Result<PgConnection, DriverError> {
+    let connecting = PgConnection::connect_with(options);
     match tokio::time::timeout(CONNECT_TIMEOUT, connecting).await {
         Ok(connected) => connected.map_err(|error| cannot_connect(options, error)),
         Err(_) => Err(cannot_connect(options, sqlx::Error::PoolTimedOut)),

@@ -10,7 +10,6 @@ mod tokio_postgres;
 
 use std::future::Future;
 
-pub(crate) use self::sqlx::acquire;
 use super::Statement;
 use super::children::complete_within;
 use super::enqueue::enqueue;

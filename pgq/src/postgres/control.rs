@@ -1,9 +1,10 @@
 //! The statements that direct workers.
 
-use sqlx::{PgExecutor, Row, SqlStr};
+use sqlx::{PgConnection, Row, SqlStr};
 
 use super::PostgresDriver;
 use super::error::{driver_error, lacks_partition};
+use super::pool::OnPool;
 use crate::driver::{Cancellation, Directives, Driver, DriverError, Pausable, Pause, WorkerId};
 use crate::job::{JobId, JobState, Retain};
 
@@ -31,14 +32,14 @@ impl PostgresDriver {
             .bind(self.schema().as_str())
             // The pool may be the application's, behind a pooler.
             .persistent(false)
-            .fetch_one(&self.pool)
+            .one_on(&self.pool)
             .await
     }
 
     pub(super) async fn list_pauses(&self) -> Result<Vec<Pause>, DriverError> {
         let rows: Vec<(String, String, _)> = sqlx::query_as(self.statements.pauses.clone())
             .persistent(false)
-            .fetch_all(&self.pool)
+            .all_on(&self.pool)
             .await
             .map_err(|error| driver_error("failed to list what is paused", error))?;
         let pause = |(kind, name, since): (String, String, _)| {
@@ -54,7 +55,7 @@ impl PostgresDriver {
     ) -> Result<Directives, DriverError> {
         let rows: Vec<Directive> = sqlx::query_as(self.statements.directives.clone())
             .bind(worker.as_i64())
-            .fetch_all(&self.pool)
+            .all_on(&self.pool)
             .await
             .map_err(|error| driver_error("failed to read the directives", error))?;
         let mut directives = Directives {
@@ -77,16 +78,13 @@ impl PostgresDriver {
     /// Looks where the job is until it has not moved meanwhile: in each look it is in one table.
     pub(super) async fn cancel_job(&self, job: JobId) -> Result<Option<Cancellation>, DriverError> {
         loop {
-            let mut waited = self.cancel_waiting(&self.pool, job).await;
-            if waited.as_ref().is_err_and(lacks_partition) {
+            let mut cancelled = self.try_cancel(job).await;
+            if cancelled.as_ref().is_err_and(lacks_partition) {
                 self.make_partitions(&[Retain::DEFAULT]).await?;
-                waited = self.cancel_waiting(&self.pool, job).await;
+                cancelled = self.try_cancel(job).await;
             }
-            if waited? {
-                return Ok(Some(Cancellation::Cancelled));
-            }
-            if self.cancel_running(&self.pool, job).await? {
-                return Ok(Some(Cancellation::Requested));
+            if let Some(cancelled) = cancelled? {
+                return Ok(Some(cancelled));
             }
             let state = self.find(job).await?.map(|job| job.state);
             if state.is_none_or(JobState::is_finished) {
@@ -95,9 +93,24 @@ impl PostgresDriver {
         }
     }
 
+    /// Each look sees what has been committed by then.
+    async fn try_cancel(&self, job: JobId) -> Result<Option<Cancellation>, DriverError> {
+        let error = |error| driver_error("failed to cancel a job", error);
+        let mut exchange = self.pool.exchange().await.map_err(error)?;
+        let cancelled = if self.cancel_waiting(&mut exchange, job).await? {
+            Some(Cancellation::Cancelled)
+        } else if self.cancel_running(&mut exchange, job).await? {
+            Some(Cancellation::Requested)
+        } else {
+            None
+        };
+        exchange.done().await.map_err(error)?;
+        Ok(cancelled)
+    }
+
     pub(super) async fn cancel_waiting(
         &self,
-        executor: impl PgExecutor<'_>,
+        connection: &mut PgConnection,
         job: JobId,
     ) -> Result<bool, DriverError> {
         sqlx::query(self.statements.cancel_waiting.clone())
@@ -105,7 +118,7 @@ impl PostgresDriver {
             .bind(Retain::DEFAULT.completed.hours())
             .bind(self.schema().as_str())
             .persistent(false)
-            .fetch_one(executor)
+            .fetch_one(connection)
             .await
             .and_then(|row| row.try_get("jobs"))
             .map(|jobs: i64| jobs > 0)
@@ -114,14 +127,14 @@ impl PostgresDriver {
 
     pub(super) async fn cancel_running(
         &self,
-        executor: impl PgExecutor<'_>,
+        connection: &mut PgConnection,
         job: JobId,
     ) -> Result<bool, DriverError> {
         sqlx::query(self.statements.cancel_running.clone())
             .bind(job.as_i64())
             .bind(self.schema().as_str())
             .persistent(false)
-            .fetch_one(executor)
+            .fetch_one(connection)
             .await
             .and_then(|row| row.try_get("held"))
             .map(|jobs: i64| jobs > 0)

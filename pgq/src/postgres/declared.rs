@@ -6,6 +6,7 @@ use sqlx::Row as _;
 use super::PostgresDriver;
 use super::enqueue::micros;
 use super::error::driver_error;
+use super::pool::OnPool;
 use super::unique;
 use crate::driver::{DeclaredTask, Described, Description, DriverError};
 use crate::job::JobId;
@@ -37,7 +38,7 @@ impl PostgresDriver {
             .map_err(|source| error(sqlx::Error::Encode(source.into())))?;
         sqlx::query(self.statements.declare_tasks.clone())
             .bind(rows)
-            .execute(&self.pool)
+            .done_on(&self.pool)
             .await
             .map(|_| ())
             .map_err(error)
@@ -58,7 +59,7 @@ impl PostgresDriver {
             .bind(key.map(|key| key.key.as_slice()))
             .bind(key.and_then(|key| key.within).map(micros))
             .bind(key.map(|key| unique::name(key.conflict)))
-            .fetch_one(&self.pool)
+            .one_on(&self.pool)
             .await;
         row.and_then(|row| {
             let outcome: String = row.try_get("outcome")?;

@@ -12,6 +12,7 @@ use super::connect::{migration_options, place};
 use super::enqueue::{enqueue_alone, micros};
 use super::error::driver_error;
 use super::listener::PostgresListener;
+use super::pool::OnPool;
 use super::{history, migrate, row, unique};
 use crate::driver::{
     Allotment, Ask, Asked, Attempt, Cancellation, Claim, Claimed, Completion, Directives, Driver,
@@ -38,10 +39,9 @@ impl Driver for PostgresDriver {
     }
 
     async fn check_schema(&self) -> Result<(), DriverError> {
-        let mut connection = self.servers.connect().await?;
-        let checked = migrate::check_schema(&mut connection, &self.statements).await;
-        let _ = connection.close().await;
-        checked
+        let error = |error| driver_error("no connection to check the schema through", error);
+        let mut exchange = self.pool.exchange().await.map_err(error)?;
+        migrate::check_schema(&mut exchange, &self.statements).await
     }
 
     async fn prepare_history(&self, retains: &[Retain]) -> Result<(), DriverError> {
@@ -53,15 +53,17 @@ impl Driver for PostgresDriver {
     }
 
     async fn enqueue(&self, request: Enqueue) -> Result<Vec<JobId>, DriverError> {
-        let error = |error| driver_error("no connection to enqueue through", error);
-        let mut connection = self.pool.acquire().await.map_err(error)?;
-        enqueue_alone(&mut &mut connection, &self.statements, request).await
+        let mut exchange = self.pool.enqueue().await?;
+        let jobs = enqueue_alone(&mut exchange, &self.statements, request).await?;
+        exchange.enqueued().await?;
+        Ok(jobs)
     }
 
     async fn enqueue_unique(&self, request: Enqueue) -> Result<KeyedJobs, DriverError> {
-        let error = |error| driver_error("no connection to enqueue through", error);
-        let mut connection = self.pool.acquire().await.map_err(error)?;
-        unique::enqueue_unique_alone(&mut &mut connection, &self.statements, request).await
+        let mut exchange = self.pool.enqueue().await?;
+        let jobs = unique::enqueue_unique_alone(&mut exchange, &self.statements, request).await?;
+        exchange.enqueued().await?;
+        Ok(jobs)
     }
 
     async fn find(&self, job: JobId) -> Result<Option<Job>, DriverError> {
@@ -69,7 +71,7 @@ impl Driver for PostgresDriver {
             .bind(job.as_i64())
             // The pool may be the application's, without the settings that make a kept plan safe.
             .persistent(false)
-            .fetch_optional(&self.pool)
+            .optional_on(&self.pool)
             .await
             .and_then(|found| found.as_ref().map(row::job).transpose())
             .map_err(|error| driver_error("failed to look for a job", error))
@@ -115,7 +117,7 @@ impl Driver for PostgresDriver {
         sqlx::query(self.statements.serve_queues.clone())
             .bind(worker.as_i64())
             .bind(queues)
-            .execute(&self.pool)
+            .done_on(&self.pool)
             .await
             .map(|_| ())
             .map_err(|error| driver_error("failed to say which queues are served", error))
@@ -131,7 +133,7 @@ impl Driver for PostgresDriver {
             .bind(worker.as_i64())
             .bind(micros(lease))
             .bind(i32::try_from(running).unwrap_or(i32::MAX))
-            .execute(&self.pool)
+            .done_on(&self.pool)
             .await
             .map(|done| done.rows_affected() == 1)
             .map_err(|error| driver_error("failed to renew the lease", error))
@@ -231,7 +233,7 @@ impl Driver for PostgresDriver {
 
     async fn horizon(&self) -> Result<i64, DriverError> {
         sqlx::query_scalar(self.statements.horizon.clone())
-            .fetch_one(&self.pool)
+            .one_on(&self.pool)
             .await
             .map_err(|error| driver_error("failed to read the newest job number", error))
     }
@@ -244,7 +246,7 @@ impl Driver for PostgresDriver {
         sqlx::query_scalar(self.statements.unknown_task.clone())
             .bind(queue)
             .bind(tasks)
-            .fetch_optional(&self.pool)
+            .optional_on(&self.pool)
             .await
             .map_err(|error| driver_error("failed to look for unknown tasks", error))
     }
@@ -259,7 +261,7 @@ impl Driver for PostgresDriver {
             .bind(queue)
             .bind(tasks)
             .bind(fingerprints)
-            .fetch_optional(&self.pool)
+            .optional_on(&self.pool)
             .await
             .map_err(|error| driver_error("failed to look for unknown input", error))
     }

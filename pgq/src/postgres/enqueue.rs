@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use sqlx::{PgPool, SqlStr};
 
 use super::connection::{Connection, Row};
+use super::error::made;
 use super::large_input::Parted;
 use super::sql::Statements;
 use super::{PostgresDriver, Statement};
@@ -33,7 +34,7 @@ pub(super) async fn enqueue_alone(
     statements: &Statements,
     enqueue: Enqueue,
 ) -> Result<Vec<JobId>, DriverError> {
-    let start = enqueue.start;
+    let (start, jobs) = (enqueue.start, enqueue.jobs.len());
     // The hot statements know nothing of what is kept apart, and stay as fast as they are.
     let apart = enqueue.jobs.iter().any(has_rows_apart);
     let relaxed = &statements.relaxed;
@@ -53,7 +54,11 @@ pub(super) async fn enqueue_alone(
         Start::After(delay) => statement.with(None::<DateTime<Utc>>).with(micros(delay)),
         Start::At(time) => statement.with(Some(time)).with(None::<i64>),
     };
-    ids(&connection.run(statement).await?)
+    let ids = ids(&connection.run(statement).await?)?;
+    match ids.len() == jobs {
+        true => Ok(ids),
+        false => Err(not_all(ids.len(), jobs)),
+    }
 }
 
 fn insert(
@@ -102,6 +107,13 @@ fn ids(rows: &[impl Row]) -> Result<Vec<JobId>, DriverError> {
         .collect::<Result<Vec<_>, _>>()?;
     ids.sort_unstable();
     Ok(ids)
+}
+
+/// The error of an answer about some of the jobs: it is that of another statement. One of another schema, for
+/// instance, takes no jobs of this one.
+pub(super) fn not_all(some: usize, jobs: usize) -> DriverError {
+    let problem = format!("the database has answered about {some} jobs, and not {jobs}");
+    made(DriverErrorKind::SharedSession, NOT_TAKEN, answered(problem))
 }
 
 /// A number that is there.

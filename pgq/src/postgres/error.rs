@@ -3,6 +3,8 @@
 use std::error::Error as StdError;
 
 use sqlx::Error;
+use sqlx::error::DatabaseError;
+use sqlx::postgres::{PgDatabaseError, PgSeverity};
 
 use super::refusal::Refusal;
 use crate::driver::{DriverError, DriverErrorKind};
@@ -10,9 +12,14 @@ use crate::driver::{DriverError, DriverErrorKind};
 /// Makes the error of an operation; `problem` says which one failed.
 pub(super) fn driver_error(problem: &str, error: Error) -> DriverError {
     // A pool connects when it likes.
-    match Refusal::of(&error, None) {
-        Some(refusal) => refused(problem, refusal, error),
-        None => made(kind(&error), problem, error),
+    if let Some(refusal) = Refusal::of(&error, None) {
+        return refused(problem, refusal, error);
+    }
+    let refuses_startup = refuses_startup(&error);
+    let made = made(kind(&error), problem, error);
+    match refuses_startup {
+        true => made.with_advice(STARTUP_ADVICE),
+        false => made,
     }
 }
 
@@ -21,6 +28,17 @@ pub(super) fn refused(problem: &str, refusal: Refusal, error: Error) -> DriverEr
     DriverError::new(refusal.kind, format!("{problem}: {}", refusal.cause))
         .with_advice(refusal.advice)
         .with_source(error)
+}
+
+/// PgBouncer knows few parameters, and names the one that it refuses.
+const STARTUP_ADVICE: &str = "the pooler refuses the startup parameter that the cause names: set \
+    `ignore_startup_parameters = extra_float_digits,options` in its configuration; workers, migrations and \
+    whatever waits for jobs need the server itself, whose URL `direct_url` names, or a pooler in session mode";
+
+fn refuses_startup(error: &Error) -> bool {
+    error
+        .as_database_error()
+        .is_some_and(|refused| refused.message().contains("unsupported startup parameter"))
 }
 
 /// The error of an operation of whatever client.
@@ -39,6 +57,8 @@ pub(super) fn made(
 
 fn kind(error: &Error) -> DriverErrorKind {
     match error {
+        Error::Database(_) if refuses_startup(error) => DriverErrorKind::Configuration,
+        Error::Database(database) if met_another(&**database) => DriverErrorKind::SharedSession,
         Error::Database(database) => database.code().map_or(DriverErrorKind::Other, |code| {
             of_sqlstate(&code, database.constraint())
         }),
@@ -51,6 +71,18 @@ fn kind(error: &Error) -> DriverErrorKind {
         Error::Encode(_) => DriverErrorKind::Rejected,
         _ => DriverErrorKind::Other,
     }
+}
+
+/// Whether the arguments of a statement do not fit the one that the server has run in its place. Poolers end a
+/// connection with the first of the codes, and a server refuses a statement.
+fn met_another(refused: &dyn DatabaseError) -> bool {
+    let refused = refused.try_downcast_ref::<PgDatabaseError>();
+    refused.is_some_and(|refused| match refused.code() {
+        "08P01" => refused.severity() == PgSeverity::Error,
+        "22P03" => true,
+        "42804" => refused.routine() == Some("array_recv"),
+        _ => false,
+    })
 }
 
 /// Whether an operation failed because a row has no partition to go to.
@@ -82,6 +114,8 @@ pub(super) fn of_sqlstate(code: &str, constraint: Option<&str>) -> DriverErrorKi
         // `column` or `function` that this version does not know.
         "42703" | "42883" => DriverErrorKind::SchemaOlder,
         "40001" | "40P01" | "55P03" => DriverErrorKind::Conflict,
+        // The name of a statement that was prepared is there already, or is not there.
+        "42P05" | "26000" => DriverErrorKind::SharedSession,
         "57014" => DriverErrorKind::Timeout,
         // Raised by `refuse_completion`.
         "PGQ01" => DriverErrorKind::Fenced,
@@ -118,6 +152,11 @@ fn advice(kind: DriverErrorKind) -> Option<&'static str> {
             Some("migrate first: `Pgq::migrate` does so, and `pgq::run()` unless told not to")
         }
         DriverErrorKind::SchemaOlder => Some("migrate the schema to this version of pgq"),
+        DriverErrorKind::SharedSession => Some(
+            "a pooler in transaction mode has lent the session to another client: enqueue through \
+             `Pgq::through_pooler`, or let the pooler keep track of prepared statements (PgBouncer 1.21 or newer, \
+             `max_prepared_statements`)",
+        ),
         _ => None,
     }
 }

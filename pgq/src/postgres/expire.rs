@@ -9,6 +9,7 @@ use sqlx::Row;
 use super::PostgresDriver;
 use super::driver::count;
 use super::error::{driver_error, lacks_partition};
+use super::pool::OnPool;
 use super::time_cursor::{TimeCursor, step};
 use crate::driver::{DriverError, Kept};
 use crate::job::{Retain, Retention};
@@ -61,7 +62,7 @@ impl PostgresDriver {
             .bind(kept.tasks.keys().collect::<Vec<_>>())
             .bind(hours.collect::<Vec<_>>())
             .bind(self.schema().as_str())
-            .fetch_one(&self.pool)
+            .one_on(&self.pool)
             .await
             .and_then(|row| Ok((row.try_get("looked").map(count)?, step(&row)?)))
             .map_err(|error| driver_error("failed to end the jobs that expire", error))?;

@@ -8,6 +8,7 @@ use super::PostgresDriver;
 use super::driver::count;
 use super::enqueue::micros;
 use super::error::{driver_error, lacks_partition};
+use super::pool::OnPool;
 use super::session::Lent;
 use crate::driver::{Completion, DriverError, End, Ending, Hold, WorkerId};
 use crate::job::{JobId, Retain, Retention};
@@ -138,7 +139,7 @@ impl PostgresDriver {
             .bind(worker.as_i64())
             .bind(job.as_i64())
             .bind(claim)
-            .fetch_one(&self.pool)
+            .one_on(&self.pool)
             .await
             .map(|hold: String| match hold.as_str() {
                 "held" => Hold::Held,

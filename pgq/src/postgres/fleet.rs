@@ -5,13 +5,14 @@ use sqlx::postgres::PgRow;
 
 use super::PostgresDriver;
 use super::error::driver_error;
+use super::pool::OnPool;
 use crate::driver::{Build, DriverError, KnownTask, WorkerId, WorkerState};
 
 impl PostgresDriver {
     pub(super) async fn list_workers(&self) -> Result<Vec<WorkerState>, DriverError> {
         sqlx::query(self.statements.workers.clone())
             .persistent(false)
-            .fetch_all(&self.pool)
+            .all_on(&self.pool)
             .await
             .and_then(|rows| rows.iter().map(worker).collect())
             .map_err(|error| driver_error("failed to list the workers", error))

@@ -7,6 +7,7 @@ use super::PostgresDriver;
 use super::detail;
 use super::enqueue::micros;
 use super::error::driver_error;
+use super::pool::OnPool;
 use super::session::Lent;
 use crate::driver::{ClaimedInput, DriverError, HeldInput, NewJob, WorkerId};
 use crate::job::{JobId, KEPT_APART, is_kept_apart};
@@ -86,7 +87,7 @@ impl PostgresDriver {
             .bind(job.as_i64())
             // The pool may be the application's, without the settings that make a kept plan safe.
             .persistent(false)
-            .fetch_optional(&self.pool)
+            .optional_on(&self.pool)
             .await
             .map_err(|error| driver_error("failed to read the input of a job", error))
     }

@@ -13,6 +13,7 @@ use sqlx::postgres::PgRow;
 use super::PostgresDriver;
 use super::error::driver_error;
 use super::keys::Admitted;
+use super::pool::OnPool;
 use super::session::Lent;
 use crate::driver::{
     Allotment, Ask, Asked, Claim, Claimed, DriverError, DriverErrorKind, Keep, WorkerId,
@@ -306,7 +307,7 @@ impl PostgresDriver {
             .bind(worker.as_i64())
             .bind(kinds)
             .bind(names)
-            .fetch_all(&self.pool)
+            .all_on(&self.pool)
             .await
             .map_err(error)?;
         let allotment = |(limit, row): (&Limited, &PgRow)| {
@@ -344,7 +345,7 @@ impl PostgresDriver {
             .bind(names)
             .bind(permits)
             .bind(wants)
-            .execute(&self.pool)
+            .done_on(&self.pool)
             .await
             .map(|_| ())
             .map_err(|error| driver_error("failed to give permits back", error))

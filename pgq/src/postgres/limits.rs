@@ -7,6 +7,7 @@ use super::PostgresDriver;
 use super::enqueue::micros;
 use super::error::driver_error;
 use super::limit::{columns, count, int, rate};
+use super::pool::OnPool;
 use crate::driver::DriverError;
 use crate::limit::{FleetLimit, FleetRate, KeyLimit, Limited};
 
@@ -69,7 +70,7 @@ impl PostgresDriver {
                     .map(|rate| rate.map(|rate| int(rate.burst)))
                     .collect::<Vec<_>>(),
             )
-            .execute(&self.pool)
+            .done_on(&self.pool)
             .await
             .map(|_| ())
             .map_err(|error| driver_error("failed to declare the limits", error))
@@ -85,7 +86,7 @@ impl PostgresDriver {
             .bind(what.name())
             .bind(running.map(int))
             .bind(self.schema().as_str())
-            .execute(&self.pool)
+            .done_on(&self.pool)
             .await
             .map(|_| ())
             .map_err(|error| driver_error("failed to set a limit", error))
@@ -102,7 +103,7 @@ impl PostgresDriver {
             .bind(rate.map(|rate| micros(rate.per)))
             .bind(rate.map(|rate| int(rate.burst)))
             .bind(self.schema().as_str())
-            .execute(&self.pool)
+            .done_on(&self.pool)
             .await
             .map(|_| ())
             .map_err(|error| driver_error("failed to set a rate", error))
@@ -125,7 +126,7 @@ impl PostgresDriver {
                 })))
         };
         sqlx::query(self.statements.limits.clone())
-            .fetch_all(&self.pool)
+            .all_on(&self.pool)
             .await
             .and_then(|rows| rows.iter().map(limit).collect())
             .map_err(|error| driver_error("failed to read the limits", error))

@@ -3,11 +3,12 @@
 use std::cmp::Reverse;
 use std::time::Duration;
 
+use sqlx::Row;
 use sqlx::postgres::PgRow;
-use sqlx::{Connection, PgConnection, Row};
 
 use super::change::table;
 use super::error::driver_error;
+use super::pool::OnPool;
 use super::{PostgresDriver, row};
 use crate::driver::{
     Count, DriverError, JobCounts, ListedJobs, Listing, Position, QueuedInput, WaitingJobs,
@@ -76,7 +77,7 @@ impl PostgresDriver {
         if listing.state.is_finished() {
             query = query.bind(listing.results);
         }
-        let rows = query.fetch_all(&self.pool).await?;
+        let rows = query.all_on(&self.pool).await?;
 
         let mut jobs = Vec::with_capacity(rows.len());
         let mut last = None;
@@ -106,7 +107,7 @@ impl PostgresDriver {
             .bind(before(listing))
             .bind(number(NAMED_MAX))
             .persistent(false)
-            .fetch_all(&self.pool)
+            .all_on(&self.pool)
             .await?;
         let is_last = tagged.len() < NAMED_MAX;
         self.looked_up(listing, tagged, is_last).await
@@ -132,9 +133,7 @@ impl PostgresDriver {
         is_last: bool,
     ) -> sqlx::Result<ListedJobs> {
         let last = ids.last().copied();
-        let mut connection = self.pool.acquire().await?;
-        let connection: &mut PgConnection = &mut connection;
-        let mut transaction = connection.begin().await?;
+        let mut transaction = self.pool.begin().await?;
         sqlx::raw_sql(NO_JIT).execute(&mut *transaction).await?;
         let rows = sqlx::query(self.statements.find_jobs.clone())
             .bind(ids)
@@ -168,7 +167,7 @@ impl PostgresDriver {
         let rows = sqlx::query(self.statements.queued_inputs.clone())
             .bind(number(limit))
             .persistent(false)
-            .fetch_all(&self.pool)
+            .all_on(&self.pool)
             .await
             .map_err(error)?;
         let inputs = rows.iter().filter_map(|row| queued_input(row).transpose());
@@ -180,13 +179,13 @@ impl PostgresDriver {
         let states = sqlx::query(self.statements.count_jobs.clone())
             .bind(COUNT_MAX)
             .persistent(false)
-            .fetch_all(&self.pool)
+            .all_on(&self.pool)
             .await
             .map_err(error)?;
         let queues = sqlx::query(self.statements.count_waiting.clone())
             .bind(COUNT_MAX)
             .persistent(false)
-            .fetch_all(&self.pool)
+            .all_on(&self.pool)
             .await
             .map_err(error)?;
         Ok(JobCounts {

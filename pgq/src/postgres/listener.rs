@@ -19,6 +19,7 @@ use sqlx::postgres::{PgListener, PgPoolOptions};
 use super::error::driver_error;
 use super::servers::{Servers, Term};
 use super::sql::Statements;
+use super::startup;
 use crate::driver::{DriverError, DriverErrorKind, Listener, Parked, Topic, Wake};
 
 /// How long to wait for the connection.
@@ -120,6 +121,7 @@ impl PostgresListener {
 
 async fn listen(servers: &Servers, statements: &Statements) -> Result<PgListener, DriverError> {
     let options = servers.options().await?;
+    let settled = options.clone();
     let error = |error| driver_error("failed to listen for wake-ups", error);
     let pool = PgPoolOptions::new()
         .max_connections(1)
@@ -129,6 +131,10 @@ async fn listen(servers: &Servers, statements: &Statements) -> Result<PgListener
         .connect_with(options)
         .await
         .map_err(error)?;
+    // Before it listens: in a shared session it would be others that hear, and locks would stay.
+    let mut connection = pool.acquire().await.map_err(error)?;
+    startup::settle(&mut connection, &settled).await?;
+    drop(connection);
     let mut inner = PgListener::connect_with(&pool).await.map_err(error)?;
     inner.ignore_pool_close_event(true);
     // A connection that it makes by itself would hold no locks, and be lost if the call is dropped.

@@ -4,6 +4,7 @@ use sqlx::Row;
 
 use super::PostgresDriver;
 use super::error::driver_error;
+use super::pool::OnPool;
 use crate::driver::{DriverError, NewLog, WorkerId};
 use crate::job::JobId;
 use crate::logs::AttemptLog;
@@ -26,7 +27,7 @@ impl PostgresDriver {
             .bind(attempts)
             .bind(completed)
             .bind(texts)
-            .execute(&self.pool)
+            .done_on(&self.pool)
             .await
             .map(drop)
             .map_err(|error| driver_error("failed to keep what attempts have logged", error))
@@ -36,7 +37,7 @@ impl PostgresDriver {
         let error = |error| driver_error("failed to read what attempts have logged", error);
         let rows = sqlx::query(self.statements.find_logs.clone())
             .bind(job.as_i64())
-            .fetch_all(&self.pool)
+            .all_on(&self.pool)
             .await
             .map_err(error)?;
         let logs = rows

@@ -229,6 +229,7 @@ async fn applied(
     let table = format!("\"{}\".migration", statements.schema);
     let exists: bool = sqlx::query_scalar("select to_regclass($1) is not null")
         .bind(table)
+        .persistent(false)
         .fetch_one(&mut *connection)
         .await
         .map_err(error)?;
@@ -236,6 +237,7 @@ async fn applied(
         return Ok(Vec::new());
     }
     sqlx::query(statements.applied_migrations.clone())
+        .persistent(false)
         .fetch_all(connection)
         .await
         .and_then(|rows| rows.iter().map(applied_row).collect())

@@ -29,6 +29,7 @@ mod listener;
 mod logs;
 mod migrate;
 mod named;
+mod pool;
 mod progress;
 mod promote;
 mod refusal;
@@ -40,6 +41,7 @@ mod schema;
 mod servers;
 mod session;
 mod sql;
+mod startup;
 mod statement;
 mod time_cursor;
 mod transaction;
@@ -57,6 +59,7 @@ use sqlx::{Connection as _, PgPool};
 use self::aside::Sweeps;
 use self::connect::{input_options, migration_options, runtime_options, runtime_pool};
 use self::cursor::Cursors;
+use self::pool::{Naming, Pool};
 use self::session::Session;
 use self::sql::Statements;
 use self::time_cursor::TimeCursor;
@@ -67,7 +70,6 @@ pub use self::connect::DATABASE_URL;
 #[doc(hidden)]
 pub use self::connect::SESSION_SETTINGS;
 pub(crate) use self::connect::database_url;
-pub(crate) use self::connection::acquire;
 pub use self::connection::{Connection, Row, Through, through};
 #[doc(hidden)]
 pub use self::health::STRUCTURE;
@@ -94,7 +96,7 @@ const INPUT_SESSIONS: usize = 2;
 /// when they are first used; everything else goes through the pool.
 #[derive(Clone)]
 pub struct PostgresDriver {
-    pool: PgPool,
+    pool: Pool,
     /// What enqueues, where that is not the runtime; for the health checks only.
     application: Option<PgPool>,
     /// Where sessions are opened.
@@ -126,15 +128,41 @@ impl PostgresDriver {
     /// Uses the connections of a pool, and opens others to the servers that it leads to.
     pub(crate) fn of_pool(pool: PgPool, servers: &Servers, schema: &Schema) -> Self {
         let servers = servers.map(runtime_options);
-        Self::build(pool.clone(), servers, Statements::of(schema)).with_application(pool)
+        let statements = Statements::of(schema);
+        Self::build(Pool::of_application(pool.clone()), servers, statements).with_application(pool)
     }
 
     /// A driver with a small pool of its own, for a runtime that must not wait for connections
     /// that others hold. It connects when it is first used.
     pub(crate) fn own_pool(servers: &Servers, schema: &Schema) -> Self {
         let servers = servers.map(runtime_options);
-        let pool = servers.pool(runtime_pool());
+        let pool = Pool::own(servers.own_pool(runtime_pool()));
         Self::build(pool, servers, Statements::of(schema))
+    }
+
+    /// The same in another schema.
+    pub(crate) fn in_schema(self, schema: &Schema) -> Self {
+        let servers = self.servers.clone();
+        self.rebuilt(servers, Statements::of(schema))
+    }
+
+    /// The same, but its own sessions lead elsewhere than the pool does.
+    pub(crate) fn with_direct(self, direct: &Servers) -> Self {
+        let statements = Arc::clone(&self.statements);
+        self.rebuilt(direct.map(runtime_options), statements)
+    }
+
+    /// The same, but the pool leads through a pooler in transaction mode.
+    pub(crate) fn through_pooler(mut self) -> Self {
+        self.pool = self.pool.pooled();
+        self
+    }
+
+    fn rebuilt(self, servers: Servers, statements: Arc<Statements>) -> Self {
+        Self {
+            application: self.application,
+            ..Self::build(self.pool, servers, statements)
+        }
     }
 
     /// Checks a pool of the application with its own health.
@@ -143,7 +171,7 @@ impl PostgresDriver {
         self
     }
 
-    fn build(pool: PgPool, servers: Servers, statements: Arc<Statements>) -> Self {
+    fn build(pool: Pool, servers: Servers, statements: Arc<Statements>) -> Self {
         Self {
             pool,
             application: None,
@@ -164,11 +192,6 @@ impl PostgresDriver {
             servers,
             statements,
         }
-    }
-
-    /// Connects once, to see that it works.
-    pub(crate) async fn ping(&self) -> Result<(), DriverError> {
-        self.servers.connect().await.map(|_| ())
     }
 
     /// Makes the roles of the schema, or brings their rights up to date.
@@ -194,7 +217,8 @@ impl PostgresDriver {
         connection: &mut impl Connection,
         enqueue: Enqueue,
     ) -> Result<Vec<JobId>, DriverError> {
-        enqueue::enqueue(connection, &self.statements, enqueue).await
+        let mut connection = Naming::of(connection, self.pool.is_pooled());
+        enqueue::enqueue(&mut connection, &self.statements, enqueue).await
     }
 
     pub(crate) async fn enqueue_unique_within(
@@ -202,7 +226,8 @@ impl PostgresDriver {
         connection: &mut impl Connection,
         enqueue: Enqueue,
     ) -> Result<KeyedJobs, DriverError> {
-        unique::enqueue_unique(connection, &self.statements, enqueue).await
+        let mut connection = Naming::of(connection, self.pool.is_pooled());
+        unique::enqueue_unique(&mut connection, &self.statements, enqueue).await
     }
 
     pub(crate) async fn enqueue_named_within(
@@ -210,7 +235,18 @@ impl PostgresDriver {
         connection: &mut impl Connection,
         enqueue: EnqueueNamed,
     ) -> Result<EnqueuedNamed, DriverError> {
-        named::enqueue_named(connection, &self.statements, enqueue).await
+        let mut connection = Naming::of(connection, self.pool.is_pooled());
+        named::enqueue_named(&mut connection, &self.statements, enqueue).await
+    }
+
+    pub(crate) async fn enqueue_named(
+        &self,
+        request: EnqueueNamed,
+    ) -> Result<EnqueuedNamed, DriverError> {
+        let mut exchange = self.pool.enqueue().await?;
+        let added = named::enqueue_named(&mut exchange, &self.statements, request).await?;
+        exchange.enqueued().await?;
+        Ok(added)
     }
 
     /// The schema that the jobs are in.

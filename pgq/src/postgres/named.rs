@@ -2,7 +2,7 @@
 
 use super::Statement;
 use super::connection::{Connection, Row};
-use super::enqueue::{NOT_TAKEN, answered, micros, number};
+use super::enqueue::{NOT_TAKEN, answered, micros, not_all, number};
 use super::sql::Statements;
 use super::unique::{enqueued, name};
 use crate::driver::{DriverError, EnqueueNamed, EnqueuedNamed, Start};
@@ -42,11 +42,12 @@ pub(super) async fn enqueue_named(
         .with(keys)
         .with(request.unique_within.map(micros))
         .with(conflict.unwrap_or_default())
-        .with(i64::from(request.may_be_unknown));
+        .with(i64::from(request.may_be_unknown))
+        .with(statements.schema.as_str());
     let rows = connection.run(statement).await?;
-    let row = rows
-        .first()
-        .ok_or_else(|| answered("the database has not said which job it has added"))?;
+    let [row] = &*rows else {
+        return Err(not_all(rows.len(), 1));
+    };
     Ok(EnqueuedNamed {
         job: JobId::from_i64(number(row, 0)?),
         enqueued: enqueued(row.text(1)?)?,

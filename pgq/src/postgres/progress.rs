@@ -5,6 +5,7 @@ use sqlx::postgres::PgRow;
 
 use super::PostgresDriver;
 use super::error::driver_error;
+use super::pool::OnPool;
 use crate::driver::{DriverError, NewProgress, Progress, WorkerId};
 use crate::job::JobId;
 
@@ -23,7 +24,7 @@ impl PostgresDriver {
             .bind(progress.done)
             .bind(progress.total)
             .bind(progress.message.as_str())
-            .execute(&self.pool)
+            .done_on(&self.pool)
             .await
             .map(|done| done.rows_affected() == 1)
             .map_err(|error| driver_error("failed to write the progress of a job", error))
@@ -35,7 +36,7 @@ impl PostgresDriver {
             .bind(jobs)
             // As `find_job`: the pool may be the application's.
             .persistent(false)
-            .fetch_all(&self.pool)
+            .all_on(&self.pool)
             .await
             .map(|ids: Vec<i64>| ids.into_iter().map(JobId::from_i64).collect())
             .map_err(|error| driver_error("failed to look which jobs have ended", error))
@@ -46,7 +47,7 @@ impl PostgresDriver {
             .bind(job.as_i64())
             // As `find_job`: the pool may be the application's.
             .persistent(false)
-            .fetch_optional(&self.pool)
+            .optional_on(&self.pool)
             .await
             .and_then(|row| row.as_ref().map(progress).transpose())
             .map_err(|error| driver_error("failed to read the progress of a job", error))

@@ -10,6 +10,7 @@ use sqlx::postgres::PgRow;
 use super::PostgresDriver;
 use super::driver::count;
 use super::error::driver_error;
+use super::pool::OnPool;
 use super::time_cursor::{TimeCursor, micros, step};
 use crate::driver::{DriverError, Promoted};
 
@@ -32,7 +33,7 @@ impl PostgresDriver {
             .bind(i64::try_from(limit).unwrap_or(i64::MAX))
             .bind(self.schema().as_str())
             .bind(start)
-            .fetch_one(&self.pool)
+            .one_on(&self.pool)
             .await
             .and_then(|row| Ok((promoted(&row)?, step(&row)?)))
             .map_err(|error| driver_error("failed to promote scheduled jobs", error))?;

@@ -17,6 +17,7 @@ use self::tick::Fired;
 use super::PostgresDriver;
 use super::enqueue::micros;
 use super::error::driver_error;
+use super::pool::OnPool;
 use crate::driver::{
     AskedInput, DriverError, Enqueue, InputAnswer, InputCheck, Schedule, ScheduleAsk,
     ScheduleChanges, ScheduleDriver, ScheduleState, ScheduleVersion, StoredInput, Tick, Ticked,
@@ -95,7 +96,7 @@ fn rows(limit: usize) -> i64 {
 impl ScheduleDriver for PostgresDriver {
     async fn declare_schedules(&self, schedules: &[Schedule]) -> Result<(), DriverError> {
         of(self.statements.declare_schedules.clone(), schedules)?
-            .execute(&self.pool)
+            .done_on(&self.pool)
             .await
             .map(|_| ())
             .map_err(|error| driver_error("failed to declare the schedules", error))
@@ -103,7 +104,7 @@ impl ScheduleDriver for PostgresDriver {
 
     async fn add_schedules(&self, schedules: &[Schedule]) -> Result<(), DriverError> {
         of(self.statements.add_schedules.clone(), schedules)?
-            .execute(&self.pool)
+            .done_on(&self.pool)
             .await
             .map(|_| ())
             .map_err(|error| driver_error("failed to declare the schedules", error))
@@ -112,7 +113,7 @@ impl ScheduleDriver for PostgresDriver {
     async fn stop_ticking(&self, worker: WorkerId) -> Result<(), DriverError> {
         sqlx::query(self.statements.stop_ticking.clone())
             .bind(worker.as_i64())
-            .execute(&self.pool)
+            .done_on(&self.pool)
             .await
             .map(|_| ())
             .map_err(|error| driver_error("failed to leave the schedules to others", error))
@@ -128,7 +129,7 @@ impl ScheduleDriver for PostgresDriver {
         of(self.statements.take_schedule.clone(), schedules)?
             .bind(seen)
             .bind(since)
-            .execute(&self.pool)
+            .done_on(&self.pool)
             .await
             .map(|done| done.rows_affected() == 1)
             .map_err(|error| driver_error("failed to declare a schedule again", error))
@@ -138,7 +139,7 @@ impl ScheduleDriver for PostgresDriver {
         let rows = sqlx::query(self.statements.retire_schedules.clone())
             .bind(micros(grace))
             .bind(self.schema().as_str())
-            .fetch_all(&self.pool)
+            .all_on(&self.pool)
             .await;
         rows.and_then(|rows| rows.iter().map(|row| row.try_get("name")).collect())
             .map_err(|error| driver_error("failed to retire schedules", error))
@@ -148,7 +149,7 @@ impl ScheduleDriver for PostgresDriver {
         sqlx::query(self.statements.schedules.clone())
             .bind(names)
             .persistent(false)
-            .fetch_all(&self.pool)
+            .all_on(&self.pool)
             .await
             .and_then(|rows| state(&rows))
             .map_err(|error| driver_error("failed to read the schedules", error))
@@ -163,7 +164,7 @@ impl ScheduleDriver for PostgresDriver {
             .bind(names)
             .bind(revisions)
             .persistent(false)
-            .fetch_all(&self.pool)
+            .all_on(&self.pool)
             .await
             .and_then(|rows| by_place(&rows, schedules.len(), input))
             .map_err(|error| driver_error("failed to read the inputs of schedules", error))
@@ -179,7 +180,7 @@ impl ScheduleDriver for PostgresDriver {
             .bind(fingerprints)
             .bind(problems)
             .persistent(false)
-            .fetch_all(&self.pool)
+            .all_on(&self.pool)
             .await
             .and_then(|rows| by_place(&rows, checks.len(), |_| Ok(())))
             .map(|noted| noted.iter().map(Option::is_some).collect())
@@ -197,7 +198,7 @@ impl ScheduleDriver for PostgresDriver {
             .bind(ask.names)
             .bind(ask.tasks)
             .bind(rows(ask.limit))
-            .fetch_all(&self.pool)
+            .all_on(&self.pool)
             .await
             .and_then(|rows| changes(&rows))
             .map_err(|error| driver_error("failed to look for schedules that have changed", error))
@@ -231,7 +232,7 @@ impl ScheduleDriver for PostgresDriver {
             .bind(after)
             .bind(rows(limit))
             .persistent(false)
-            .fetch_all(&self.pool)
+            .all_on(&self.pool)
             .await
             .and_then(|rows| state(&rows))
             .map_err(|error| driver_error("failed to list the schedules", error))
@@ -246,7 +247,7 @@ impl ScheduleDriver for PostgresDriver {
         of(self.statements.make_schedule.clone(), schedules)?
             .bind(self.schema().as_str())
             .bind(taken_by)
-            .fetch_one(&self.pool)
+            .one_on(&self.pool)
             .await
             .and_then(|row| row.try_get("done"))
             .map_err(|error| driver_error("failed to make a schedule", error))
@@ -265,7 +266,7 @@ impl ScheduleDriver for PostgresDriver {
             .bind(self.schema().as_str())
             .bind(since)
             .bind(taken_by)
-            .fetch_one(&self.pool)
+            .one_on(&self.pool)
             .await
             .and_then(|row| row.try_get("done"))
             .map_err(|error| driver_error("failed to edit a schedule", error))
@@ -277,7 +278,7 @@ impl ScheduleDriver for PostgresDriver {
             .bind(pause)
             .bind(self.schema().as_str())
             .persistent(false)
-            .fetch_optional(&self.pool)
+            .optional_on(&self.pool)
             .await;
         row.and_then(|row| row.map(|row| row.try_get("changed")).transpose())
             .map_err(|error| driver_error("failed to pause or resume a schedule", error))
@@ -288,7 +289,7 @@ impl ScheduleDriver for PostgresDriver {
             .bind(name)
             .bind(self.schema().as_str())
             .persistent(false)
-            .fetch_optional(&self.pool)
+            .optional_on(&self.pool)
             .await
             .map(|row| row.is_some())
             .map_err(|error| driver_error("failed to request a job of a schedule", error))
@@ -299,7 +300,7 @@ impl ScheduleDriver for PostgresDriver {
             .bind(name)
             .bind(self.schema().as_str())
             .persistent(false)
-            .fetch_one(&self.pool)
+            .one_on(&self.pool)
             .await
             .and_then(|row| row.try_get("done"))
             .map_err(|error| driver_error("failed to delete a schedule", error))

@@ -57,8 +57,9 @@ impl Statement {
         self
     }
 
-    /// For a connection that is the application's, without the settings that make a kept plan safe.
-    pub(super) fn planned_each_time(mut self) -> Self {
+    /// For a connection that is the application's: without the settings that make a kept plan safe, and perhaps
+    /// through a pooler, behind which another session knows the name for another statement.
+    pub(super) fn unnamed(mut self) -> Self {
         self.is_kept = false;
         self
     }
@@ -81,7 +82,8 @@ impl Statement {
     }
 
     /// Whether the statement may be prepared once and kept for later. One that may not is planned for its
-    /// arguments, as a statement without a name is.
+    /// arguments, as a statement without a name is. Parse it and run it in one request, or in one transaction: between
+    /// two a pooler may change the session.
     #[must_use]
     pub fn is_kept(&self) -> bool {
         self.is_kept

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 
 use super::Statement;
 use super::connection::{Connection, Row};
-use super::enqueue::{NOT_TAKEN, answered, micros, number};
+use super::enqueue::{NOT_TAKEN, answered, micros, not_all, number};
 use super::large_input::Parted;
 use super::sql::Statements;
 use crate::driver::{DriverError, Enqueue, KeyedJobs, Start};
@@ -34,6 +34,7 @@ pub(super) async fn enqueue_unique_alone(
         Durability::Relaxed => &statements.relaxed.enqueue_unique,
     };
     let conflict = conflict(&enqueue);
+    let jobs = enqueue.jobs.len();
     let (run_at, delay) = start(enqueue.start);
     let parted = Parted::new(enqueue.jobs)?;
     let statement = Statement::new(sql, NOT_TAKEN)
@@ -54,7 +55,11 @@ pub(super) async fn enqueue_unique_alone(
         .with(name(conflict))
         .with(run_at)
         .with(delay);
-    outcome(&connection.run(statement).await?)
+    let outcome = outcome(&connection.run(statement).await?)?;
+    match &outcome {
+        KeyedJobs::Enqueued(some) if some.len() != jobs => Err(not_all(some.len(), jobs)),
+        _ => Ok(outcome),
+    }
 }
 
 /// What becomes of the jobs of an enqueue that are the same as others.

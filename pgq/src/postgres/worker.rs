@@ -1,12 +1,13 @@
 //! The statements about workers and their leases.
 
+use sqlx::Row;
 use sqlx::postgres::PgRow;
-use sqlx::{Connection, PgConnection, Row};
 
 use super::PostgresDriver;
 use super::driver::count;
 use super::enqueue::micros;
 use super::error::driver_error;
+use super::pool::OnPool;
 use crate::driver::{DeadJob, DriverError, Rescued, WorkerId, WorkerInfo};
 use crate::job::{JobId, Retain};
 
@@ -32,7 +33,7 @@ impl PostgresDriver {
             .bind(worker.build.aliases)
             .bind(worker.build.inputs)
             .bind(worker.build.ticks)
-            .execute(&self.pool)
+            .done_on(&self.pool)
             .await
             .map(|done| done.rows_affected() == 1)
             .map_err(|error| driver_error("failed to register the worker", error))
@@ -42,9 +43,7 @@ impl PostgresDriver {
     /// every job that they have claimed.
     pub(super) async fn rescue_jobs(&self, blame_max: i16) -> Result<Rescued, DriverError> {
         let error = |error| driver_error("failed to rescue the jobs of dead workers", error);
-        let mut connection = self.pool.acquire().await.map_err(error)?;
-        let connection: &mut PgConnection = &mut connection;
-        let mut transaction = connection.begin().await.map_err(error)?;
+        let mut transaction = self.pool.begin().await.map_err(error)?;
         let dead: Vec<i64> = sqlx::query_scalar(self.statements.lock_dead_workers.clone())
             .fetch_all(&mut *transaction)
             .await
@@ -79,7 +78,7 @@ impl PostgresDriver {
         sqlx::query(self.statements.try_suspect.clone())
             .bind(worker.as_i64())
             .bind(job.as_i64())
-            .execute(&self.pool)
+            .done_on(&self.pool)
             .await
             .map(|done| done.rows_affected() == 1)
             .map_err(|error| driver_error("failed to note which suspect runs", error))
@@ -87,9 +86,7 @@ impl PostgresDriver {
 
     pub(super) async fn return_jobs(&self, worker: WorkerId) -> Result<(), DriverError> {
         let error = |error| driver_error("failed to deregister the worker", error);
-        let mut connection = self.pool.acquire().await.map_err(error)?;
-        let connection: &mut PgConnection = &mut connection;
-        let mut transaction = connection.begin().await.map_err(error)?;
+        let mut transaction = self.pool.begin().await.map_err(error)?;
         sqlx::query(self.statements.lock_worker.clone())
             .bind(worker.as_i64())
             .execute(&mut *transaction)

@@ -57,6 +57,7 @@ fn command(arguments: &[&str]) -> Command {
     command
         .args(arguments)
         .env_remove("DATABASE_URL")
+        .env_remove("DIRECT_DATABASE_URL")
         .stdin(Stdio::null());
     command
 }

@@ -6,6 +6,7 @@ mod complete;
 mod errors;
 mod named;
 mod page;
+mod pooler;
 mod transactions;
 
 use pgq_tests::database::TestDatabase;

@@ -28,7 +28,7 @@ async fn enqueues_and_ends_of_a_relaxed_task_do_not_wait_for_the_disk() -> anyho
     relaxed::enqueue(pool).await?;
     relaxed::job().unique("once").enqueue(pool).await?;
     relaxed::job()
-        .tag("with a row beside")
+        .tag("with-a-row-beside")
         .enqueue(pool)
         .await?;
     assert_eq!(noted(&database).await?, ["ready off"]);

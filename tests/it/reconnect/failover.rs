@@ -57,7 +57,8 @@ async fn producers_and_workers_go_on_with_the_standby_that_takes_over() -> anyho
     let standby = replicas.standby_url();
     let before = i64::try_from(JOBS)?;
     eventually("jobs run before", async || {
-        Ok(completed(&standby).await? >= before)
+        // What is on its disk already it may not show yet: the tables, for instance.
+        Ok(completed(&standby).await.is_ok_and(|jobs| jobs >= before))
     })
     .await?;
 

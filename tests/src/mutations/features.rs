@@ -4,6 +4,28 @@ use super::Mutation;
 
 /// Every such mistake that is tried.
 pub const FEATURES: &[Mutation] = &[
+    // Poolers.
+    Mutation {
+        name: "what goes through an application's pool is in no transaction",
+        file: "pgq/src/postgres/pool.rs",
+        find: "Exchange::begin(&self.connections, self.whose != Whose::Own).await",
+        replace: "Exchange::begin(&self.connections, false).await",
+        tests: &["clients::pooler::clients_that_share_a_session_get_what_they_ask_for"],
+    },
+    Mutation {
+        name: "an enqueue through a pooler is in no transaction",
+        file: "pgq/src/postgres/pool.rs",
+        find: "Exchange::begin(&self.connections, self.is_pooled()).await;",
+        replace: "Exchange::begin(&self.connections, false).await;",
+        tests: &["clients::pooler::clients_that_share_a_session_get_what_they_ask_for"],
+    },
+    Mutation {
+        name: "a statement takes jobs of another schema",
+        file: "pgq/src/postgres/sql/enqueue_ready.sql",
+        find: "    where $7 = btrim('pgq_jobs.', '\".')\n",
+        replace: "",
+        tests: &["clients::pooler::a_statement_of_another_schema_takes_no_jobs"],
+    },
     // Options of tasks.
     Mutation {
         name: "a worker does not claim the jobs of an alias",
@@ -329,7 +351,7 @@ pub const FEATURES: &[Mutation] = &[
         file: "pgq/src/postgres/connect.rs",
         find: "'client_connection_check_interval', '2s'",
         replace: "'client_connection_check_interval', '0'",
-        tests: &["reconnect::left::a_call_that_is_dropped_leaves_no_statement_on_the_server"],
+        tests: &["reconnect::left::a_worker_that_is_dropped_leaves_no_statement_on_the_server"],
     },
     Mutation {
         name: "a standby is as good as the primary",

@@ -44,9 +44,9 @@ pub const HEALTH: &[Mutation] = &[
     },
     Mutation {
         name: "a session that two connections share is no finding",
-        file: "pgq/src/postgres/health/session.rs",
-        find: "if state.pid == runtime.pid {",
-        replace: "if false {",
+        file: "pgq/src/postgres/startup.rs",
+        find: "return Err(refused());",
+        replace: "return Ok(());",
         tests: &["health::listen::no_worker_starts_through_a_pooler_in_transaction_mode"],
     },
     Mutation {
@@ -124,7 +124,7 @@ pub const HEALTH: &[Mutation] = &[
         file: "pgq/src/postgres/health/echo.rs",
         find: "heard.is_err().then(not_listening)",
         replace: "None",
-        tests: &["health::listen::a_pooler_in_transaction_mode_is_found_out"],
+        tests: &["health::listen::a_pooler_that_delivers_no_notifications_is_a_warning"],
     },
     Mutation {
         name: "time limits that are too short are no finding",

@@ -55,9 +55,9 @@ pub const TLS: &[Mutation] = &[
     Mutation {
         name: "the connection that listens is not encrypted",
         file: "pgq/src/postgres/listener.rs",
-        find: "let options = options.clone().options([(\"lock_timeout\", LOCK_TIMEOUT)]);",
-        replace: "let options = options.clone().ssl_mode(sqlx::postgres::PgSslMode::Disable)\n\
-                  .options([(\"lock_timeout\", LOCK_TIMEOUT)]);",
+        find: "|options| options.clone().options([(\"lock_timeout\", LOCK_TIMEOUT)])",
+        replace: "|options| options.clone().ssl_mode(sqlx::postgres::PgSslMode::Disable)\n\
+                  .options([(\"lock_timeout\", LOCK_TIMEOUT)])",
         tests: &["tls::sessions::every_session_of_a_worker_is_encrypted"],
     },
     Mutation {

@@ -3,7 +3,9 @@
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::Query;
-use sqlx::{PgConnection, PgPool, Postgres, Transaction};
+use sqlx::{
+    AssertSqlSafe, Connection as _, PgConnection, PgPool, Postgres, SqlSafeStr as _, Transaction,
+};
 
 use super::{Connection, Row, complete_through, enqueue_through, unreadable};
 use crate::client::Enqueuer;
@@ -22,10 +24,18 @@ impl Connection for &mut PgConnection {
 
     async fn run(&mut self, statement: Statement) -> Result<Vec<PgRow>, DriverError> {
         let problem = statement.problem();
-        bind(statement)
-            .fetch_all(&mut **self)
+        let error = |error| driver_error(problem, error);
+        if statement.is_kept() || is_begun(self).await.map_err(error)? {
+            return bind(statement).fetch_all(&mut **self).await.map_err(error);
+        }
+        // Without a name it is parsed in one request and run in another, which must meet the same session.
+        let mut transaction = self.begin().await.map_err(error)?;
+        let rows = bind(statement)
+            .fetch_all(&mut *transaction)
             .await
-            .map_err(|error| driver_error(problem, error))
+            .map_err(error)?;
+        transaction.commit().await.map_err(error)?;
+        Ok(rows)
     }
 }
 
@@ -47,9 +57,25 @@ impl Connection for &mut Transaction<'_, Postgres> {
     }
 }
 
+/// Whether a connection is in a transaction, which may be one that a statement has begun.
+async fn is_begun(connection: &mut PgConnection) -> sqlx::Result<bool> {
+    if connection.is_in_transaction() {
+        return Ok(true);
+    }
+    let row = sqlx::raw_sql("select now() < statement_timestamp()")
+        .fetch_one(connection)
+        .await?;
+    sqlx::Row::try_get(&row, 0)
+}
+
 fn bind(statement: Statement) -> Query<'static, Postgres, PgArguments> {
     let is_kept = statement.is_kept();
     let (sql, arguments) = statement.into_parts();
+    // A text of its own: one that the connection has kept would be run by its name.
+    let sql = match is_kept {
+        true => sql,
+        false => AssertSqlSafe(format!("/* unnamed */ {}", sql.as_str())).into_sql_str(),
+    };
     let query = sqlx::query(sql).persistent(is_kept);
     arguments
         .into_iter()
@@ -108,7 +134,7 @@ impl Enqueuer for &PgPool {
     }
 }
 
-pub(crate) async fn acquire(pool: &PgPool) -> Result<PoolConnection<Postgres>, DriverError> {
+async fn acquire(pool: &PgPool) -> Result<PoolConnection<Postgres>, DriverError> {
     let error = |error| driver_error("no connection to enqueue through", error);
     pool.acquire().await.map_err(error)
 }

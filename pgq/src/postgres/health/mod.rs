@@ -20,8 +20,10 @@ use sqlx::{PgConnection, Postgres};
 use self::echo::Echo;
 use self::read::{SchemaState, SessionState};
 use super::PostgresDriver;
+use super::connect::open;
 use super::error::driver_error;
 use super::migrate::read_version;
+use super::startup;
 use crate::driver::{DriverError, Finding, FindingCode, HealthCheck, HealthDriver};
 
 #[doc(hidden)]
@@ -55,7 +57,7 @@ impl HealthDriver for PostgresDriver {
 impl PostgresDriver {
     async fn check_running(&self) -> Result<Vec<Finding>, DriverError> {
         let error = |error| driver_error("no connection to check the database through", error);
-        let mut connection = self.pool.acquire().await.map_err(error)?;
+        let mut connection = self.pool.connections().acquire().await.map_err(error)?;
         let state = SessionState::read(&mut connection, &self.statements).await?;
         Ok(session::changing(&state))
     }
@@ -66,11 +68,15 @@ impl PostgresDriver {
         concurrency: usize,
     ) -> Result<Vec<Finding>, DriverError> {
         // A connection that completions go on with, so that the start opens none of its own for this.
-        let own = self.finishes[0].lend();
+        let mut own = match self.finishes[0].lend().await {
+            Err(refused) if startup::is_refused(&refused) => {
+                return self.check_shared(refused.findings()).await;
+            }
+            own => own?,
+        };
         let application = self.application_connection();
         let echo = Echo::listen(&self.servers, listens);
-        let (own, application, echo) = tokio::join!(own, application, echo);
-        let mut own = own?;
+        let (application, echo) = tokio::join!(application, echo);
         if let Some(too_old) = session::version(own.connection().server_version_num()) {
             // It may not even know what is read below.
             return Ok(vec![too_old]);
@@ -78,11 +84,10 @@ impl PostgresDriver {
 
         let state = SessionState::read(own.connection(), &self.statements).await?;
         let mut findings = session::runtime(&state);
-        if let Some(mut connection) = application {
-            // Not at the same time: a pooler in transaction mode lends the session that was used last.
-            if let Ok(read) = SessionState::read(&mut connection, &self.statements).await {
-                findings.extend(session::application(&state, &read));
-            }
+        if let Some(mut connection) = application
+            && let Ok(read) = SessionState::read(&mut connection, &self.statements).await
+        {
+            findings.extend(session::application(&state, &read));
         }
         if let Some(pool) = &self.application {
             let connections = pool.options().get_max_connections();
@@ -94,6 +99,14 @@ impl PostgresDriver {
             None => own.keep(),
         }
         Ok(findings)
+    }
+
+    /// What else is to be said of sessions that are shared, in which nothing may be left behind.
+    async fn check_shared(&self, shared: &[Finding]) -> Result<Vec<Finding>, DriverError> {
+        let mut connection = open(&self.servers.options().await?).await?;
+        let state = SessionState::read(&mut connection, &self.statements).await?;
+        let findings = shared.iter().cloned();
+        Ok(findings.chain(session::runtime(&state)).collect())
     }
 
     /// A connection of what enqueues, unless all of them are in use.

@@ -11,8 +11,6 @@ use crate::postgres::sql::Statements;
 /// A session, and what changes while a server runs.
 #[derive(Clone, Debug)]
 pub(super) struct SessionState {
-    /// The process of the server that the session is.
-    pub(super) pid: i32,
     pub(super) is_in_transaction: bool,
     /// Whether the settings of the runtime's sessions are in force.
     pub(super) has_settings: bool,
@@ -75,7 +73,6 @@ impl SessionState {
         let timeouts: Vec<i64> = row.try_get("timeouts")?;
         let server: i64 = row.try_get("clock")?;
         Ok(Self {
-            pid: row.try_get("pid")?,
             is_in_transaction: row.try_get("is_in_transaction")?,
             has_settings: row.try_get("has_settings")?,
             isolation: row.try_get("isolation")?,

@@ -97,13 +97,6 @@ pub(super) fn runtime(state: &SessionState) -> Vec<Finding> {
 /// Of a session of the application, beside one of the runtime.
 pub(super) fn application(runtime: &SessionState, state: &SessionState) -> Vec<Finding> {
     let mut findings = Vec::new();
-    if state.pid == runtime.pid {
-        findings.push(Finding::new(
-            FindingCode::SharedSession,
-            "two connections are one session of the server, as through a pooler in transaction mode",
-            "connect to the server directly, or through a pooler in session mode",
-        ));
-    }
     if state.is_in_transaction {
         findings.push(Finding::new(
             FindingCode::InTransaction,

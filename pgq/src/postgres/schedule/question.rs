@@ -6,6 +6,7 @@ use sqlx::postgres::PgRow;
 use crate::driver::{AskedInput, DriverError, InputAnswer};
 use crate::postgres::PostgresDriver;
 use crate::postgres::error::driver_error;
+use crate::postgres::pool::OnPool;
 
 impl PostgresDriver {
     pub(super) async fn ask_about(&self, task: &str, input: &[u8]) -> Result<i64, DriverError> {
@@ -14,7 +15,7 @@ impl PostgresDriver {
             .bind(input)
             .bind(self.schema().as_str())
             .persistent(false)
-            .fetch_one(&self.pool)
+            .one_on(&self.pool)
             .await
             .and_then(|row| row.try_get("revision"))
             .map_err(|error| driver_error("failed to ask about an input", error))
@@ -31,7 +32,7 @@ impl PostgresDriver {
             .bind(after)
             .bind(limit)
             .persistent(false)
-            .fetch_all(&self.pool)
+            .all_on(&self.pool)
             .await;
         rows.and_then(|rows| rows.iter().map(asked).collect())
             .map_err(|error| driver_error("failed to read what is asked about inputs", error))
@@ -48,7 +49,7 @@ impl PostgresDriver {
             .bind(taken_by)
             .bind(problem)
             .persistent(false)
-            .execute(&self.pool)
+            .done_on(&self.pool)
             .await
             .map(|_| ())
             .map_err(|error| driver_error("failed to answer about an input", error))
@@ -61,7 +62,7 @@ impl PostgresDriver {
         let row = sqlx::query(self.statements.input_answer.clone())
             .bind(question)
             .persistent(false)
-            .fetch_optional(&self.pool)
+            .optional_on(&self.pool)
             .await;
         row.and_then(|row| row.map_or(Ok(None), |row| answered(&row)))
             .map_err(|error| driver_error("failed to look for the answer about an input", error))
@@ -71,7 +72,7 @@ impl PostgresDriver {
         sqlx::query(self.statements.forget_input.clone())
             .bind(question)
             .persistent(false)
-            .execute(&self.pool)
+            .done_on(&self.pool)
             .await
             .map(|_| ())
             .map_err(|error| driver_error("failed to forget a question about an input", error))

@@ -5,7 +5,7 @@
 
 use chrono::{DateTime, Utc};
 use sqlx::postgres::PgRow;
-use sqlx::{Connection, PgConnection, Row};
+use sqlx::{PgConnection, Row};
 
 use super::stored::overlap_name;
 use crate::driver::{DriverError, DriverErrorKind, Enqueue, NewJob, Start, Tick, Ticked};
@@ -99,18 +99,23 @@ impl PostgresDriver {
             }
         }
         if !together.is_empty() {
-            let mut connection = self.pool.acquire().await.map_err(failed)?;
-            for won in self.fire_together(&mut connection, together).await? {
+            let mut exchange = self.pool.exchange().await.map_err(failed)?;
+            let won = self.fire_together(&mut exchange, together).await?;
+            exchange.done().await.map_err(failed)?;
+            for won in won {
                 if let Some(place) = places.get(won.place) {
                     ticked[*place] = won.outcome();
                 }
             }
         }
         for (place, tick, cancels) in apart {
-            let mut connection = self.pool.acquire().await.map_err(failed)?;
-            let won = match cancels {
-                true => self.fire_and_cancel(&mut connection, tick).await?,
-                false => self.fire_unique(&mut connection, tick).await?,
+            let won = if cancels {
+                self.fire_and_cancel(tick).await?
+            } else {
+                let mut exchange = self.pool.exchange().await.map_err(failed)?;
+                let won = self.fire_unique(&mut exchange, tick).await?;
+                exchange.done().await.map_err(failed)?;
+                won
             };
             ticked[place] = won.map_or(Ticked::Refused, Won::outcome);
         }
@@ -220,12 +225,8 @@ impl PostgresDriver {
     /// A tick whose job takes the place of the one before it, which is cancelled in the same transaction.
     /// It is a conflict that somebody else has locked that one, for a moment or, to complete it, for as long
     /// as he likes.
-    async fn fire_and_cancel(
-        &self,
-        connection: &mut PgConnection,
-        tick: Fired,
-    ) -> Result<Option<Won>, DriverError> {
-        let mut transaction = connection.begin().await.map_err(failed)?;
+    async fn fire_and_cancel(&self, tick: Fired) -> Result<Option<Won>, DriverError> {
+        let mut transaction = self.pool.begin().await.map_err(failed)?;
         let fired = match self.fire_within(&mut transaction, tick).await {
             Ok(won) => {
                 transaction.commit().await.map_err(failed)?;
@@ -270,8 +271,8 @@ impl PostgresDriver {
         job: JobId,
     ) -> Result<(), DriverError> {
         for _ in 0..LOOKS_MAX {
-            if self.cancel_waiting(&mut *transaction, job).await?
-                || self.cancel_running(&mut *transaction, job).await?
+            if self.cancel_waiting(transaction, job).await?
+                || self.cancel_running(transaction, job).await?
             {
                 return Ok(());
             }

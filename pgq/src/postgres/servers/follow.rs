@@ -4,11 +4,11 @@ use std::error::Error as _;
 use std::time::Duration;
 
 use sqlx::postgres::PgConnectOptions;
-use sqlx::{Connection as _, PgConnection};
+use sqlx::{Connection as _, PgConnection, Row as _};
 
 use super::Servers;
 use crate::driver::{DriverError, DriverErrorKind};
-use crate::postgres::connect::{connect, place};
+use crate::postgres::connect::{open, place};
 use crate::postgres::error::driver_error;
 
 /// How often it is looked whether the server is still the primary.
@@ -73,7 +73,7 @@ impl Servers {
 }
 
 async fn connect_to_primary(options: &PgConnectOptions) -> Result<PgConnection, DriverError> {
-    let mut connection = connect(options).await?;
+    let mut connection = open(options).await?;
     if is_read_only(&mut connection).await? {
         let _ = connection.close().await;
         let problem = format!("the server at {} cannot be written to", place(options));
@@ -106,11 +106,7 @@ fn in_full(error: &DriverError) -> String {
 
 /// For the connections of a pool.
 pub(super) async fn refuse_standby(connection: &mut PgConnection) -> sqlx::Result<()> {
-    match sqlx::query_scalar(IS_READ_ONLY)
-        .persistent(false)
-        .fetch_one(connection)
-        .await?
-    {
+    match ask(connection).await? {
         true => Err(sqlx::Error::Protocol(
             "the server cannot be written to".to_owned(),
         )),
@@ -119,11 +115,18 @@ pub(super) async fn refuse_standby(connection: &mut PgConnection) -> sqlx::Resul
 }
 
 async fn is_read_only(connection: &mut PgConnection) -> Result<bool, DriverError> {
-    let asked = sqlx::query_scalar(IS_READ_ONLY).fetch_one(connection);
-    let answered = tokio::time::timeout(ANSWER_MAX, asked)
+    let answered = tokio::time::timeout(ANSWER_MAX, ask(connection))
         .await
         .unwrap_or(Err(sqlx::Error::PoolTimedOut));
     answered.map_err(|error| driver_error("failed to ask whether the server is a standby", error))
+}
+
+/// In one request, whatever the connection leads through.
+async fn ask(connection: &mut PgConnection) -> sqlx::Result<bool> {
+    sqlx::raw_sql(IS_READ_ONLY)
+        .fetch_one(connection)
+        .await?
+        .try_get(0)
 }
 
 /// Returns when the server cannot be written to any more, with the reason.

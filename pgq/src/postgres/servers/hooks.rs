@@ -7,30 +7,46 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::postgres::PgPoolOptions;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Connection as _, Error, PgConnection};
 use tokio::sync::watch;
 
 use super::{Chosen, follow};
-use crate::postgres::connect::prepare;
+use crate::postgres::connect::settle;
 
 /// How long a connection may take to say that it is alive, and that it has done what it was asked.
 const ANSWER_MAX: Duration = Duration::from_secs(5);
 
+/// Who uses a pool.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Whose {
+    /// A runtime: each connection has a session of its own.
+    Own,
+    /// An application: its connections may lead through a pooler.
+    Application,
+}
+
 /// Sets the hooks of a pool of connections to the chosen one of several servers, or to the only one.
 pub(super) fn set(
     options: PgPoolOptions,
+    whose: Whose,
+    each: &Arc<[PgConnectOptions]>,
     chosen: &Arc<watch::Sender<Chosen>>,
-    is_several: bool,
 ) -> PgPoolOptions {
+    let (each, connected_to) = (Arc::clone(each), Arc::clone(chosen));
     let chosen = Arc::clone(chosen);
     options
         .after_connect(move |connection, _| {
+            let server = connected_to.borrow().server;
+            let each = Arc::clone(&each);
             Box::pin(async move {
-                prepare(connection).await?;
-                match is_several {
-                    true => follow::refuse_standby(connection).await,
-                    false => Ok(()),
+                if whose == Whose::Own {
+                    let settled = settle(connection, &each[server]).await;
+                    settled.map_err(|error| Error::Configuration(error.into()))?;
+                }
+                match each.len() {
+                    1 => Ok(()),
+                    _ => follow::refuse_standby(connection).await,
                 }
             })
         })

@@ -16,7 +16,8 @@ use sqlx::{Connection as _, PgConnection, PgPool};
 use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::connect::{connect, place};
+use self::hooks::Whose;
+use super::connect::{connect, open, place};
 use crate::driver::{DriverError, DriverErrorKind};
 
 /// One server, or several of which one is chosen. Clones choose together.
@@ -166,10 +167,26 @@ impl Servers {
         });
     }
 
-    /// Makes a pool of connections to the server to use; it connects when it is first used.
+    /// Connects once, whatever that leads through, to see that it works.
+    pub(crate) async fn ping(&self) -> Result<(), DriverError> {
+        let connection = open(&self.options().await?).await?;
+        let _ = connection.close().await;
+        Ok(())
+    }
+
+    /// Makes a pool for an application; it connects when it is first used.
     pub(crate) fn pool(&self, options: PgPoolOptions) -> PgPool {
+        self.pool_of(Whose::Application, options)
+    }
+
+    /// Makes a pool for a runtime, whose connections have sessions of their own; it connects when it is first used.
+    pub(super) fn own_pool(&self, options: PgPoolOptions) -> PgPool {
+        self.pool_of(Whose::Own, options)
+    }
+
+    fn pool_of(&self, whose: Whose, options: PgPoolOptions) -> PgPool {
         let first = self.each[self.choice.chosen().server].clone();
-        let options = hooks::set(options, &self.choice.chosen, self.is_several());
+        let options = hooks::set(options, whose, &self.each, &self.choice.chosen);
         let pool = options.connect_lazy_with(first);
         if self.is_several() {
             lock(&self.choice.pools).push((pool.clone(), Arc::clone(&self.each)));

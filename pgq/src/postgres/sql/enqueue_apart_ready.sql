@@ -14,10 +14,11 @@
 -- $11 detailed     bigint[], from 1: the places of the jobs that have a detail
 -- $12 details      text[], these, as JSON
 --
--- The number is drawn as in `enqueue_ready`, in the order of the inputs.
+-- The number is drawn as in `enqueue_ready`, in the order of the inputs; and only jobs of this schema are taken.
 with numbered as materialized (
     select nextval('pgq_jobs.job_number') as n, place, input, marks
     from unnest($1::bytea[], $8::smallint[]) with ordinality as given (input, marks, place)
+    where $7 = btrim('pgq_jobs.', '".')
 ), kept as (
     insert into pgq_jobs.large_input (job, input)
     select numbered.n, large.input

@@ -1,5 +1,5 @@
 -- Adds jobs of one task that are due later, some of them with what is kept apart from their rows:
--- large inputs, and details. Wakes the workers as `enqueue_scheduled` does.
+-- large inputs, and details. Wakes the workers as `enqueue_scheduled` does, and takes only jobs of this schema.
 --
 -- $1 inputs        bytea[], stubs in the place of large ones
 -- $2 task          text
@@ -18,6 +18,7 @@
 with numbered as materialized (
     select nextval('pgq_jobs.job_number') as n, place, input, marks
     from unnest($1::bytea[], $8::smallint[]) with ordinality as given (input, marks, place)
+    where $7 = btrim('pgq_jobs.', '".')
 ), kept as (
     insert into pgq_jobs.large_input (job, input)
     select numbered.n, large.input

@@ -14,6 +14,7 @@
 -- $12 unique_within bigint, in microseconds
 -- $13 conflict      text, empty for that of the task
 -- $14 may_be_unknown bigint, 1 if the task may be one that no worker has
+-- $15 schema        text, that of the job: no other is taken, as by `enqueue_ready`
 select added.job, added.outcome,
        coalesce(
            nullif($3, ''), (select task.queue from pgq_jobs.task where task.name = $1), 'default'
@@ -32,4 +33,5 @@ from pgq_jobs.enqueue_inputs(
     unique_within => $12::bigint * interval '1 microsecond',
     conflict => nullif($13, ''),
     allow_unknown_task => $14::bigint = 1
-) as added;
+) as added
+where $15 = btrim('pgq_jobs.', '".');

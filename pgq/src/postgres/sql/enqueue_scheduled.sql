@@ -10,6 +10,8 @@
 -- $7 channel       text
 -- $8 run_at        timestamptz, or null for
 -- $9 delay         bigint, in microseconds from now
+--
+-- Jobs of another schema it does not take, as `enqueue_ready`.
 with added as (
     insert into pgq_jobs.scheduled
         (id, fingerprint, created_at, run_at, deliveries, priority, attempt, max_attempts, deaths,
@@ -20,6 +22,7 @@ with added as (
     from (
         select nextval('pgq_jobs.job_number') as n, input
         from unnest($1::bytea[]) as input
+        where $7 = btrim('pgq_jobs.', '".')
     ) as numbered
     returning id
 ), woken as materialized (

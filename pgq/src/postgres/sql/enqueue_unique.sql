@@ -19,7 +19,8 @@
 -- $17 delay        bigint, in microseconds from now, or null for at once
 --
 -- The numbers are drawn by this statement, which has locked both tables. Each job is told with its place
--- and what became of it; if they are refused, there is only the one that was in the way.
+-- and what became of it; if they are refused, there is only the one that was in the way. Jobs of another schema
+-- it does not take, as `enqueue_ready`.
 with start as materialized (
     select coalesce($16, statement_timestamp() + $17::bigint * interval '1 microsecond') as run_at
 ), taken as materialized (
@@ -28,6 +29,7 @@ with start as materialized (
         array(
             select substr(encode(sha256(given.key), 'hex'), 1, 32)::uuid
             from unnest($13::bytea[]) with ordinality as given (key, place)
+            where $7 = btrim('pgq_jobs.', '".')
             order by given.place
         ),
         $14, $15, hashtextextended($3, $4::smallint)
