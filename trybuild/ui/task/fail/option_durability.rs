@@ -1,4 +1,4 @@
 #[pgq::task(durability = "fast")]
-async fn warm_up(page: u64) {}
+async fn warm_up() {}
 
 fn main() {}
