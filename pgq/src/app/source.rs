@@ -74,7 +74,7 @@ impl Source {
             true if !is_given => return Ok(Arc::new(driver)),
             true => {}
         }
-        Ok(Arc::new(driver.with_application(pool)))
+        Ok(Arc::new(driver.with_application(pool, &servers)))
     }
 }
 

@@ -107,7 +107,8 @@ pub(super) async fn settle(
 /// Opens one connection that has a session of its own, with the settings of the options.
 pub(super) async fn connect(options: &PgConnectOptions) -> Result<PgConnection, DriverError> {
     let mut connection = open(options).await?;
-    settle(&mut connection, options).await?;
+    let settled = tokio::time::timeout(CONNECT_TIMEOUT, settle(&mut connection, options)).await;
+    settled.unwrap_or_else(|_| Err(cannot_connect(options, sqlx::Error::PoolTimedOut)))?;
     Ok(connection)
 }
 

@@ -9,6 +9,7 @@ use sqlx::{PgPool, SqlStr};
 use super::connection::{Connection, Row};
 use super::error::made;
 use super::large_input::Parted;
+use super::relaxed::OFF;
 use super::sql::Statements;
 use super::{PostgresDriver, Statement};
 use crate::client::Reader;
@@ -38,7 +39,8 @@ pub(super) async fn enqueue_alone(
     // The hot statements know nothing of what is kept apart, and stay as fast as they are.
     let apart = enqueue.jobs.iter().any(has_rows_apart);
     let relaxed = &statements.relaxed;
-    let sql = match (start, apart, enqueue.durability.is_relaxed()) {
+    let is_relaxed = enqueue.durability.is_relaxed();
+    let sql = match (start, apart, is_relaxed) {
         (Start::Now, false, false) => &statements.enqueue_ready,
         (Start::Now, false, true) => &relaxed.enqueue_ready,
         (Start::Now, true, false) => &statements.enqueue_apart_ready,
@@ -53,6 +55,10 @@ pub(super) async fn enqueue_alone(
         Start::Now => statement,
         Start::After(delay) => statement.with(None::<DateTime<Utc>>).with(micros(delay)),
         Start::At(time) => statement.with(Some(time)).with(None::<i64>),
+    };
+    let statement = match is_relaxed {
+        true => statement.with(OFF),
+        false => statement,
     };
     let ids = ids(&connection.run(statement).await?)?;
     match ids.len() == jobs {

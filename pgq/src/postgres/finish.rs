@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use sqlx::{Connection, PgConnection, Row, SqlStr};
+use sqlx::{Connection, PgConnection, Row};
 
 use super::PostgresDriver;
 use super::driver::count;
 use super::enqueue::micros;
 use super::error::{driver_error, lacks_partition};
 use super::pool::OnPool;
+use super::relaxed::OFF;
 use super::session::Lent;
 use crate::driver::{Completion, DriverError, End, Ending, Hold, WorkerId};
 use crate::job::{JobId, Retain, Retention};
@@ -53,14 +54,10 @@ impl PostgresDriver {
 
         // One transaction: it waits if one of them is to be waited for.
         let is_relaxed = completions.iter().all(|done| done.durability.is_relaxed());
-        let statement = match is_relaxed {
-            true => &self.statements.relaxed.complete_jobs,
-            false => &self.statements.complete_jobs,
-        };
         let mut session = self.finish_session().await?;
         let ended = match groups.first_key_value() {
             Some((retention, group)) if groups.len() == 1 => self
-                .complete_group(session.connection(), statement, worker, *retention, group)
+                .complete_group(session.connection(), is_relaxed, worker, *retention, group)
                 .await
                 .map_err(error)?,
             _ => {
@@ -68,7 +65,7 @@ impl PostgresDriver {
                 let mut transaction = session.connection().begin().await.map_err(error)?;
                 for (retention, group) in &groups {
                     ended += self
-                        .complete_group(&mut transaction, statement, worker, *retention, group)
+                        .complete_group(&mut transaction, is_relaxed, worker, *retention, group)
                         .await
                         .map_err(error)?;
                 }
@@ -83,7 +80,7 @@ impl PostgresDriver {
     async fn complete_group(
         &self,
         connection: &mut PgConnection,
-        statement: &SqlStr,
+        is_relaxed: bool,
         worker: WorkerId,
         retention: Retention,
         completions: &[&Completion],
@@ -100,7 +97,11 @@ impl PostgresDriver {
                 retentions.push(done.retain.result.hours());
             }
         }
-        sqlx::query(statement.clone())
+        let statement = match is_relaxed {
+            true => &self.statements.relaxed.complete_jobs,
+            false => &self.statements.complete_jobs,
+        };
+        let query = sqlx::query(statement.clone())
             .bind(worker.as_i64())
             .bind(jobs)
             .bind(claims)
@@ -109,7 +110,12 @@ impl PostgresDriver {
             .bind(result_claims)
             .bind(results)
             .bind(retentions)
-            .bind(self.schema().as_str())
+            .bind(self.schema().as_str());
+        let query = match is_relaxed {
+            true => query.bind(OFF),
+            false => query,
+        };
+        query
             .execute(connection)
             .await
             .map(|done| usize::try_from(done.rows_affected()).unwrap_or(usize::MAX))

@@ -51,9 +51,9 @@ impl PostgresListener {
     ) -> Result<Self, DriverError> {
         let servers =
             servers.map(|options| options.clone().options([("lock_timeout", LOCK_TIMEOUT)]));
-        let term = servers.term();
+        let (inner, term) = listen(&servers, statements).await?;
         Ok(Self {
-            inner: Some(listen(&servers, statements).await?),
+            inner: Some(inner),
             servers,
             term,
             is_asking: false,
@@ -119,7 +119,12 @@ impl PostgresListener {
     }
 }
 
-async fn listen(servers: &Servers, statements: &Statements) -> Result<PgListener, DriverError> {
+/// Opens a connection that listens, and returns its term.
+async fn listen(
+    servers: &Servers,
+    statements: &Statements,
+) -> Result<(PgListener, Term), DriverError> {
+    let term = servers.term();
     let options = servers.options().await?;
     let settled = options.clone();
     let error = |error| driver_error("failed to listen for wake-ups", error);
@@ -143,8 +148,7 @@ async fn listen(servers: &Servers, statements: &Statements) -> Result<PgListener
         .listen(statements.schema.as_str())
         .await
         .map_err(error)?;
-    servers.answered();
-    Ok(inner)
+    Ok((inner, servers.answered(term)))
 }
 
 /// If its caller has given up a call, others need not wait for their connections as long as he did.
@@ -161,8 +165,8 @@ impl Listener for PostgresListener {
     async fn recv(&mut self) -> Result<Wake, DriverError> {
         loop {
             let Some(inner) = &mut self.inner else {
-                self.term = self.servers.term();
-                self.inner = Some(listen(&self.servers, &self.statements).await?);
+                let (inner, term) = listen(&self.servers, &self.statements).await?;
+                (self.inner, self.term) = (Some(inner), term);
                 return Ok(Wake::Reconnected);
             };
             let notification = inner

@@ -99,6 +99,8 @@ pub struct PostgresDriver {
     pool: Pool,
     /// What enqueues, where that is not the runtime; for the health checks only.
     application: Option<PgPool>,
+    /// Where that leads to: one of several servers is followed for as long as this is there.
+    application_servers: Option<Servers>,
     /// Where sessions are opened.
     servers: Servers,
     statements: Arc<Statements>,
@@ -127,16 +129,17 @@ impl PostgresDriver {
 
     /// Uses the connections of a pool, and opens others to the servers that it leads to.
     pub(crate) fn of_pool(pool: PgPool, servers: &Servers, schema: &Schema) -> Self {
-        let servers = servers.map(runtime_options);
+        let own = servers.map(runtime_options);
         let statements = Statements::of(schema);
-        Self::build(Pool::of_application(pool.clone()), servers, statements).with_application(pool)
+        let driver = Self::build(Pool::of_application(pool.clone()), own, statements);
+        driver.with_application(pool, servers)
     }
 
     /// A driver with a small pool of its own, for a runtime that must not wait for connections
     /// that others hold. It connects when it is first used.
     pub(crate) fn own_pool(servers: &Servers, schema: &Schema) -> Self {
         let servers = servers.map(runtime_options);
-        let pool = Pool::own(servers.own_pool(runtime_pool()));
+        let pool = Pool::own(servers.own_pool(runtime_pool()), &servers);
         Self::build(pool, servers, Statements::of(schema))
     }
 
@@ -161,13 +164,15 @@ impl PostgresDriver {
     fn rebuilt(self, servers: Servers, statements: Arc<Statements>) -> Self {
         Self {
             application: self.application,
+            application_servers: self.application_servers,
             ..Self::build(self.pool, servers, statements)
         }
     }
 
     /// Checks a pool of the application with its own health.
-    pub(crate) fn with_application(mut self, pool: PgPool) -> Self {
+    pub(crate) fn with_application(mut self, pool: PgPool, servers: &Servers) -> Self {
         self.application = Some(pool);
+        self.application_servers = Some(servers.clone());
         self
     }
 
@@ -175,6 +180,7 @@ impl PostgresDriver {
         Self {
             pool,
             application: None,
+            application_servers: None,
             claims: Arc::new(Session::new(servers.clone())),
             cursors: Arc::new(Mutex::new(Cursors::new(
                 WorkerId::from_i64(0),

@@ -19,6 +19,7 @@ use super::Statement;
 use super::connection::Connection;
 use super::enqueue::NOT_TAKEN;
 use super::error::driver_error;
+use super::servers::Servers;
 use crate::driver::DriverError;
 
 /// The pool of a driver.
@@ -26,6 +27,8 @@ use crate::driver::DriverError;
 pub(super) struct Pool {
     connections: PgPool,
     whose: Whose,
+    /// Where connections of the driver's lead.
+    servers: Option<Servers>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,14 +42,20 @@ enum Whose {
 }
 
 impl Pool {
-    pub(super) fn own(connections: PgPool) -> Self {
-        let whose = Whose::Own;
-        Self { connections, whose }
+    pub(super) fn own(connections: PgPool, servers: &Servers) -> Self {
+        Self {
+            connections,
+            whose: Whose::Own,
+            servers: Some(servers.clone()),
+        }
     }
 
     pub(super) fn of_application(connections: PgPool) -> Self {
-        let whose = Whose::Application;
-        Self { connections, whose }
+        Self {
+            connections,
+            whose: Whose::Application,
+            servers: None,
+        }
     }
 
     /// The same pool of an application, through a pooler in transaction mode.
@@ -64,19 +73,27 @@ impl Pool {
         &self.connections
     }
 
+    /// The connections, to the server that is the one to use now.
+    fn led(&self) -> &PgPool {
+        if let Some(servers) = &self.servers {
+            servers.lead(&self.connections);
+        }
+        &self.connections
+    }
+
     /// For statements that are not an enqueue, and must meet one session.
     pub(super) async fn exchange(&self) -> sqlx::Result<Exchange> {
-        Exchange::begin(&self.connections, self.whose != Whose::Own).await
+        Exchange::begin(self.led(), self.whose != Whose::Own).await
     }
 
     /// For an enqueue.
     pub(super) async fn enqueue(&self) -> Result<Exchange, DriverError> {
-        let begun = Exchange::begin(&self.connections, self.is_pooled()).await;
+        let begun = Exchange::begin(self.led(), self.is_pooled()).await;
         begun.map_err(|error| driver_error("no connection to enqueue through", error))
     }
 
     pub(super) async fn begin(&self) -> sqlx::Result<Transaction<'static, Postgres>> {
-        self.connections.begin().await
+        self.led().begin().await
     }
 }
 

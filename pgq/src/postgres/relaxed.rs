@@ -11,7 +11,11 @@ use super::sql::render;
 /// Where the setting is made, before everything else.
 const HEAD: &str = "\nwith ";
 
-const SET: &str = "\nwith relaxed as materialized (\n    select set_config('synchronous_commit', 'off', true)\n), ";
+/// One parameter more than the statement has, so that no pooler takes one for the other.
+const SET: &str = "\nwith relaxed as materialized (\n    select set_config('synchronous_commit', {parameter}, true)\n), ";
+
+/// The value of the parameter, which is the last one.
+pub(super) const OFF: &str = "off";
 
 /// Where it is read, without which it would not be made.
 const TAIL: &str = "cross join woken";
@@ -32,7 +36,10 @@ pub(super) struct Relaxed {
 impl Relaxed {
     pub(super) fn of(schema: &Schema) -> Self {
         let relaxed = |text: &'static str| {
+            let last = (1..).take_while(|n| text.contains(&format!("${n}"))).last();
+            let parameter = format!("${}", last.unwrap_or(0) + 1);
             let text = render(text, schema).as_str().replacen(HEAD, SET, 1);
+            let text = text.replacen("{parameter}", &parameter, 1);
             AssertSqlSafe(text.replacen(TAIL, READ, 1)).into_sql_str()
         };
         Self {

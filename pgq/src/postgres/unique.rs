@@ -8,6 +8,7 @@ use super::Statement;
 use super::connection::{Connection, Row};
 use super::enqueue::{NOT_TAKEN, answered, micros, not_all, number};
 use super::large_input::Parted;
+use super::relaxed::OFF;
 use super::sql::Statements;
 use crate::driver::{DriverError, Enqueue, KeyedJobs, Start};
 use crate::job::{Conflict, Durability, Enqueued, JobId};
@@ -29,9 +30,10 @@ pub(super) async fn enqueue_unique_alone(
     statements: &Statements,
     enqueue: Enqueue,
 ) -> Result<KeyedJobs, DriverError> {
-    let sql = match enqueue.durability {
-        Durability::Durable => &statements.enqueue_unique,
-        Durability::Relaxed => &statements.relaxed.enqueue_unique,
+    let is_relaxed = enqueue.durability.is_relaxed();
+    let sql = match is_relaxed {
+        true => &statements.relaxed.enqueue_unique,
+        false => &statements.enqueue_unique,
     };
     let conflict = conflict(&enqueue);
     let jobs = enqueue.jobs.len();
@@ -55,6 +57,10 @@ pub(super) async fn enqueue_unique_alone(
         .with(name(conflict))
         .with(run_at)
         .with(delay);
+    let statement = match is_relaxed {
+        true => statement.with(OFF),
+        false => statement,
+    };
     let outcome = outcome(&connection.run(statement).await?)?;
     match &outcome {
         KeyedJobs::Enqueued(some) if some.len() != jobs => Err(not_all(some.len(), jobs)),

@@ -62,7 +62,7 @@ async fn is_begun(connection: &mut PgConnection) -> sqlx::Result<bool> {
     if connection.is_in_transaction() {
         return Ok(true);
     }
-    let row = sqlx::raw_sql("select now() < statement_timestamp()")
+    let row = sqlx::raw_sql("select now() <> statement_timestamp()")
         .fetch_one(connection)
         .await?;
     sqlx::Row::try_get(&row, 0)

@@ -46,6 +46,15 @@ pub(super) async fn run(servers: Servers) {
 }
 
 impl Servers {
+    /// Tries the servers, unless one was found meanwhile.
+    pub(super) async fn find_first(&self) -> Result<(), DriverError> {
+        let _one = self.choice.finding.lock().await;
+        if !self.choice.chosen().is_found {
+            let _ = self.try_each().await?.close().await;
+        }
+        Ok(())
+    }
+
     /// Tries the servers, first the one that was chosen last, and chooses one that can be written to.
     ///
     /// # Errors
@@ -53,6 +62,10 @@ impl Servers {
     /// Fails with what is wrong with each of them.
     pub(super) async fn find(&self) -> Result<PgConnection, DriverError> {
         let _one = self.choice.finding.lock().await;
+        self.try_each().await
+    }
+
+    async fn try_each(&self) -> Result<PgConnection, DriverError> {
         let chosen = self.choice.chosen().server;
         let mut refusals = Vec::new();
         for server in (chosen..self.each.len()).chain(0..chosen) {

@@ -9,16 +9,20 @@ mod url;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Connection as _, PgConnection, PgPool};
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
 
 use self::hooks::Whose;
 use super::connect::{connect, open, place};
 use crate::driver::{DriverError, DriverErrorKind};
+
+/// How long a call may go on after its term has ended.
+const GRACE: Duration = Duration::from_secs(5);
 
 /// One server, or several of which one is chosen. Clones choose together.
 #[derive(Clone)]
@@ -64,15 +68,17 @@ impl Servers {
     ///
     /// # Errors
     ///
-    /// Fails if the URL is not one; the error does not repeat it: it may hold a password.
-    ///
-    /// # Panics
-    ///
-    /// Panics outside of a runtime of tokio if there are several.
+    /// Fails if the URL is not one, or names several servers outside of a runtime of tokio. The error does not repeat
+    /// it: it may hold a password.
     pub(crate) fn of_url(url: &str) -> Result<Self, DriverError> {
         let mut servers = Self::new(url::parse(url)?);
         if servers.is_several() {
-            let follower = tokio::spawn(follow::run(servers.clone()));
+            let runtime = Handle::try_current().map_err(|error| {
+                let problem =
+                    "several servers are followed by a task, and there is no runtime of tokio";
+                DriverError::new(DriverErrorKind::Other, problem).with_source(error)
+            })?;
+            let follower = runtime.spawn(follow::run(servers.clone()));
             servers.follower = Some(Arc::new(AbortOnDropHandle::new(follower)));
         }
         Ok(servers)
@@ -112,7 +118,7 @@ impl Servers {
     /// Fails if there are several, and none of them could be written to yet.
     pub(super) async fn options(&self) -> Result<PgConnectOptions, DriverError> {
         if self.is_several() && !self.choice.chosen().is_found {
-            let _ = self.find().await?.close().await;
+            self.find_first().await?;
         }
         Ok(self.each[self.choice.chosen().server].clone())
     }
@@ -127,7 +133,7 @@ impl Servers {
         self.choice.chosen().term
     }
 
-    /// Waits for a call on a connection, but for no longer than the term of the connection lasts.
+    /// Waits for a call on a connection, but not for long after the term of the connection has ended.
     ///
     /// # Errors
     ///
@@ -138,10 +144,15 @@ impl Servers {
     ) -> Result<T, DriverError> {
         let mut chosen = self.choice.chosen.subscribe();
         let term = chosen.borrow().term;
+        let ended = async {
+            let _ = chosen.wait_for(|chosen| chosen.term != term).await;
+            // The server may only have been slow, and answers now.
+            tokio::time::sleep(GRACE).await;
+        };
         tokio::select! {
             biased;
             answer = call => answer,
-            _ = chosen.wait_for(|chosen| chosen.term != term) => {
+            () = ended => {
                 let problem = "the connection was given up: another one to the database has gone silent";
                 Err(DriverError::new(DriverErrorKind::Unavailable, problem))
             }
@@ -155,16 +166,19 @@ impl Servers {
             .send_modify(|chosen| chosen.is_suspect = true);
     }
 
-    /// Takes note that a new connection does answer. If another one did not, all that are older are given up: to wait
-    /// for each of them would take as long again.
-    pub(super) fn answered(&self) {
+    /// Takes note that a connection that was opened in a term does answer. If another one did not, all that are older
+    /// are given up: to wait for each of them would take as long again. Returns the term of the new one.
+    pub(super) fn answered(&self, opened_in: Term) -> Term {
+        let mut term = opened_in;
         self.choice.chosen.send_if_modified(|chosen| {
-            let is_over = std::mem::take(&mut chosen.is_suspect);
+            let is_over = std::mem::take(&mut chosen.is_suspect) && chosen.term == opened_in;
             if is_over {
                 chosen.begin_term();
+                term = chosen.term;
             }
             is_over
         });
+        term
     }
 
     /// Connects once, whatever that leads through, to see that it works.
@@ -185,13 +199,26 @@ impl Servers {
     }
 
     fn pool_of(&self, whose: Whose, options: PgPoolOptions) -> PgPool {
+        // Nobody chooses meanwhile.
+        let mut pools = lock(&self.choice.pools);
         let first = self.each[self.choice.chosen().server].clone();
         let options = hooks::set(options, whose, &self.each, &self.choice.chosen);
         let pool = options.connect_lazy_with(first);
-        if self.is_several() {
-            lock(&self.choice.pools).push((pool.clone(), Arc::clone(&self.each)));
+        if self.is_several() && whose == Whose::Application {
+            pools.push((pool.clone(), Arc::clone(&self.each)));
         }
         pool
+    }
+
+    /// Lets a pool of a runtime connect to the server to use. It is asked for each time: to know of the pools of all
+    /// runtimes would keep their connections open.
+    pub(super) fn lead(&self, pool: &PgPool) {
+        if self.is_several() {
+            let options = &self.each[self.choice.chosen().server];
+            if place(&pool.connect_options()) != place(options) {
+                pool.set_connect_options(options.clone());
+            }
+        }
     }
 
     fn is_several(&self) -> bool {
@@ -208,6 +235,10 @@ impl Choice {
     fn choose(&self, server: usize) -> bool {
         let pools = lock(&self.pools);
         let is_another = self.chosen().server != server;
+        // Before the term begins: what is opened in it goes there.
+        for (pool, each) in pools.iter().filter(|_| is_another) {
+            pool.set_connect_options(each[server].clone());
+        }
         self.chosen.send_modify(|chosen| {
             chosen.is_found = true;
             if is_another {
@@ -215,9 +246,6 @@ impl Choice {
                 chosen.begin_term();
             }
         });
-        for (pool, each) in pools.iter().filter(|_| is_another) {
-            pool.set_connect_options(each[server].clone());
-        }
         is_another
     }
 }

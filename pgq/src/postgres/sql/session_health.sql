@@ -1,6 +1,6 @@
 -- Reads what there is to know of a session, and what changes while a server runs. It has no parameters, so that
 -- it is sent in one piece: then its transaction began with it, unless the session is in one already.
-select now() < statement_timestamp() as is_in_transaction,
+select now() <> statement_timestamp() as is_in_transaction,
        current_setting('plan_cache_mode') = 'force_generic_plan' as has_settings,
        current_setting('default_transaction_isolation') as isolation,
        current_setting('default_transaction_read_only')::boolean as is_read_only,

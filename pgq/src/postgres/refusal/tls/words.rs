@@ -41,6 +41,10 @@ const WORDS: &[(&str, Fault)] = &[
 
 pub(super) fn fault(message: &str) -> Option<Fault> {
     let message = message.to_lowercase().replace('-', " ");
+    // A server that crashes says no goodbye, which OpenSSL has words for.
+    if message.contains("unexpected eof") {
+        return None;
+    }
     let known = WORDS.iter().find(|(words, _)| message.contains(words));
     known.map(|(_, fault)| *fault)
 }
@@ -85,5 +89,7 @@ mod tests {
             assert_eq!(fault(message), Some(expected), "{message}");
         }
         assert_eq!(fault("connection reset by peer"), None);
+        let crashed = "error:0A000126:SSL routines::unexpected eof while reading";
+        assert_eq!(fault(crashed), None);
     }
 }
