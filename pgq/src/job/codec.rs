@@ -5,8 +5,11 @@
 
 use std::io::Cursor;
 
+use rmp_serde::decode::ReadReader;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+
+use crate::decode::{Format, Place, Seed};
 
 /// Format byte of MessagePack: what pgq writes.
 pub(super) const MESSAGE_PACK: u8 = 1;
@@ -105,18 +108,24 @@ pub(crate) fn encode_value<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, 
 }
 
 pub(crate) fn decode_value<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, DecodeError> {
+    let mut place = Place::<T>::default();
+    match decode_into(bytes, &mut place) {
+        Ok(()) => place.taken().map_err(|fault| DecodeError::Value(fault.to_string())),
+        Err(error) => Err(error),
+    }
+}
+
+fn decode_into<'de>(bytes: &'de [u8], place: &mut dyn Seed<'de>) -> Result<(), DecodeError> {
     match bytes.split_first() {
         None => Err(DecodeError::Empty),
         Some((&MESSAGE_PACK, body)) => {
-            let (value, rest) = read_one::<T>(body).map_err(DecodeError::Value)?;
+            let rest = read_one(body, place).map_err(DecodeError::Value)?;
             match rest.len() {
-                0 => Ok(value),
+                0 => Ok(()),
                 more => Err(DecodeError::TrailingBytes(more)),
             }
         }
-        Some((&JSON, body)) => {
-            serde_json::from_slice(body).map_err(|error| DecodeError::Value(error.to_string()))
-        }
+        Some((&JSON, body)) => read_json(body, place).map_err(DecodeError::Value),
         Some((&format, _)) => Err(DecodeError::Format(format)),
     }
 }
@@ -135,10 +144,44 @@ pub(super) fn write_named<T: Serialize + ?Sized>(
 }
 
 /// Reads one MessagePack value and returns what follows it.
-pub(super) fn read_one<T: DeserializeOwned>(bytes: &[u8]) -> Result<(T, &[u8]), String> {
+pub(super) fn read_one<'de>(
+    bytes: &'de [u8],
+    place: &mut dyn Seed<'de>,
+) -> Result<&'de [u8], String> {
+    let mut deserializer = message_pack(bytes);
+    let planted = place.plant(&mut Format::new(&mut deserializer));
+    planted.map_err(|fault| fault.to_string())?;
+    Ok(&bytes[read_so_far(&deserializer)..])
+}
+
+/// A deserializer that knows how much it has read.
+pub(super) type MessagePack<'a> = rmp_serde::Deserializer<ReadReader<Cursor<&'a [u8]>>>;
+
+pub(super) fn message_pack(bytes: &[u8]) -> MessagePack<'_> {
     let mut deserializer = rmp_serde::Deserializer::new(Cursor::new(bytes));
     deserializer.set_max_depth(DEPTH_MAX);
-    let value = T::deserialize(&mut deserializer).map_err(|error| error.to_string())?;
-    let read = usize::try_from(deserializer.position()).unwrap_or(usize::MAX);
-    Ok((value, bytes.get(read..).unwrap_or_default()))
+    deserializer
+}
+
+/// How many bytes a deserializer has read.
+pub(super) fn read_so_far(deserializer: &MessagePack<'_>) -> usize {
+    let all = deserializer.get_ref().get_ref().len();
+    usize::try_from(deserializer.position()).map_or(all, |read| read.min(all))
+}
+
+/// Reads the first MessagePack value, whatever follows it.
+pub(super) fn read_first<'de>(bytes: &'de [u8], place: &mut dyn Seed<'de>) -> Result<(), String> {
+    // It knows no position, and lends its text in the place of copying it.
+    let mut deserializer = rmp_serde::Deserializer::from_read_ref(bytes);
+    deserializer.set_max_depth(DEPTH_MAX);
+    let planted = place.plant(&mut Format::new(&mut deserializer));
+    planted.map_err(|fault| fault.to_string())
+}
+
+/// Reads one JSON value, which nothing may follow.
+pub(super) fn read_json<'de>(bytes: &'de [u8], place: &mut dyn Seed<'de>) -> Result<(), String> {
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    let planted = place.plant(&mut Format::new(&mut deserializer));
+    planted.map_err(|fault| fault.to_string())?;
+    deserializer.end().map_err(|error| error.to_string())
 }

@@ -1,11 +1,13 @@
 //! The input of a job: parameters by name.
 
-use serde::Serialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::{Deserialize, Serialize};
 
 use super::codec::{
-    DecodeError, EncodeError, JSON, MESSAGE_PACK, decode_value, encode_value, read_one, write_named,
+    DecodeError, EncodeError, JSON, MESSAGE_PACK, decode_value, encode_value, message_pack,
+    read_first, read_json, read_so_far, write_named,
 };
+use crate::decode::{self, Ask, Fault, Given, Place, Seed, Sink, Source};
 use crate::shape::{Field, Shape, trace};
 
 /// MessagePack's markers of a map, by the size of its length.
@@ -146,24 +148,27 @@ impl<'a> InputReader<'a> {
     ///
     /// Fails if it is missing and not optional, or of another type.
     pub fn parameter<T: DeserializeOwned>(&self, name: &str) -> Result<T, DecodeError> {
-        // Compiled for every type that is a parameter anywhere, so what does not depend on the type
-        // is elsewhere.
-        let Some(bytes) = self.find(name) else {
-            return match absent() {
-                Some(value) => Ok(value),
-                None => Err(DecodeError::Missing(name.to_owned())),
-            };
+        let mut place = Place::<T>::default();
+        match self.read(name, &mut place) {
+            Ok(()) => place
+                .taken()
+                .map_err(|fault| undecodable(name, fault.to_string())),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Plants the parameter `name`.
+    fn read<'de>(&self, name: &str, place: &mut dyn Seed<'de>) -> Result<(), DecodeError>
+    where
+        'a: 'de,
+    {
+        let read = match self.find(name) {
+            None if place.plant(&mut Absent).is_ok() => Ok(()),
+            None => return Err(DecodeError::Missing(name.to_owned())),
+            Some(bytes) if self.format == JSON => read_json(bytes, place),
+            Some(bytes) => read_first(bytes, place),
         };
-        if self.format == JSON {
-            return match serde_json::from_slice(bytes) {
-                Ok(value) => Ok(value),
-                Err(error) => Err(undecodable(name, error.to_string())),
-            };
-        }
-        match read_one(bytes) {
-            Ok((value, _)) => Ok(value),
-            Err(message) => Err(undecodable(name, message)),
-        }
+        read.map_err(|message| undecodable(name, message))
     }
 }
 
@@ -185,55 +190,47 @@ pub(crate) fn parameter_shape<T: DeserializeOwned>(name: &str) -> Field {
     Field {
         name: name.to_owned(),
         aliases: Vec::new(),
-        optional: absent::<T>().is_some(),
+        optional: decode::probe::<T>(&mut Absent).is_ok(),
         shape: trace::<T>(),
     }
 }
 
-/// The value that stands for an absent parameter: only an optional type has one.
-fn absent<T: DeserializeOwned>() -> Option<T> {
-    T::deserialize(MissingField).ok()
-}
+/// Has nothing but the absence of an `Option`.
+struct Absent;
 
-/// Offers nothing but the absence of an `Option`.
-struct MissingField;
-
-impl<'de> serde::Deserializer<'de> for MissingField {
-    type Error = serde::de::value::Error;
-
-    fn deserialize_any<V: serde::de::Visitor<'de>>(self, _: V) -> Result<V::Value, Self::Error> {
-        Err(serde::de::Error::custom("missing"))
+impl<'de> Source<'de> for Absent {
+    fn give(
+        &mut self,
+        ask: Ask,
+        _: &'static str,
+        sink: &mut dyn Sink<'de>,
+    ) -> Result<(), Fault> {
+        match ask {
+            Ask::Option => sink.take(Given::None),
+            _ => Err(Fault::of("missing")),
+        }
     }
 
-    fn deserialize_option<V: serde::de::Visitor<'de>>(
-        self,
-        visitor: V,
-    ) -> Result<V::Value, Self::Error> {
-        visitor.visit_none()
-    }
-
-    serde::forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf
-        unit unit_struct newtype_struct seq tuple tuple_struct map struct enum identifier
-        ignored_any
+    fn is_human_readable(&self) -> bool {
+        true
     }
 }
 
 fn split_message_pack(body: &[u8]) -> Result<Parameters<'_>, DecodeError> {
-    let (count, mut rest) = map_header(body).ok_or(DecodeError::NotAMap)?;
+    let (count, pairs) = map_header(body).ok_or(DecodeError::NotAMap)?;
+    let mut deserializer = message_pack(pairs);
     let mut parameters = Vec::new();
     for _ in 0..count {
-        let (name, after_name) = read_one::<String>(rest).map_err(DecodeError::Value)?;
-        let (_, after_value) =
-            read_one::<IgnoredAny>(after_name).map_err(|message| DecodeError::Parameter {
-                parameter: name.clone(),
-                message,
-            })?;
-        let value = &after_name[..after_name.len() - after_value.len()];
+        let name = String::deserialize(&mut deserializer)
+            .map_err(|error| DecodeError::Value(error.to_string()))?;
+        let start = read_so_far(&deserializer);
+        if let Err(error) = IgnoredAny::deserialize(&mut deserializer) {
+            return Err(undecodable(&name, error.to_string()));
+        }
+        let value = &pairs[start..read_so_far(&deserializer)];
         parameters.push((name, value));
-        rest = after_value;
     }
-    match rest.len() {
+    match pairs.len() - read_so_far(&deserializer) {
         0 => Ok(parameters),
         more => Err(DecodeError::TrailingBytes(more)),
     }
