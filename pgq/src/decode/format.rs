@@ -25,12 +25,7 @@ impl<'de, D: Deserializer<'de>> Format<D> {
 }
 
 impl<'de, D: Deserializer<'de>> Source<'de> for Format<D> {
-    fn give(
-        &mut self,
-        ask: Ask,
-        _: &'static str,
-        sink: &mut dyn Sink<'de>,
-    ) -> Result<(), Fault> {
+    fn give(&mut self, ask: Ask, _: &'static str, sink: &mut dyn Sink<'de>) -> Result<(), Fault> {
         let from = self.deserializer.take().ok_or_else(Fault::spent)?;
         let to = Shown(sink);
         let given = match ask {

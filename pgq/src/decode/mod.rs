@@ -14,14 +14,12 @@ mod reader;
 mod slot;
 
 use std::fmt;
-use std::marker::PhantomData;
 
 use serde::de::DeserializeOwned;
 
 pub(crate) use self::fault::{Fault, Reason};
 pub(crate) use self::format::Format;
 use self::reader::Reader;
-use self::slot::SeedSlot;
 
 /// What a value is asked for as.
 #[derive(Clone, Copy, Debug)]
@@ -156,8 +154,39 @@ pub(crate) trait Choice<'de> {
     ) -> Result<(), Fault>;
 }
 
+/// Reads the value of a source.
+pub(crate) type Read<T> = fn(&mut dyn Source<'_>) -> Result<T, Fault>;
+
+/// The [`Read`] of a type.
+pub(crate) fn read<T: DeserializeOwned>(source: &mut dyn Source<'_>) -> Result<T, Fault> {
+    T::deserialize(Reader { source })
+}
+
 /// Where a value of the type `T` is put by who knows only that it is a [`Seed`].
-pub(crate) type Place<T> = SeedSlot<PhantomData<T>, T>;
+#[derive(Debug)]
+pub(crate) struct Pot<T> {
+    read: Read<T>,
+    /// Is there once it is planted.
+    pub(crate) value: Option<T>,
+}
+
+impl<T> Pot<T> {
+    pub(crate) const fn new(read: Read<T>) -> Self {
+        Self { read, value: None }
+    }
+}
+
+impl<'de, T> Seed<'de> for Pot<T> {
+    fn plant(&mut self, source: &mut dyn Source<'de>) -> Result<(), Fault> {
+        match (self.read)(source) {
+            Ok(value) => {
+                self.value = Some(value);
+                Ok(())
+            }
+            Err(fault) => Err(fault),
+        }
+    }
+}
 
 /// Says whether a source has a value of a type, and why not.
 pub(crate) type Probe = fn(&mut dyn Source<'_>) -> Result<(), Fault>;
@@ -175,3 +204,6 @@ impl<'de> Seed<'de> for Probe {
         self(source)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -160,11 +160,7 @@ impl<'de> VariantAccess<'de> for ChoiceReader<'_, 'de> {
         }
     }
 
-    fn tuple_variant<V: Visitor<'de>>(
-        self,
-        length: usize,
-        visitor: V,
-    ) -> Result<V::Value, Fault> {
+    fn tuple_variant<V: Visitor<'de>>(self, length: usize, visitor: V) -> Result<V::Value, Fault> {
         let mut slot = PartsSlot::new(visitor);
         match self.0.tuple(length, &mut slot) {
             Ok(()) => slot.taken(),

@@ -3,7 +3,6 @@
 //! There is one for each kind of question, so that no more is compiled than what may answer it.
 
 use std::fmt;
-use std::marker::PhantomData;
 
 use serde::de::{DeserializeSeed, Error, Expected, Unexpected, Visitor};
 
@@ -35,11 +34,9 @@ impl Given<'_, '_> {
             Self::F32(value) => Unexpected::Float((*value).into()),
             Self::F64(value) => Unexpected::Float(*value),
             Self::Char(value) => Unexpected::Char(*value),
-            Self::Str(value) => Unexpected::Str(value),
-            Self::BorrowedStr(value) => Unexpected::Str(value),
+            Self::Str(value) | Self::BorrowedStr(value) => Unexpected::Str(value),
             Self::String(value) => Unexpected::Str(value),
-            Self::Bytes(value) => Unexpected::Bytes(value),
-            Self::BorrowedBytes(value) => Unexpected::Bytes(value),
+            Self::Bytes(value) | Self::BorrowedBytes(value) => Unexpected::Bytes(value),
             Self::ByteBuf(value) => Unexpected::Bytes(value),
             Self::Seq(_) => Unexpected::Seq,
             Self::Map(_) => Unexpected::Map,
@@ -64,11 +61,9 @@ enum Name<'a> {
 impl Given<'_, '_> {
     fn as_name(&self) -> Name<'_> {
         match self {
-            Self::Str(value) => Name::Text(value),
-            Self::BorrowedStr(value) => Name::Text(value),
+            Self::Str(value) | Self::BorrowedStr(value) => Name::Text(value),
             Self::String(value) => Name::Text(value),
-            Self::Bytes(value) => Name::Bytes(value),
-            Self::BorrowedBytes(value) => Name::Bytes(value),
+            Self::Bytes(value) | Self::BorrowedBytes(value) => Name::Bytes(value),
             Self::ByteBuf(value) => Name::Bytes(value),
             Self::U8(value) => Name::Unsigned((*value).into()),
             Self::U16(value) => Name::Unsigned((*value).into()),
@@ -213,7 +208,7 @@ slots! {
 }
 
 /// A seed, and what it has become.
-pub(crate) struct SeedSlot<S, T> {
+pub(super) struct SeedSlot<S, T> {
     seed: Option<S>,
     pub(super) value: Option<T>,
 }
@@ -226,17 +221,11 @@ impl<S, T> SeedSlot<S, T> {
         }
     }
 
-    pub(crate) fn taken(self) -> Result<T, Fault> {
+    pub(super) fn taken(self) -> Result<T, Fault> {
         match self.value {
             Some(value) => Ok(value),
             None => Err(Fault::nothing()),
         }
-    }
-}
-
-impl<T> Default for SeedSlot<PhantomData<T>, T> {
-    fn default() -> Self {
-        Self::new(PhantomData)
     }
 }
 

@@ -9,7 +9,7 @@ use rmp_serde::decode::ReadReader;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::decode::{Format, Place, Seed};
+use crate::decode::{self, Format, Pot, Seed};
 
 /// Format byte of MessagePack: what pgq writes.
 pub(super) const MESSAGE_PACK: u8 = 1;
@@ -108,34 +108,33 @@ pub(crate) fn encode_value<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, 
 }
 
 pub(crate) fn decode_value<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, DecodeError> {
-    let mut place = Place::<T>::default();
-    match decode_into(bytes, &mut place) {
-        Ok(()) => place.taken().map_err(|fault| DecodeError::Value(fault.to_string())),
+    let mut pot = Pot::new(decode::read::<T>);
+    match decode_into(bytes, &mut pot) {
+        Ok(()) => pot.value.ok_or(DecodeError::Absent),
         Err(error) => Err(error),
     }
 }
 
-fn decode_into<'de>(bytes: &'de [u8], place: &mut dyn Seed<'de>) -> Result<(), DecodeError> {
+fn decode_into<'de>(bytes: &'de [u8], pot: &mut dyn Seed<'de>) -> Result<(), DecodeError> {
     match bytes.split_first() {
         None => Err(DecodeError::Empty),
         Some((&MESSAGE_PACK, body)) => {
-            let rest = read_one(body, place).map_err(DecodeError::Value)?;
+            let rest = read_one(body, pot).map_err(DecodeError::Value)?;
             match rest.len() {
                 0 => Ok(()),
                 more => Err(DecodeError::TrailingBytes(more)),
             }
         }
-        Some((&JSON, body)) => read_json(body, place).map_err(DecodeError::Value),
+        Some((&JSON, body)) => read_json(body, pot).map_err(DecodeError::Value),
         Some((&format, _)) => Err(DecodeError::Format(format)),
     }
 }
 
-pub(super) fn write_named<T: Serialize + ?Sized>(
+pub(super) fn write_named<T: Stored + ?Sized>(
     bytes: &mut Vec<u8>,
     value: &T,
 ) -> Result<(), EncodeError> {
-    let mut serializer = rmp_serde::Serializer::new(bytes).with_struct_map();
-    match value.serialize(&mut serializer) {
+    match value.write(bytes) {
         Ok(()) => Ok(()),
         Err(error) => Err(EncodeError {
             message: error.to_string(),
@@ -143,13 +142,25 @@ pub(super) fn write_named<T: Serialize + ?Sized>(
     }
 }
 
+/// A value that can be written, whatever its type is.
+pub(crate) trait Stored {
+    /// Writes the value as MessagePack.
+    fn write(&self, bytes: &mut Vec<u8>) -> Result<(), rmp_serde::encode::Error>;
+}
+
+impl<T: Serialize + ?Sized> Stored for T {
+    fn write(&self, bytes: &mut Vec<u8>) -> Result<(), rmp_serde::encode::Error> {
+        self.serialize(&mut rmp_serde::Serializer::new(bytes).with_struct_map())
+    }
+}
+
 /// Reads one MessagePack value and returns what follows it.
 pub(super) fn read_one<'de>(
     bytes: &'de [u8],
-    place: &mut dyn Seed<'de>,
+    pot: &mut dyn Seed<'de>,
 ) -> Result<&'de [u8], String> {
     let mut deserializer = message_pack(bytes);
-    let planted = place.plant(&mut Format::new(&mut deserializer));
+    let planted = pot.plant(&mut Format::new(&mut deserializer));
     planted.map_err(|fault| fault.to_string())?;
     Ok(&bytes[read_so_far(&deserializer)..])
 }
@@ -170,18 +181,18 @@ pub(super) fn read_so_far(deserializer: &MessagePack<'_>) -> usize {
 }
 
 /// Reads the first MessagePack value, whatever follows it.
-pub(super) fn read_first<'de>(bytes: &'de [u8], place: &mut dyn Seed<'de>) -> Result<(), String> {
+pub(super) fn read_first<'de>(bytes: &'de [u8], pot: &mut dyn Seed<'de>) -> Result<(), String> {
     // It knows no position, and lends its text in the place of copying it.
     let mut deserializer = rmp_serde::Deserializer::from_read_ref(bytes);
     deserializer.set_max_depth(DEPTH_MAX);
-    let planted = place.plant(&mut Format::new(&mut deserializer));
+    let planted = pot.plant(&mut Format::new(&mut deserializer));
     planted.map_err(|fault| fault.to_string())
 }
 
 /// Reads one JSON value, which nothing may follow.
-pub(super) fn read_json<'de>(bytes: &'de [u8], place: &mut dyn Seed<'de>) -> Result<(), String> {
+pub(super) fn read_json<'de>(bytes: &'de [u8], pot: &mut dyn Seed<'de>) -> Result<(), String> {
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-    let planted = place.plant(&mut Format::new(&mut deserializer));
+    let planted = pot.plant(&mut Format::new(&mut deserializer));
     planted.map_err(|fault| fault.to_string())?;
     deserializer.end().map_err(|error| error.to_string())
 }

@@ -4,11 +4,11 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
 
 use super::codec::{
-    DecodeError, EncodeError, JSON, MESSAGE_PACK, decode_value, encode_value, message_pack,
+    DecodeError, EncodeError, JSON, MESSAGE_PACK, Stored, decode_value, encode_value, message_pack,
     read_first, read_json, read_so_far, write_named,
 };
-use crate::decode::{self, Ask, Fault, Given, Place, Seed, Sink, Source};
-use crate::shape::{Field, Shape, trace};
+use crate::decode::{Ask, Fault, Given, Probe, Seed, Sink, Source};
+use crate::shape::{Field, Shape, trace, trace_type};
 
 /// MessagePack's markers of a map, by the size of its length.
 const FIX_MAP: u8 = 0x80;
@@ -88,9 +88,15 @@ impl InputWriter {
         name: &str,
         value: &T,
     ) -> Result<(), EncodeError> {
+        self.stored(name, &value)
+    }
+
+    pub(crate) fn stored(&mut self, name: &str, value: &dyn Stored) -> Result<(), EncodeError> {
         write_named(&mut self.bytes, name)?;
         let written = write_named(&mut self.bytes, value);
-        of_parameter(name, written)
+        written.map_err(|error| EncodeError {
+            message: format!("parameter `{name}`: {error}"),
+        })
     }
 
     /// Returns the input, format byte included.
@@ -142,33 +148,20 @@ impl<'a> InputReader<'a> {
             .map(|(_, value)| *value)
     }
 
-    /// Reads the parameter `name`. One that is missing reads as nil, so an `Option` may be absent.
+    /// Plants the parameter `name`. One that is missing is planted as nil, so an `Option` may be
+    /// absent.
     ///
     /// # Errors
     ///
     /// Fails if it is missing and not optional, or of another type.
-    pub fn parameter<T: DeserializeOwned>(&self, name: &str) -> Result<T, DecodeError> {
-        let mut place = Place::<T>::default();
-        match self.read(name, &mut place) {
-            Ok(()) => place
-                .taken()
-                .map_err(|fault| undecodable(name, fault.to_string())),
-            Err(error) => Err(error),
-        }
-    }
-
-    /// Plants the parameter `name`.
-    fn read<'de>(&self, name: &str, place: &mut dyn Seed<'de>) -> Result<(), DecodeError>
-    where
-        'a: 'de,
-    {
-        let read = match self.find(name) {
-            None if place.plant(&mut Absent).is_ok() => Ok(()),
+    pub(crate) fn plant(&self, name: &str, pot: &mut dyn Seed<'a>) -> Result<(), DecodeError> {
+        let planted = match self.find(name) {
+            None if pot.plant(&mut Absent).is_ok() => Ok(()),
             None => return Err(DecodeError::Missing(name.to_owned())),
-            Some(bytes) if self.format == JSON => read_json(bytes, place),
-            Some(bytes) => read_first(bytes, place),
+            Some(bytes) if self.format == JSON => read_json(bytes, pot),
+            Some(bytes) => read_first(bytes, pot),
         };
-        read.map_err(|message| undecodable(name, message))
+        planted.map_err(|message| undecodable(name, message))
     }
 }
 
@@ -179,19 +172,13 @@ fn undecodable(parameter: &str, message: String) -> DecodeError {
     }
 }
 
-fn of_parameter(name: &str, written: Result<(), EncodeError>) -> Result<(), EncodeError> {
-    written.map_err(|error| EncodeError {
-        message: format!("parameter `{name}`: {error}"),
-    })
-}
-
-/// What a parameter of type `T` holds, and whether it may be absent.
-pub(crate) fn parameter_shape<T: DeserializeOwned>(name: &str) -> Field {
+/// What a parameter holds that `probe` reads, and whether it may be absent.
+pub(crate) fn parameter_shape(name: &str, type_name: &'static str, probe: Probe) -> Field {
     Field {
         name: name.to_owned(),
         aliases: Vec::new(),
-        optional: decode::probe::<T>(&mut Absent).is_ok(),
-        shape: trace::<T>(),
+        optional: probe(&mut Absent).is_ok(),
+        shape: trace_type(type_name, probe),
     }
 }
 
@@ -199,12 +186,7 @@ pub(crate) fn parameter_shape<T: DeserializeOwned>(name: &str) -> Field {
 struct Absent;
 
 impl<'de> Source<'de> for Absent {
-    fn give(
-        &mut self,
-        ask: Ask,
-        _: &'static str,
-        sink: &mut dyn Sink<'de>,
-    ) -> Result<(), Fault> {
+    fn give(&mut self, ask: Ask, _: &'static str, sink: &mut dyn Sink<'de>) -> Result<(), Fault> {
         match ask {
             Ask::Option => sink.take(Given::None),
             _ => Err(Fault::of("missing")),

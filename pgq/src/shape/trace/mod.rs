@@ -6,8 +6,8 @@
 //! is kept in a tree with a node for each place of a value.
 
 mod access;
-mod place;
 mod node;
+mod place;
 mod sample;
 
 use std::any::type_name;
@@ -16,8 +16,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use serde::de::DeserializeOwned;
 
-use self::place::Place;
 use self::node::{Content, EnumNode, FieldNode, Kind, LeafNode, Node, NodeId, Plan, StructNode};
+use self::place::Place;
 use super::{Field, Shape, Variant};
 use crate::decode::{self, Fault, Probe, Seed};
 

@@ -172,12 +172,7 @@ impl<'de> Entries<'de> for Nothing {
 pub(super) struct Name(pub(super) &'static str);
 
 impl<'de> Source<'de> for Name {
-    fn give(
-        &mut self,
-        ask: Ask,
-        _: &'static str,
-        sink: &mut dyn Sink<'de>,
-    ) -> Result<(), Fault> {
+    fn give(&mut self, ask: Ask, _: &'static str, sink: &mut dyn Sink<'de>) -> Result<(), Fault> {
         match ask {
             Ask::Enum(..) => sink.take(Given::Enum(self)),
             _ => sink.take(Given::Str(self.0)),
@@ -219,12 +214,7 @@ impl<'de> Choice<'de> for Name {
 pub(super) struct Zero;
 
 impl<'de> Source<'de> for Zero {
-    fn give(
-        &mut self,
-        _: Ask,
-        _: &'static str,
-        sink: &mut dyn Sink<'de>,
-    ) -> Result<(), Fault> {
+    fn give(&mut self, _: Ask, _: &'static str, sink: &mut dyn Sink<'de>) -> Result<(), Fault> {
         sink.take(Given::U64(0))
     }
 
