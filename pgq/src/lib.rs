@@ -21,6 +21,7 @@ mod app;
 mod backoff;
 mod client;
 pub mod contract;
+mod decode;
 pub mod driver;
 #[cfg(feature = "embedded")]
 pub mod embedded;

@@ -1,5 +1,7 @@
 //! What generated code names. Exempt from semantic versioning.
 
+use std::any::type_name;
+use std::fmt;
 use std::future::Future;
 use std::time::Duration;
 
@@ -14,15 +16,16 @@ pub use std::vec::Vec;
 
 pub use crate::backoff::Backoff;
 pub use crate::client::{EnqueueError, Enqueuer, JobBuilder, JobHandle};
+use crate::decode::{self, Pot, Probe, Read, Seed};
 pub use crate::job::{Conflict, Durability};
 pub use crate::job::{DecodeError, EncodeError, Input, InputReader, InputWriter};
-use crate::job::{Retain, Retention, parameter_shape};
+use crate::job::{Retain, Retention, Stored, parameter_shape};
 pub use crate::schedule::{Missed, Overlap, Timing};
 pub use crate::shape::{Field, Shape};
 pub use crate::task::{
     Batch, Concurrency, Context, Injected, IntoBatchOutcome, IntoOutcome, IntoTaskError,
-    MissingState, Rate, Registration, ScheduleDescriptor, Source, Task, TaskDescriptor, TaskError,
-    TaskOptions, Unique, blocking, run_in_batch,
+    MissingState, Rate, Registration, Running, ScheduleDescriptor, Source, Task, TaskDescriptor,
+    TaskError, TaskOptions, Unique, blocking, run_in_batch,
 };
 
 /// Enqueues one job for each input, which `make` makes of what the caller gives.
@@ -78,7 +81,16 @@ pub const fn retain(
     retain
 }
 
-/// Returns its argument. Its bound is where a task that is not `Send` is reported.
+/// The attempt whose future is `task`. Its bound is where a task that is not `Send` is reported;
+/// `outcome` says how it ended.
+pub fn attempt<'a, F: Future + Send + 'a, T>(
+    task: F,
+    outcome: fn(F::Output) -> Result<T, TaskError>,
+) -> Running<'a, F::Output, T> {
+    Running::new(Box::pin(task), outcome)
+}
+
+/// Returns its argument. Its bound is where a task of many jobs that is not `Send` is reported.
 pub fn sendable<F: Future + Send>(future: F) -> impl Future<Output = F::Output> + Send {
     future
 }
@@ -121,65 +133,47 @@ pub fn each<I, T>(inputs: Vec<I>, one: fn(I) -> T) -> Vec<T> {
     note = "input is stored: derive `serde::Serialize` and `serde::Deserialize` for it",
     note = "shared state is taken by reference: `&{Self}`"
 )]
-pub trait Storable: Sized {
-    /// Writes the value as the parameter `name`.
-    ///
-    /// # Errors
-    ///
-    /// See [`InputWriter::parameter`].
-    fn write(&self, name: &str, writer: &mut InputWriter) -> Result<(), EncodeError>;
-
-    /// Reads the parameter `name`.
-    ///
-    /// # Errors
-    ///
-    /// See [`InputReader::parameter`].
-    fn read(name: &str, reader: &InputReader<'_>) -> Result<Self, DecodeError>;
-
-    /// What the parameter `name` holds.
-    fn shape(name: &str) -> Field;
-}
+pub trait Storable: Serialize + DeserializeOwned {}
 
 #[diagnostic::do_not_recommend]
-impl<T: Serialize + DeserializeOwned> Storable for T {
-    fn write(&self, name: &str, writer: &mut InputWriter) -> Result<(), EncodeError> {
-        writer.parameter(name, self)
-    }
-
-    fn read(name: &str, reader: &InputReader<'_>) -> Result<Self, DecodeError> {
-        reader.parameter(name)
-    }
-
-    fn shape(name: &str) -> Field {
-        parameter_shape::<Self>(name)
-    }
-}
+impl<T: Serialize + DeserializeOwned> Storable for T {}
 
 /// A parameter of a task that is part of its input.
 ///
 /// It has no bound on `T`: [`parameter`] has, so that a type that does not meet it is reported
-/// once.
+/// once. What can be done without knowing `T` is done elsewhere, because this is compiled for every
+/// type that is a parameter anywhere.
 #[derive(Debug)]
 pub struct Parameter<T> {
-    name: &'static str,
-    write: fn(&T, &str, &mut InputWriter) -> Result<(), EncodeError>,
-    read: fn(&str, &InputReader<'_>) -> Result<T, DecodeError>,
+    named: Named,
+    stored: fn(&T) -> &dyn Stored,
+    read: Read<T>,
     default: Option<fn() -> T>,
-    secret: bool,
-    shape: fn(&str) -> Field,
+    shape: fn(&Named) -> Field,
 }
 
 /// Names a parameter.
 #[must_use]
 pub const fn parameter<T: Storable>(name: &'static str) -> Parameter<T> {
     Parameter {
-        name,
-        write: T::write,
-        read: T::read,
+        named: Named {
+            name,
+            has_default: false,
+            is_secret: false,
+        },
+        stored: stored::<T>,
+        read: decode::read::<T>,
         default: None,
-        secret: false,
-        shape: T::shape,
+        shape: shape::<T>,
     }
+}
+
+fn stored<T: Serialize>(value: &T) -> &dyn Stored {
+    value
+}
+
+fn shape<T: DeserializeOwned>(named: &Named) -> Field {
+    named.shape(type_name::<T>(), decode::probe::<T>)
 }
 
 impl<T> Parameter<T> {
@@ -187,25 +181,23 @@ impl<T> Parameter<T> {
     #[must_use]
     pub const fn or(mut self, default: fn() -> T) -> Self {
         self.default = Some(default);
+        self.named.has_default = true;
         self
     }
 
     /// Keeps the value of the parameter out of errors.
     #[must_use]
     pub const fn secret(mut self) -> Self {
-        self.secret = true;
+        self.named.is_secret = true;
         self
     }
 
-    /// Writes the value of the parameter.
-    ///
-    /// # Errors
-    ///
-    /// See [`InputWriter::parameter`].
-    pub fn write(&self, writer: &mut InputWriter, value: &T) -> Result<(), EncodeError> {
-        match (self.write)(value, self.name, writer) {
-            Err(_) if self.secret => Err(EncodeError::of_secret(self.name)),
-            written => written,
+    /// The value of the parameter, to be written.
+    #[must_use]
+    pub fn value<'a>(&'a self, value: &'a T) -> Value<'a> {
+        Value {
+            named: &self.named,
+            stored: (self.stored)(value),
         }
     }
 
@@ -213,24 +205,86 @@ impl<T> Parameter<T> {
     ///
     /// # Errors
     ///
-    /// See [`InputReader::parameter`].
+    /// Fails if it is missing and not optional, or of another type.
     pub fn read(&self, reader: &InputReader<'_>) -> Result<T, DecodeError> {
-        match self.default {
-            Some(default) if !reader.has(self.name) => Ok(default()),
-            _ => match (self.read)(self.name, reader) {
-                Err(error) if self.secret => Err(error.of_secret()),
-                read => read,
+        let mut pot = Pot::new(self.read);
+        match self.named.plant(reader, &mut pot) {
+            Ok(()) => match (pot.value, self.default) {
+                (Some(value), _) => Ok(value),
+                (None, Some(default)) => Ok(default()),
+                (None, None) => Err(DecodeError::Absent),
             },
+            Err(error) => Err(error),
         }
     }
 
     /// What the parameter holds.
     #[must_use]
     pub fn shape(&self) -> Field {
-        let mut field = (self.shape)(self.name);
-        field.optional |= self.default.is_some();
+        (self.shape)(&self.named)
+    }
+}
+
+/// What a parameter is whatever its type.
+#[derive(Debug)]
+struct Named {
+    name: &'static str,
+    has_default: bool,
+    is_secret: bool,
+}
+
+impl Named {
+    /// Plants the value of the parameter, or nothing if its default stands for it.
+    fn plant<'de>(
+        &self,
+        reader: &InputReader<'de>,
+        pot: &mut dyn Seed<'de>,
+    ) -> Result<(), DecodeError> {
+        if self.has_default && !reader.has(self.name) {
+            return Ok(());
+        }
+        match reader.plant(self.name, pot) {
+            Err(error) if self.is_secret => Err(error.of_secret()),
+            planted => planted,
+        }
+    }
+
+    fn shape(&self, type_name: &'static str, probe: Probe) -> Field {
+        let mut field = parameter_shape(self.name, type_name, probe);
+        field.optional |= self.has_default;
         field
     }
+}
+
+/// The value of a parameter, whatever its type is.
+pub struct Value<'a> {
+    named: &'a Named,
+    stored: &'a dyn Stored,
+}
+
+impl fmt::Debug for Value<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Value")
+            .field("name", &self.named.name)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Writes the parameters of an input.
+///
+/// # Errors
+///
+/// See [`InputWriter::parameter`].
+pub fn encode(values: &[Value<'_>]) -> Result<Vec<u8>, EncodeError> {
+    // More parameters than that are more than a fn can sensibly have.
+    let mut writer = InputWriter::new(u8::try_from(values.len()).unwrap_or(u8::MAX));
+    for Value { named, stored } in values {
+        match writer.stored(named.name, *stored) {
+            Err(_) if named.is_secret => return Err(EncodeError::of_secret(named.name)),
+            written => written?,
+        }
+    }
+    Ok(writer.finish())
 }
 
 /// A type that has a default.

@@ -18,9 +18,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("metrics", &[]),
     ("limit", &[]),
     ("schedule", &[]),
-    ("shape", &[]),
+    ("decode", &[]),
+    ("shape", &["decode"]),
     // A job names the handle that its docs point to.
-    ("job", &["shape"]),
+    ("job", &["decode", "shape"]),
     // The seam.
     ("trace", &["job"]),
     ("logs", &["trace"]),

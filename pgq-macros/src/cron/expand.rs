@@ -1,6 +1,6 @@
 //! Writes the code of a valid schedule.
 
-use proc_macro2::{Literal, Span, TokenStream};
+use proc_macro2::{Span, TokenStream};
 use quote::quote;
 
 use super::dates::Dates;
@@ -42,26 +42,21 @@ impl Schedule<'_> {
     /// Makes the input. Parameters without a value are not in it, so that they read as their
     /// defaults.
     fn input(&self, private: &TokenStream) -> TokenStream {
-        let (writer, value) = (local("writer"), local("value"));
-        // More parameters than that are more than a fn can sensibly have.
-        let count = u8::try_from(self.values.len()).unwrap_or(u8::MAX);
-        let count = Literal::u8_suffixed(count);
-        let mutability = (!self.values.is_empty()).then(|| quote!(mut));
-        let writes = self.values.iter().map(|given| {
-            let (constant, ty, expr) = (&given.constant, given.ty, given.value);
-            quote! {
-                let #value: #ty = #expr;
-                #constant.write(&mut #writer, &#value)?;
-            }
-        });
+        let values: Vec<_> = (0..self.values.len())
+            .map(|i| local(&format!("value_{i}")))
+            .collect();
+        let (types, exprs) = (
+            self.values.iter().map(|given| given.ty),
+            self.values.iter().map(|given| given.value),
+        );
+        let constants = self.values.iter().map(|given| &given.constant);
         quote! {
             || -> ::core::result::Result<
                 #private::Vec<::core::primitive::u8>,
                 #private::EncodeError,
             > {
-                let #mutability #writer = #private::InputWriter::new(#count);
-                #(#writes)*
-                ::core::result::Result::Ok(#writer.finish())
+                #(let #values: #types = #exprs;)*
+                #private::encode(&[#(#constants.value(&#values)),*])
             }
         }
     }

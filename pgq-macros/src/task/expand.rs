@@ -2,8 +2,8 @@
 //!
 //! Generated code has no logic: it names types, hands values on, and calls `pgq::__private`.
 
-use proc_macro2::{Literal, Span, TokenStream};
-use quote::{format_ident, quote, quote_spanned};
+use proc_macro2::{Span, TokenStream};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 use syn::{Ident, Type};
@@ -122,16 +122,19 @@ pub(crate) fn fields<'a>(
 
 /// The type of the input, and how it is written and read.
 fn input(private: &TokenStream, shape: &Shape<'_>) -> TokenStream {
-    let (writer, reader, bytes) = (local("writer"), local("reader"), local("bytes"));
+    let (reader, bytes) = (local("reader"), local("bytes"));
+    let (value, error) = (local("value"), local("error"));
     let constants: Vec<_> = fields(shape).map(|(constant, ..)| constant).collect();
     let idents: Vec<_> = fields(shape).map(|(_, ident, _)| ident).collect();
     let types = fields(shape).map(|(.., ty)| ty);
-    // More parameters than that are more than a fn can sensibly have.
-    let count = Literal::u8_suffixed(u8::try_from(idents.len()).unwrap_or(u8::MAX));
-    let mutability = (!idents.is_empty()).then(|| quote!(mut));
     let name = &shape.function.sig.ident;
     // An error about the whole input, such as that it is not `Send`, is shown under the fn's name.
     let input_type = quote_spanned!(name.span()=> __PgqInput);
+    // It is spelled out, because `?` is a call of two fns, which are compiled for every task.
+    let or_return = quote! {
+        ::core::result::Result::Ok(#value) => #value,
+        ::core::result::Result::Err(#error) => return ::core::result::Result::Err(#error),
+    };
     quote! {
         #[doc(hidden)]
         pub struct __PgqInput {
@@ -144,17 +147,19 @@ fn input(private: &TokenStream, shape: &Shape<'_>) -> TokenStream {
                 &self,
             ) -> ::core::result::Result<#private::Vec<::core::primitive::u8>, #private::EncodeError>
             {
-                let #mutability #writer = #private::InputWriter::new(#count);
-                #(#constants.write(&mut #writer, &self.#idents)?;)*
-                ::core::result::Result::Ok(#writer.finish())
+                #private::encode(&[#(#constants.value(&self.#idents)),*])
             }
 
             fn decode(
                 #bytes: &[::core::primitive::u8],
             ) -> ::core::result::Result<Self, #private::DecodeError> {
-                let #reader = #private::InputReader::new(#bytes)?;
+                let #reader = match #private::InputReader::new(#bytes) {
+                    #or_return
+                };
                 ::core::result::Result::Ok(Self {
-                    #(#idents: #constants.read(&#reader)?,)*
+                    #(#idents: match #constants.read(&#reader) {
+                        #or_return
+                    },)*
                 })
             }
 
@@ -272,15 +277,56 @@ fn run(private: &TokenStream, options: &Options, shape: &Shape<'_>) -> TokenStre
     if shape.is_batch {
         return run_in_batch(private, options, shape);
     }
+    if options.blocking.is_some() {
+        return run_blocking(private, shape);
+    }
     let name = &shape.function.sig.ident;
-    let (context, input, returned) = (local("context"), local("input"), local("returned"));
-    let arguments = shape.parameters.iter().enumerate().map(|(i, parameter)| {
-        let constant = constant(i);
-        match parameter {
-            Parameter::Injected { .. } => quote!(#constant.get(#context)?),
-            Parameter::Owned { ident, .. } => quote!(#input.#ident),
-        }
+    let (context, input) = (local("context"), local("input"));
+    let (found, missing) = (local("found"), local("missing"));
+    let parameters = shape.parameters.iter().enumerate();
+    let states = parameters.clone().filter_map(|(i, parameter)| {
+        let (constant, state) = (constant(i), state(i));
+        matches!(parameter, Parameter::Injected { .. }).then(|| {
+            quote! {
+                let #state = match #constant.get(#context) {
+                    ::core::result::Result::Ok(#found) => #found,
+                    ::core::result::Result::Err(#missing) => {
+                        return #private::Running::failed(#missing);
+                    }
+                };
+            }
+        })
     });
+    let arguments = parameters.map(|(i, parameter)| match parameter {
+        Parameter::Injected { .. } => state(i).into_token_stream(),
+        Parameter::Owned { ident, .. } => quote!(#input.#ident),
+    });
+    let ignored = ignored(shape, &context, &input);
+    // An error that cannot be the error of a task is reported under the return type.
+    let outcome = path::located(quote!(#private::outcome), shape.output.span());
+    // A future that is not `Send` is an error under the name of the fn.
+    let attempt = options.private(name.span());
+    let attempt = quote_spanned!(name.span()=> #attempt::attempt(#name(#(#arguments),*), #outcome));
+    quote! {
+        fn run(
+            #context: &#private::Context,
+            #input: Self::Input,
+        ) -> impl ::core::future::Future<
+            Output = ::core::result::Result<Self::Output, #private::TaskError>,
+        > + ::core::marker::Send {
+            #ignored
+            #(#states)*
+            #attempt
+        }
+    }
+}
+
+fn state(index: usize) -> Ident {
+    local(&format!("state_{index}"))
+}
+
+/// Uses what a task does not take.
+fn ignored(shape: &Shape<'_>, context: &Ident, input: &Ident) -> TokenStream {
     let ignore_input = shape
         .owned()
         .next()
@@ -291,34 +337,33 @@ fn run(private: &TokenStream, options: &Options, shape: &Shape<'_>) -> TokenStre
         .iter()
         .all(|parameter| matches!(parameter, Parameter::Owned { .. }))
         .then(|| quote!(let _ = #context;));
-    // An error that cannot be the error of a task is reported under the return type.
+    quote!(#ignore_context #ignore_input)
+}
+
+/// One attempt of a task that is a plain fn.
+fn run_blocking(private: &TokenStream, shape: &Shape<'_>) -> TokenStream {
+    let name = &shape.function.sig.ident;
+    let (context, input, returned) = (local("context"), local("input"), local("returned"));
+    let arguments = shape.parameters.iter().enumerate().map(|(i, parameter)| {
+        let constant = constant(i);
+        match parameter {
+            Parameter::Injected { .. } => quote!(#constant.get(#context)?),
+            Parameter::Owned { ident, .. } => quote!(#input.#ident),
+        }
+    });
+    let ignored = ignored(shape, &context, &input);
     let outcome = path::located(quote!(#private::outcome(#returned)), shape.output.span());
-    let ignored = quote!(#ignore_context #ignore_input);
-    let body = if options.blocking.is_some() {
-        quote! {
+    quote! {
+        async fn run(
+            #context: &#private::Context,
+            #input: Self::Input,
+        ) -> ::core::result::Result<Self::Output, #private::TaskError> {
             #private::blocking(#context, #input, |#context, #input| {
                 #ignored
                 let #returned = #name(#(#arguments),*);
                 #outcome
             })
             .await
-        }
-    } else {
-        // A future that is not `Send` is an error under the name of the fn.
-        let sendable = options.private(name.span());
-        let call = quote_spanned!(name.span()=> #sendable::sendable(#name(#(#arguments),*)).await);
-        quote! {
-            #ignored
-            let #returned = #call;
-            #outcome
-        }
-    };
-    quote! {
-        async fn run(
-            #context: &#private::Context,
-            #input: Self::Input,
-        ) -> ::core::result::Result<Self::Output, #private::TaskError> {
-            #body
         }
     }
 }

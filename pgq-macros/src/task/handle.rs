@@ -59,6 +59,7 @@ pub(crate) fn methods(private: &TokenStream, shape: &Shape<'_>) -> TokenStream {
             }
 
             /// Makes a job that can be given options of its own before it is enqueued.
+            #[inline]
             #vis fn job(#(#idents: #types),*) -> #private::JobBuilder<Self> {
                 #private::JobBuilder::new(__PgqInput { #(#idents),* })
             }

@@ -14,7 +14,7 @@ use crate::queue::{
     ATTEMPTS_MAX, DELAY_MAX, HEADER_VALUE_MAX, HEADERS_MAX, PRIORITY_MAX, TAGS_MAX, name_problem,
 };
 use crate::schedule::When;
-use crate::task::{self, Task, Unique, fingerprint};
+use crate::task::{self, Task, TaskOptions, Unique, fingerprint};
 
 /// One job that is about to be enqueued.
 #[must_use = "a job does nothing until it is enqueued"]
@@ -45,7 +45,7 @@ impl<T: Task> JobBuilder<T> {
     pub fn new(input: T::Input) -> Self {
         Self {
             input,
-            options: JobOptions::of::<T>(),
+            options: JobOptions::of(&T::OPTIONS),
         }
     }
 
@@ -220,15 +220,15 @@ impl<T: Task> fmt::Debug for JobBuilder<T> {
 }
 
 impl JobOptions {
-    fn of<T: Task>() -> Self {
+    fn of(task: &TaskOptions) -> Self {
         Self {
-            queue: Cow::Borrowed(T::OPTIONS.queue),
-            priority: T::OPTIONS.priority,
-            max_attempts: T::OPTIONS.max_attempts,
-            start: start_after(T::OPTIONS.delay),
-            durability: T::OPTIONS.durability,
-            detail: T::OPTIONS.detail(),
-            unique: T::OPTIONS.unique,
+            queue: Cow::Borrowed(task.queue),
+            priority: task.priority,
+            max_attempts: task.max_attempts,
+            start: start_after(task.delay),
+            durability: task.durability,
+            detail: task.detail(),
+            unique: task.unique,
             key: None,
         }
     }
@@ -349,7 +349,7 @@ pub fn enqueue_many<T: Task>(
 ) -> impl Future<Output = Result<Vec<JobHandle<T::Output>>, EnqueueError>> + Send {
     // Collected here, so that the future is `Send` whatever the iterator is.
     let inputs: Vec<T::Input> = inputs.into_iter().collect();
-    enqueue_all::<T>(enqueuer, JobOptions::of::<T>(), inputs)
+    enqueue_all::<T>(enqueuer, JobOptions::of(&T::OPTIONS), inputs)
 }
 
 async fn enqueue_all<T: Task>(

@@ -5,8 +5,11 @@
 
 use std::io::Cursor;
 
+use rmp_serde::decode::ReadReader;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+
+use crate::decode::{self, Format, Pot, Seed};
 
 /// Format byte of MessagePack: what pgq writes.
 pub(super) const MESSAGE_PACK: u8 = 1;
@@ -105,28 +108,33 @@ pub(crate) fn encode_value<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, 
 }
 
 pub(crate) fn decode_value<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, DecodeError> {
+    let mut pot = Pot::new(decode::read::<T>);
+    match decode_into(bytes, &mut pot) {
+        Ok(()) => pot.value.ok_or(DecodeError::Absent),
+        Err(error) => Err(error),
+    }
+}
+
+fn decode_into<'de>(bytes: &'de [u8], pot: &mut dyn Seed<'de>) -> Result<(), DecodeError> {
     match bytes.split_first() {
         None => Err(DecodeError::Empty),
         Some((&MESSAGE_PACK, body)) => {
-            let (value, rest) = read_one::<T>(body).map_err(DecodeError::Value)?;
+            let rest = read_one(body, pot).map_err(DecodeError::Value)?;
             match rest.len() {
-                0 => Ok(value),
+                0 => Ok(()),
                 more => Err(DecodeError::TrailingBytes(more)),
             }
         }
-        Some((&JSON, body)) => {
-            serde_json::from_slice(body).map_err(|error| DecodeError::Value(error.to_string()))
-        }
+        Some((&JSON, body)) => read_json(body, pot).map_err(DecodeError::Value),
         Some((&format, _)) => Err(DecodeError::Format(format)),
     }
 }
 
-pub(super) fn write_named<T: Serialize + ?Sized>(
+pub(super) fn write_named<T: Stored + ?Sized>(
     bytes: &mut Vec<u8>,
     value: &T,
 ) -> Result<(), EncodeError> {
-    let mut serializer = rmp_serde::Serializer::new(bytes).with_struct_map();
-    match value.serialize(&mut serializer) {
+    match value.write(bytes) {
         Ok(()) => Ok(()),
         Err(error) => Err(EncodeError {
             message: error.to_string(),
@@ -134,11 +142,57 @@ pub(super) fn write_named<T: Serialize + ?Sized>(
     }
 }
 
+/// A value that can be written, whatever its type is.
+pub(crate) trait Stored {
+    /// Writes the value as MessagePack.
+    fn write(&self, bytes: &mut Vec<u8>) -> Result<(), rmp_serde::encode::Error>;
+}
+
+impl<T: Serialize + ?Sized> Stored for T {
+    fn write(&self, bytes: &mut Vec<u8>) -> Result<(), rmp_serde::encode::Error> {
+        self.serialize(&mut rmp_serde::Serializer::new(bytes).with_struct_map())
+    }
+}
+
 /// Reads one MessagePack value and returns what follows it.
-pub(super) fn read_one<T: DeserializeOwned>(bytes: &[u8]) -> Result<(T, &[u8]), String> {
+pub(super) fn read_one<'de>(
+    bytes: &'de [u8],
+    pot: &mut dyn Seed<'de>,
+) -> Result<&'de [u8], String> {
+    let mut deserializer = message_pack(bytes);
+    let planted = pot.plant(&mut Format::new(&mut deserializer));
+    planted.map_err(|fault| fault.to_string())?;
+    Ok(&bytes[read_so_far(&deserializer)..])
+}
+
+/// A deserializer that knows how much it has read.
+pub(super) type MessagePack<'a> = rmp_serde::Deserializer<ReadReader<Cursor<&'a [u8]>>>;
+
+pub(super) fn message_pack(bytes: &[u8]) -> MessagePack<'_> {
     let mut deserializer = rmp_serde::Deserializer::new(Cursor::new(bytes));
     deserializer.set_max_depth(DEPTH_MAX);
-    let value = T::deserialize(&mut deserializer).map_err(|error| error.to_string())?;
-    let read = usize::try_from(deserializer.position()).unwrap_or(usize::MAX);
-    Ok((value, bytes.get(read..).unwrap_or_default()))
+    deserializer
+}
+
+/// How many bytes a deserializer has read.
+pub(super) fn read_so_far(deserializer: &MessagePack<'_>) -> usize {
+    let all = deserializer.get_ref().get_ref().len();
+    usize::try_from(deserializer.position()).map_or(all, |read| read.min(all))
+}
+
+/// Reads the first MessagePack value, whatever follows it.
+pub(super) fn read_first<'de>(bytes: &'de [u8], pot: &mut dyn Seed<'de>) -> Result<(), String> {
+    // It knows no position, and lends its text in the place of copying it.
+    let mut deserializer = rmp_serde::Deserializer::from_read_ref(bytes);
+    deserializer.set_max_depth(DEPTH_MAX);
+    let planted = pot.plant(&mut Format::new(&mut deserializer));
+    planted.map_err(|fault| fault.to_string())
+}
+
+/// Reads one JSON value, which nothing may follow.
+pub(super) fn read_json<'de>(bytes: &'de [u8], pot: &mut dyn Seed<'de>) -> Result<(), String> {
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    let planted = pot.plant(&mut Format::new(&mut deserializer));
+    planted.map_err(|fault| fault.to_string())?;
+    deserializer.end().map_err(|error| error.to_string())
 }

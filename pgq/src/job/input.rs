@@ -1,12 +1,14 @@
 //! The input of a job: parameters by name.
 
-use serde::Serialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::{Deserialize, Serialize};
 
 use super::codec::{
-    DecodeError, EncodeError, JSON, MESSAGE_PACK, decode_value, encode_value, read_one, write_named,
+    DecodeError, EncodeError, JSON, MESSAGE_PACK, Stored, decode_value, encode_value, message_pack,
+    read_first, read_json, read_so_far, write_named,
 };
-use crate::shape::{Field, Shape, trace};
+use crate::decode::{Ask, Fault, Given, Probe, Seed, Sink, Source};
+use crate::shape::{Field, Shape, trace, trace_type};
 
 /// MessagePack's markers of a map, by the size of its length.
 const FIX_MAP: u8 = 0x80;
@@ -86,9 +88,15 @@ impl InputWriter {
         name: &str,
         value: &T,
     ) -> Result<(), EncodeError> {
+        self.stored(name, &value)
+    }
+
+    pub(crate) fn stored(&mut self, name: &str, value: &dyn Stored) -> Result<(), EncodeError> {
         write_named(&mut self.bytes, name)?;
         let written = write_named(&mut self.bytes, value);
-        of_parameter(name, written)
+        written.map_err(|error| EncodeError {
+            message: format!("parameter `{name}`: {error}"),
+        })
     }
 
     /// Returns the input, format byte included.
@@ -140,30 +148,20 @@ impl<'a> InputReader<'a> {
             .map(|(_, value)| *value)
     }
 
-    /// Reads the parameter `name`. One that is missing reads as nil, so an `Option` may be absent.
+    /// Plants the parameter `name`. One that is missing is planted as nil, so an `Option` may be
+    /// absent.
     ///
     /// # Errors
     ///
     /// Fails if it is missing and not optional, or of another type.
-    pub fn parameter<T: DeserializeOwned>(&self, name: &str) -> Result<T, DecodeError> {
-        // Compiled for every type that is a parameter anywhere, so what does not depend on the type
-        // is elsewhere.
-        let Some(bytes) = self.find(name) else {
-            return match absent() {
-                Some(value) => Ok(value),
-                None => Err(DecodeError::Missing(name.to_owned())),
-            };
+    pub(crate) fn plant(&self, name: &str, pot: &mut dyn Seed<'a>) -> Result<(), DecodeError> {
+        let planted = match self.find(name) {
+            None if pot.plant(&mut Absent).is_ok() => Ok(()),
+            None => return Err(DecodeError::Missing(name.to_owned())),
+            Some(bytes) if self.format == JSON => read_json(bytes, pot),
+            Some(bytes) => read_first(bytes, pot),
         };
-        if self.format == JSON {
-            return match serde_json::from_slice(bytes) {
-                Ok(value) => Ok(value),
-                Err(error) => Err(undecodable(name, error.to_string())),
-            };
-        }
-        match read_one(bytes) {
-            Ok((value, _)) => Ok(value),
-            Err(message) => Err(undecodable(name, message)),
-        }
+        planted.map_err(|message| undecodable(name, message))
     }
 }
 
@@ -174,66 +172,47 @@ fn undecodable(parameter: &str, message: String) -> DecodeError {
     }
 }
 
-fn of_parameter(name: &str, written: Result<(), EncodeError>) -> Result<(), EncodeError> {
-    written.map_err(|error| EncodeError {
-        message: format!("parameter `{name}`: {error}"),
-    })
-}
-
-/// What a parameter of type `T` holds, and whether it may be absent.
-pub(crate) fn parameter_shape<T: DeserializeOwned>(name: &str) -> Field {
+/// What a parameter holds that `probe` reads, and whether it may be absent.
+pub(crate) fn parameter_shape(name: &str, type_name: &'static str, probe: Probe) -> Field {
     Field {
         name: name.to_owned(),
         aliases: Vec::new(),
-        optional: absent::<T>().is_some(),
-        shape: trace::<T>(),
+        optional: probe(&mut Absent).is_ok(),
+        shape: trace_type(type_name, probe),
     }
 }
 
-/// The value that stands for an absent parameter: only an optional type has one.
-fn absent<T: DeserializeOwned>() -> Option<T> {
-    T::deserialize(MissingField).ok()
-}
+/// Has nothing but the absence of an `Option`.
+struct Absent;
 
-/// Offers nothing but the absence of an `Option`.
-struct MissingField;
-
-impl<'de> serde::Deserializer<'de> for MissingField {
-    type Error = serde::de::value::Error;
-
-    fn deserialize_any<V: serde::de::Visitor<'de>>(self, _: V) -> Result<V::Value, Self::Error> {
-        Err(serde::de::Error::custom("missing"))
+impl<'de> Source<'de> for Absent {
+    fn give(&mut self, ask: Ask, _: &'static str, sink: &mut dyn Sink<'de>) -> Result<(), Fault> {
+        match ask {
+            Ask::Option => sink.take(Given::None),
+            _ => Err(Fault::of("missing")),
+        }
     }
 
-    fn deserialize_option<V: serde::de::Visitor<'de>>(
-        self,
-        visitor: V,
-    ) -> Result<V::Value, Self::Error> {
-        visitor.visit_none()
-    }
-
-    serde::forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf
-        unit unit_struct newtype_struct seq tuple tuple_struct map struct enum identifier
-        ignored_any
+    fn is_human_readable(&self) -> bool {
+        true
     }
 }
 
 fn split_message_pack(body: &[u8]) -> Result<Parameters<'_>, DecodeError> {
-    let (count, mut rest) = map_header(body).ok_or(DecodeError::NotAMap)?;
+    let (count, pairs) = map_header(body).ok_or(DecodeError::NotAMap)?;
+    let mut deserializer = message_pack(pairs);
     let mut parameters = Vec::new();
     for _ in 0..count {
-        let (name, after_name) = read_one::<String>(rest).map_err(DecodeError::Value)?;
-        let (_, after_value) =
-            read_one::<IgnoredAny>(after_name).map_err(|message| DecodeError::Parameter {
-                parameter: name.clone(),
-                message,
-            })?;
-        let value = &after_name[..after_name.len() - after_value.len()];
+        let name = String::deserialize(&mut deserializer)
+            .map_err(|error| DecodeError::Value(error.to_string()))?;
+        let start = read_so_far(&deserializer);
+        if let Err(error) = IgnoredAny::deserialize(&mut deserializer) {
+            return Err(undecodable(&name, error.to_string()));
+        }
+        let value = &pairs[start..read_so_far(&deserializer)];
         parameters.push((name, value));
-        rest = after_value;
     }
-    match rest.len() {
+    match pairs.len() - read_so_far(&deserializer) {
         0 => Ok(parameters),
         more => Err(DecodeError::TrailingBytes(more)),
     }

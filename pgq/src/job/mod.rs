@@ -14,7 +14,7 @@ mod state;
 mod unique;
 
 pub use self::codec::{DecodeError, EncodeError};
-pub(crate) use self::codec::{decode_value, encode_json, encode_value, is_json};
+pub(crate) use self::codec::{Stored, decode_value, encode_json, encode_value, is_json};
 pub use self::detail::{Detail, Expires};
 pub use self::durability::Durability;
 pub use self::id::JobId;

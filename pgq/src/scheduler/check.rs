@@ -19,7 +19,7 @@ const QUESTIONS: usize = 8;
 /// What this build of a task makes of an input.
 fn answer_of(task: &TaskDescriptor, input: &[u8]) -> InputAnswer {
     match refusal(task, input) {
-        None => InputAnswer::Taken((task.fingerprint)()),
+        None => InputAnswer::Taken(task.fingerprint()),
         Some(problem) => InputAnswer::Refused(problem),
     }
 }
@@ -111,7 +111,7 @@ impl Scheduler {
             return false;
         };
         let is_unsaid = stored.made && stored.schedule.template.fingerprint.is_none();
-        is_unsaid && !stored.takes.contains(&(task.fingerprint)())
+        is_unsaid && !stored.takes.contains(&task.fingerprint())
     }
 
     async fn check_those(

@@ -11,7 +11,7 @@ mod trace;
 
 pub use self::edit::Edit;
 pub(crate) use self::parse::{ParseError, Tokens};
-pub(crate) use self::trace::trace;
+pub(crate) use self::trace::{trace, trace_type};
 
 /// What stored values of a type look like, as far as that can be seen from outside.
 ///
@@ -102,8 +102,11 @@ pub struct Variant {
 impl Shape {
     /// The shape of parameters, in any order. Used by generated code.
     #[must_use]
-    pub fn parameters(parameters: impl IntoIterator<Item = Field>) -> Self {
-        let mut fields: Vec<Field> = parameters.into_iter().collect();
+    pub fn parameters(parameters: impl Into<Vec<Field>>) -> Self {
+        Self::of_fields(parameters.into())
+    }
+
+    fn of_fields(mut fields: Vec<Field>) -> Self {
         fields.sort_by(|one, other| one.name.cmp(&other.name));
         Self::Struct {
             fields,

@@ -2,11 +2,13 @@
 
 use std::any::TypeId;
 use std::fmt;
+use std::future::Future;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 
-use super::{Context, Task, TaskError, TaskOptions, fingerprint};
+use super::fingerprint::fingerprint_of;
+use super::{Context, Task, TaskError, TaskOptions};
 use crate::job::{DecodeError, EncodeError, Input, encode_value};
 use crate::schedule::{Dates, Missed, Overlap, Policy, Timing};
 use crate::shape::Shape;
@@ -68,7 +70,22 @@ pub(crate) enum RunResult {
     Failed(TaskError),
 }
 
-type RunFn = for<'a> fn(&'a Context, Vec<u8>) -> BoxFuture<'a, RunResult>;
+/// What becomes of an input that can be read.
+#[derive(Clone, Copy)]
+enum Then<'a> {
+    Nothing,
+    Encode,
+    Run(&'a Context),
+}
+
+/// What became of it.
+enum Done<'a> {
+    Nothing,
+    Encoded(Result<Vec<u8>, EncodeError>),
+    Running(BoxFuture<'a, RunResult>),
+}
+
+type OpenFn = for<'a> fn(&[u8], Then<'a>) -> Result<Done<'a>, DecodeError>;
 
 /// A task without its types.
 #[derive(Clone, Copy)]
@@ -77,17 +94,14 @@ pub struct TaskDescriptor {
     pub(crate) aliases: &'static [&'static str],
     pub(crate) options: &'static TaskOptions,
     pub(crate) secrets: &'static [&'static str],
-    pub(crate) fingerprint: fn() -> i64,
+    task: TypeId,
     pub(crate) shape: fn() -> Shape,
     pub(crate) source: Source,
     pub(crate) injected: fn() -> Vec<Injected>,
     /// The type of the result, and its name.
     pub(crate) output: fn() -> (TypeId, &'static str),
-    /// Reads an input, and says whether it could.
-    pub(crate) check_input: fn(&[u8]) -> Result<(), DecodeError>,
-    /// Writes an input as an enqueue of the task would; `None` if it cannot be read, or written.
-    pub(crate) rewrite_input: fn(&[u8]) -> Option<Vec<u8>>,
-    pub(crate) run: RunFn,
+    /// Reads an input. There is one fn for all that begins so, because it is compiled for every task.
+    open: OpenFn,
 }
 
 impl TaskDescriptor {
@@ -99,14 +113,12 @@ impl TaskDescriptor {
             aliases: T::ALIASES,
             options: const { &T::OPTIONS },
             secrets: T::SECRETS,
-            fingerprint: fingerprint::<T>,
+            task: TypeId::of::<T>(),
             shape: T::Input::shape,
             source,
             injected: T::injected,
             output: output::<T::Output>,
-            check_input: check_input::<T::Input>,
-            rewrite_input: rewrite_input::<T::Input>,
-            run: run::<T>,
+            open: open::<T>,
         }
     }
 
@@ -136,6 +148,36 @@ impl TaskDescriptor {
     #[must_use]
     pub const fn options(&self) -> TaskOptions {
         *self.options
+    }
+
+    /// The fingerprint of the input, which its jobs carry.
+    pub(crate) fn fingerprint(&self) -> i64 {
+        fingerprint_of(self.task, self.name, self.shape)
+    }
+
+    /// Says whether an input can be read.
+    pub(crate) fn check_input(&self, bytes: &[u8]) -> Result<(), DecodeError> {
+        (self.open)(bytes, Then::Nothing).map(drop)
+    }
+
+    /// Writes an input as an enqueue of the task would; `None` if it cannot be read, or written.
+    pub(crate) fn rewrite_input(&self, bytes: &[u8]) -> Option<Vec<u8>> {
+        match (self.open)(bytes, Then::Encode) {
+            Ok(Done::Encoded(encoded)) => encoded.ok(),
+            _ => None,
+        }
+    }
+
+    /// Runs one attempt.
+    pub(crate) async fn run(&self, context: &Context, bytes: Vec<u8>) -> RunResult {
+        let opened = (self.open)(&bytes, Then::Run(context));
+        // It may be large, and the task may take long.
+        drop(bytes);
+        match opened {
+            Ok(Done::Running(task)) => task.await,
+            Ok(_) => unreachable!("an input that is to be run is run"),
+            Err(error) => RunResult::Undecodable(error),
+        }
     }
 
     /// The names of the parameters whose values are not shown.
@@ -275,27 +317,23 @@ fn output<T: 'static>() -> (TypeId, &'static str) {
     (TypeId::of::<T>(), std::any::type_name::<T>())
 }
 
-fn check_input<I: Input>(bytes: &[u8]) -> Result<(), DecodeError> {
-    match I::decode(bytes) {
-        Ok(_) => Ok(()),
+fn open<'a, T: Task>(bytes: &[u8], then: Then<'a>) -> Result<Done<'a>, DecodeError> {
+    match T::Input::decode(bytes) {
+        Ok(input) => Ok(match then {
+            Then::Nothing => Done::Nothing,
+            Then::Encode => Done::Encoded(input.encode()),
+            Then::Run(context) => Done::Running(ended(T::run(context, input))),
+        }),
         Err(error) => Err(error),
     }
 }
 
-fn rewrite_input<I: Input>(bytes: &[u8]) -> Option<Vec<u8>> {
-    I::decode(bytes).ok()?.encode().ok()
-}
-
-fn run<T: Task>(context: &Context, bytes: Vec<u8>) -> BoxFuture<'_, RunResult> {
+/// Of a task that the macro has made, compiled for every type that fns of tasks return only.
+fn ended<'a, T: serde::Serialize + 'static>(
+    task: impl Future<Output = Result<T, TaskError>> + Send + 'a,
+) -> BoxFuture<'a, RunResult> {
     Box::pin(async move {
-        let decoded = T::Input::decode(&bytes);
-        // It may be large, and the task may take long.
-        drop(bytes);
-        let input = match decoded {
-            Ok(input) => input,
-            Err(error) => return RunResult::Undecodable(error),
-        };
-        match T::run(context, input).await {
+        match task.await {
             Ok(output) => encode_output(&output),
             Err(error) => RunResult::Failed(error),
         }

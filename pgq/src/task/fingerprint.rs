@@ -16,11 +16,11 @@ static KNOWN: RwLock<Option<HashMap<TypeId, i64>>> = RwLock::new(None);
 /// It is of the shape of the input, so that a change of a field anywhere in it is one of the
 /// fingerprint, and how types are written, named and ordered is not.
 pub(crate) fn fingerprint<T: Task>() -> i64 {
-    of(TypeId::of::<T>(), T::NAME, T::Input::shape)
+    fingerprint_of(TypeId::of::<T>(), T::NAME, T::Input::shape)
 }
 
 /// What does not depend on the type is compiled once, and not for every task.
-fn of(task: TypeId, name: &str, shape: fn() -> Shape) -> i64 {
+pub(super) fn fingerprint_of(task: TypeId, name: &str, shape: fn() -> Shape) -> i64 {
     let known = KNOWN.read().unwrap_or_else(PoisonError::into_inner);
     let found = known.as_ref().and_then(|known| known.get(&task));
     if let Some(&fingerprint) = found {

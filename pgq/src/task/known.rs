@@ -114,7 +114,7 @@ fn fill(task: &TaskDescriptor, name: &str, template: &mut Template, input: &[u8]
 
 /// An input as an enqueue of its task would write it; as it is, if the task does not take it.
 fn rewritten(task: &TaskDescriptor, input: &[u8]) -> Vec<u8> {
-    let written = catch_unwind(AssertUnwindSafe(|| (task.rewrite_input)(input)));
+    let written = catch_unwind(AssertUnwindSafe(|| task.rewrite_input(input)));
     written.ok().flatten().unwrap_or_else(|| input.to_owned())
 }
 
@@ -152,7 +152,7 @@ fn describe(task: &TaskDescriptor, name: &str, template: &mut Template, input: &
 /// builds which know no other name run the job as well; to make it takes long, and that of the task is known.
 fn fingerprint_of(task: &TaskDescriptor, name: &str) -> i64 {
     match name == task.name() {
-        true => (task.fingerprint)(),
+        true => task.fingerprint(),
         false => (task.shape)().fingerprint(name),
     }
 }

@@ -23,6 +23,7 @@ mod refusal;
 mod registry;
 mod retain;
 mod run;
+mod running;
 mod state;
 mod thread;
 mod transaction;
@@ -63,6 +64,7 @@ pub(crate) use self::pulse::Pulse;
 pub(crate) use self::refusal::refusal;
 pub use self::registry::{Problem, Problems, Registry};
 pub(crate) use self::run::{HeldRun, Run};
+pub use self::running::Running;
 pub use self::state::StateMap;
 #[cfg(feature = "postgres")]
 pub(crate) use self::transaction::AttemptTransaction;

@@ -15,7 +15,7 @@ pub(crate) fn refusal(task: &TaskDescriptor, input: &[u8]) -> Option<String> {
             "it has {size} bytes, but at most {limit} are allowed"
         ));
     }
-    let checked = catch_unwind(AssertUnwindSafe(|| (task.check_input)(input)));
+    let checked = catch_unwind(AssertUnwindSafe(|| task.check_input(input)));
     let reason = match checked {
         Ok(Ok(())) => return None,
         Ok(Err(error)) => error.to_string(),

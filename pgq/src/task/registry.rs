@@ -426,7 +426,7 @@ impl Registry {
             Some(task) => {
                 let size_max = task.options.input_max.unwrap_or(INPUT_MAX);
                 let size = known.input.len();
-                match (task.check_input)(&known.input) {
+                match task.check_input(&known.input) {
                     _ if size > size_max => {
                         format!("its input has {size} bytes, but its task takes {size_max}")
                     }

@@ -123,7 +123,7 @@ impl Context {
             run: Arc::clone(&run),
             attempt: self.weak(),
         });
-        let ended = (task.run)(&self.of_run(run), input).await;
+        let ended = task.run(&self.of_run(run), input).await;
         held.run.close();
         if !matches!(ended, RunResult::Completed(_)) {
             // At once, so that the next run or attempt does not wait for its locks.

@@ -139,7 +139,7 @@ where
 fn build(setup: &Setup) -> Build {
     let task = |task: &TaskDescriptor| KnownTask {
         name: task.name().to_owned(),
-        fingerprint: (task.fingerprint)(),
+        fingerprint: task.fingerprint(),
     };
     let mut tasks: Vec<KnownTask> = setup.registry.tasks().map(task).collect();
     tasks.sort_unstable_by(|one, other| one.name.cmp(&other.name));

@@ -8,15 +8,15 @@ pub const FEATURES: &[Mutation] = &[
     Mutation {
         name: "what goes through an application's pool is in no transaction",
         file: "pgq/src/postgres/pool.rs",
-        find: "Exchange::begin(&self.connections, self.whose != Whose::Own).await",
-        replace: "Exchange::begin(&self.connections, false).await",
+        find: "Exchange::begin(self.led(), self.whose != Whose::Own).await",
+        replace: "Exchange::begin(self.led(), false).await",
         tests: &["clients::pooler::clients_that_share_a_session_get_what_they_ask_for"],
     },
     Mutation {
         name: "an enqueue through a pooler is in no transaction",
         file: "pgq/src/postgres/pool.rs",
-        find: "Exchange::begin(&self.connections, self.is_pooled()).await;",
-        replace: "Exchange::begin(&self.connections, false).await;",
+        find: "Exchange::begin(self.led(), self.is_pooled()).await;",
+        replace: "Exchange::begin(self.led(), false).await;",
         tests: &["clients::pooler::clients_that_share_a_session_get_what_they_ask_for"],
     },
     Mutation {
@@ -40,7 +40,7 @@ pub const FEATURES: &[Mutation] = &[
     Mutation {
         name: "an enqueue ignores the delay of its task",
         file: "pgq/src/client/builder.rs",
-        find: "start: start_after(T::OPTIONS.delay),",
+        find: "start: start_after(task.delay),",
         replace: "start: Start::Now,",
         tests: &[
             "run::options::the_delay_of_a_task_holds_unless_its_enqueuer_says_otherwise",
@@ -132,16 +132,30 @@ pub const FEATURES: &[Mutation] = &[
     Mutation {
         name: "an error quotes a secret",
         file: "pgq/src/private.rs",
-        find: "                Err(error) if self.secret => Err(error.of_secret()),\n",
+        find: "            Err(error) if self.is_secret => Err(error.of_secret()),\n",
         replace: "",
         tests: &["run::parameters::memory::a_secret_that_does_not_decode_is_in_no_error"],
     },
     Mutation {
         name: "a default replaces what is there",
         file: "pgq/src/private.rs",
-        find: "Some(default) if !reader.has(self.name) => Ok(default()),",
-        replace: "Some(default) => Ok(default()),",
+        find: "if self.has_default && !reader.has(self.name) {",
+        replace: "if self.has_default {",
         tests: &["run::parameters::memory::a_value_that_is_there_is_not_replaced"],
+    },
+    Mutation {
+        name: "a key of a map that is a number is no field of a struct",
+        file: "pgq/src/decode/slot.rs",
+        find: "            Self::I8(value) => Name::Signed((*value).into()),\n",
+        replace: "",
+        tests: &["pgq::decode::tests::the_fields_of_a_struct_may_be_keys_that_are_no_text"],
+    },
+    Mutation {
+        name: "what JSON calls null has another name in its errors",
+        file: "pgq/src/decode/fault.rs",
+        find: "            Unexpected::Unit => Self::Unit,\n",
+        replace: "",
+        tests: &["pgq::decode::tests::wrong_json_is_refused_in_the_words_of_the_format"],
     },
     Mutation {
         name: "a task that blocks is not told that its attempt has ended",

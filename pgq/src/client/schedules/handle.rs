@@ -272,7 +272,7 @@ impl ScheduleHandle {
         };
         let is_read = !stored.made
             || schedule.template.fingerprint.is_some()
-            || stored.takes.contains(&(task.fingerprint)());
+            || stored.takes.contains(&task.fingerprint());
         if is_read && !needs_input(task, schedule) {
             return Ok(Some(Vec::new()));
         }

@@ -117,7 +117,7 @@ impl Jobs {
                 "their input has {size} bytes, but at most {limit} are allowed"
             )));
         }
-        if let Some(Err(source)) = known.map(|known| (known.check_input)(&template.job.input)) {
+        if let Some(Err(source)) = known.map(|known| known.check_input(&template.job.input)) {
             return Err(ScheduleError::Input {
                 schedule: schedule.to_owned(),
                 task,

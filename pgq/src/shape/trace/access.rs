@@ -1,25 +1,21 @@
-//! What a place gives to the visitor of a sequence, map, struct or enum.
+//! What a place gives to who asks for a sequence, map, struct or enum.
 
-use serde::de::value::{StrDeserializer, U64Deserializer};
-use serde::de::{
-    DeserializeSeed, EnumAccess, IntoDeserializer, MapAccess, SeqAccess, VariantAccess, Visitor,
-};
-
-use super::deserializer::Place;
-use super::error::{Reason, Stop};
 use super::node::{Content, EnumNode, Kind, NodeId, Plan, StructNode};
+use super::place::Place;
+use super::sample::{Name, Zero};
 use super::{settled, stuck, unsettled_variant};
+use crate::decode::{Choice, Elements, Entries, Fault, Given, Reason, Seed, Sink};
 
 /// A name that no field and no variant has.
 const UNKNOWN: &str = "\u{0}unknown";
 
 /// The elements of a sequence.
-pub(super) struct Elements<'t> {
+pub(super) struct Each<'t> {
     place: Place<'t>,
     ids: std::vec::IntoIter<NodeId>,
 }
 
-impl<'t> Elements<'t> {
+impl<'t> Each<'t> {
     pub(super) fn new(place: Place<'t>, ids: Vec<NodeId>) -> Self {
         Self {
             place,
@@ -28,46 +24,52 @@ impl<'t> Elements<'t> {
     }
 }
 
-impl<'de> SeqAccess<'de> for Elements<'_> {
-    type Error = Stop;
+impl<'de> Elements<'de> for Each<'_> {
+    fn next(&mut self, type_name: &'static str, seed: &mut dyn Seed<'de>) -> Result<(), Fault> {
+        match self.ids.next() {
+            Some(id) => self.place.trace.give(type_name, seed, id),
+            None => Ok(()),
+        }
+    }
 
-    fn next_element_seed<S: DeserializeSeed<'de>>(
-        &mut self,
-        seed: S,
-    ) -> Result<Option<S::Value>, Stop> {
-        let next = self.ids.next();
-        next.map(|id| self.place.trace.give(seed, id)).transpose()
+    fn size_hint(&self) -> Option<usize> {
+        None
     }
 }
 
-/// The entries of a map: one, or none.
-pub(super) struct Entries<'t> {
+/// The entry of a map, if it is to have one.
+pub(super) struct Entry<'t> {
     place: Place<'t>,
     key: Option<NodeId>,
     value: Option<NodeId>,
 }
 
-impl<'t> Entries<'t> {
+impl<'t> Entry<'t> {
     pub(super) fn new(place: Place<'t>, entry: Option<(NodeId, NodeId)>) -> Self {
         let (key, value) = entry.unzip();
         Self { place, key, value }
     }
 }
 
-impl<'de> MapAccess<'de> for Entries<'_> {
-    type Error = Stop;
-
-    fn next_key_seed<S: DeserializeSeed<'de>>(
-        &mut self,
-        seed: S,
-    ) -> Result<Option<S::Value>, Stop> {
-        let key = self.key.take();
-        key.map(|id| self.place.trace.give(seed, id)).transpose()
+impl<'de> Entries<'de> for Entry<'_> {
+    fn next_key(&mut self, type_name: &'static str, seed: &mut dyn Seed<'de>) -> Result<(), Fault> {
+        match self.key.take() {
+            Some(id) => self.place.trace.give(type_name, seed, id),
+            None => Ok(()),
+        }
     }
 
-    fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, Stop> {
-        let value = self.value.take().ok_or(Stop::BLAMED)?;
-        self.place.trace.give(seed, value)
+    fn next_value(
+        &mut self,
+        type_name: &'static str,
+        seed: &mut dyn Seed<'de>,
+    ) -> Result<(), Fault> {
+        let value = self.value.take().ok_or_else(Fault::blamed)?;
+        self.place.trace.give(type_name, seed, value)
+    }
+
+    fn size_hint(&self) -> Option<usize> {
+        None
     }
 }
 
@@ -114,11 +116,11 @@ impl<'t> Fields<'t> {
     }
 
     /// Learns from how the visit ended.
-    pub(super) fn conclude<T>(self, visited: Result<T, Stop>) -> Result<T, Stop> {
+    pub(super) fn conclude(self, visited: Result<(), Fault>) -> Result<(), Fault> {
         let reason = match &visited {
-            Ok(_) => None,
-            Err(stop) if stop.blamed => return visited,
-            Err(stop) => Some(&stop.reason),
+            Ok(()) => None,
+            Err(fault) if fault.is_blamed() => return visited,
+            Err(fault) => Some(fault.reason()),
         };
         let mut nodes = self.place.trace.nodes.borrow_mut();
         let explored = match &nodes[self.place.id].kind {
@@ -143,18 +145,18 @@ impl<'t> Fields<'t> {
                 true
             }
             Plan::AddUnknown => {
-                node.exact = reason == Some(&Reason::UnknownField);
+                node.exact = matches!(reason, Some(Reason::UnknownField(_)));
                 node.plan = Plan::Done;
                 true
             }
             // A required field whose value cannot be made up: its own place says so.
-            Plan::Done if matches!(reason, Some(Reason::Missing(_))) => return Err(Stop::BLAMED),
+            Plan::Done if matches!(reason, Some(Reason::Missing(_))) => return Err(Fault::blamed()),
             Plan::Done => false,
         };
         drop(nodes);
         if learned {
             self.place.trace.learn();
-            return visited.map_err(|_| Stop::BLAMED);
+            return visited.map_err(|_| Fault::blamed());
         }
         visited
     }
@@ -197,15 +199,10 @@ fn is_optional(node: &StructNode, index: usize, reason: Option<&Reason>) -> bool
     }
 }
 
-impl<'de> MapAccess<'de> for &mut Fields<'_> {
-    type Error = Stop;
-
-    fn next_key_seed<S: DeserializeSeed<'de>>(
-        &mut self,
-        seed: S,
-    ) -> Result<Option<S::Value>, Stop> {
+impl<'de> Entries<'de> for Fields<'_> {
+    fn next_key(&mut self, _: &'static str, seed: &mut dyn Seed<'de>) -> Result<(), Fault> {
         let Some(given) = self.given.next() else {
-            return Ok(None);
+            return Ok(());
         };
         self.last = given;
         let name = match given {
@@ -218,14 +215,16 @@ impl<'de> MapAccess<'de> for &mut Fields<'_> {
                     _ => UNKNOWN,
                 }),
         };
-        let key: StrDeserializer<'_, Stop> = name.into_deserializer();
-        seed.deserialize(key).map(Some)
+        seed.plant(&mut Name(name))
     }
 
-    fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, Stop> {
+    fn next_value(
+        &mut self,
+        type_name: &'static str,
+        seed: &mut dyn Seed<'de>,
+    ) -> Result<(), Fault> {
         let Some(index) = self.last else {
-            let any: U64Deserializer<Stop> = 0_u64.into_deserializer();
-            return seed.deserialize(any);
+            return seed.plant(&mut Zero);
         };
         let id = self
             .place
@@ -234,7 +233,12 @@ impl<'de> MapAccess<'de> for &mut Fields<'_> {
                 Kind::Struct(node) => Some(node.fields[index].node),
                 _ => None,
             });
-        self.place.trace.give(seed, id.ok_or(Stop::BLAMED)?)
+        let id = id.ok_or_else(Fault::blamed)?;
+        self.place.trace.give(type_name, seed, id)
+    }
+
+    fn size_hint(&self) -> Option<usize> {
+        None
     }
 }
 
@@ -271,10 +275,10 @@ impl<'t> Variants<'t> {
         })
     }
 
-    pub(super) fn visit<'de, V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Stop> {
+    pub(super) fn show(mut self, sink: &mut dyn Sink<'_>) -> Result<(), Fault> {
         let (place, variant) = (self.place, self.variant);
-        let visited = visitor.visit_enum(self);
-        if matches!(&visited, Err(stop) if stop.blamed) {
+        let visited = sink.take(Given::Enum(&mut self));
+        if matches!(&visited, Err(fault) if fault.is_blamed()) {
             return visited;
         }
         let refused = visited.is_err();
@@ -288,7 +292,7 @@ impl<'t> Variants<'t> {
             }
             Some(_) => false,
         });
-        visited.map_err(|_| Stop::BLAMED)
+        visited.map_err(|_| Fault::blamed())
     }
 }
 
@@ -303,29 +307,10 @@ fn change(place: Place<'_>, change: impl FnOnce(&mut EnumNode) -> bool) {
     }
 }
 
-impl<'de, 't> EnumAccess<'de> for Variants<'t> {
-    type Error = Stop;
-    type Variant = Holds<'t>;
-
-    fn variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<(S::Value, Holds<'t>), Stop> {
-        let name = self.variant.map_or(UNKNOWN, |(_, name)| name);
-        let name: StrDeserializer<'_, Stop> = name.into_deserializer();
-        let index = self.variant.map(|(index, _)| index);
-        let place = self.place;
-        Ok((seed.deserialize(name)?, Holds { place, index }))
-    }
-}
-
-/// What a variant holds.
-pub(super) struct Holds<'t> {
-    place: Place<'t>,
-    index: Option<usize>,
-}
-
-impl<'t> Holds<'t> {
+impl<'t> Variants<'t> {
     /// The place of what the variant holds.
-    fn content(&self) -> Result<Place<'t>, Stop> {
-        let index = self.index.ok_or(Stop::BLAMED)?;
+    fn content(&self) -> Result<Place<'t>, Fault> {
+        let (index, _) = self.variant.ok_or_else(Fault::blamed)?;
         let known = self
             .place
             .trace
@@ -345,11 +330,13 @@ impl<'t> Holds<'t> {
     }
 }
 
-impl<'de> VariantAccess<'de> for Holds<'_> {
-    type Error = Stop;
+impl<'de> Choice<'de> for Variants<'_> {
+    fn variant(&mut self, seed: &mut dyn Seed<'de>) -> Result<(), Fault> {
+        seed.plant(&mut Name(self.variant.map_or(UNKNOWN, |(_, name)| name)))
+    }
 
-    fn unit_variant(self) -> Result<(), Stop> {
-        if let Some(index) = self.index {
+    fn unit(&mut self) -> Result<(), Fault> {
+        if let Some((index, _)) = self.variant {
             change(self.place, |node| {
                 let before = std::mem::replace(&mut node.variants[index].content, Content::Nothing);
                 before != Content::Nothing
@@ -358,24 +345,24 @@ impl<'de> VariantAccess<'de> for Holds<'_> {
         Ok(())
     }
 
-    fn newtype_variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<S::Value, Stop> {
+    fn newtype(&mut self, type_name: &'static str, seed: &mut dyn Seed<'de>) -> Result<(), Fault> {
         let content = self.content()?;
-        content.trace.give(seed, content.id)
+        content.trace.give(type_name, seed, content.id)
     }
 
-    fn tuple_variant<V: Visitor<'de>>(self, length: usize, visitor: V) -> Result<V::Value, Stop> {
+    fn tuple(&mut self, length: usize, sink: &mut dyn Sink<'de>) -> Result<(), Fault> {
         let content = self.content()?;
-        let given = content.tuple(length, visitor);
+        let given = content.tuple(length, sink);
         content.trace.judge(content.id, given)
     }
 
-    fn struct_variant<V: Visitor<'de>>(
-        self,
-        names: &'static [&'static str],
-        visitor: V,
-    ) -> Result<V::Value, Stop> {
+    fn structure(
+        &mut self,
+        fields: &'static [&'static str],
+        sink: &mut dyn Sink<'de>,
+    ) -> Result<(), Fault> {
         let content = self.content()?;
-        let given = content.fields(names, visitor);
+        let given = content.fields(fields, sink);
         content.trace.judge(content.id, given)
     }
 }

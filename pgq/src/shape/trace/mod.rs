@@ -6,22 +6,20 @@
 //! is kept in a tree with a node for each place of a value.
 
 mod access;
-mod deserializer;
-mod error;
 mod node;
+mod place;
 mod sample;
 
 use std::any::type_name;
 use std::cell::{Cell, RefCell};
-use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use serde::de::{DeserializeOwned, DeserializeSeed};
+use serde::de::DeserializeOwned;
 
-use self::deserializer::Place;
-use self::error::Stop;
 use self::node::{Content, EnumNode, FieldNode, Kind, LeafNode, Node, NodeId, Plan, StructNode};
+use self::place::Place;
 use super::{Field, Shape, Variant};
+use crate::decode::{self, Fault, Probe, Seed};
 
 /// The most runs. What is not known then is opaque; no sane type needs a tenth of them.
 const RUNS_MAX: usize = 20_000;
@@ -36,8 +34,13 @@ const ROOT: NodeId = 0;
 ///
 /// A `Deserialize` that panics is opaque as a whole.
 pub(crate) fn trace<T: DeserializeOwned>() -> Shape {
-    catch_unwind(AssertUnwindSafe(Trace::run::<T>))
-        .unwrap_or_else(|_| Shape::Opaque(short_name(type_name::<T>())))
+    trace_type(type_name::<T>(), decode::probe::<T>)
+}
+
+/// Finds the shape of the type that `probe` reads.
+pub(crate) fn trace_type(type_name: &'static str, probe: Probe) -> Shape {
+    catch_unwind(AssertUnwindSafe(|| Trace::run(type_name, probe)))
+        .unwrap_or_else(|_| Shape::Opaque(short_name(type_name)))
 }
 
 #[derive(Debug)]
@@ -48,14 +51,14 @@ struct Trace {
 }
 
 impl Trace {
-    fn run<T: DeserializeOwned>() -> Shape {
+    fn run(type_name: &'static str, mut probe: Probe) -> Shape {
         let trace = Self {
             nodes: RefCell::new(vec![Node::new(None)]),
             learned: Cell::new(0),
         };
         for _ in 0..RUNS_MAX {
             let before = trace.learned.get();
-            let _ = trace.give(PhantomData::<T>, ROOT);
+            let _ = trace.give(type_name, &mut probe, ROOT);
             if trace.is_settled(ROOT) || trace.learned.get() == before {
                 break;
             }
@@ -64,16 +67,21 @@ impl Trace {
     }
 
     /// Gives a value to whoever asks for the one of this place.
-    fn give<'de, S: DeserializeSeed<'de>>(&self, seed: S, id: NodeId) -> Result<S::Value, Stop> {
-        self.with(id, |node| node.type_name = type_name::<S::Value>());
-        let given = seed.deserialize(Place { trace: self, id });
+    fn give(
+        &self,
+        type_name: &'static str,
+        seed: &mut dyn Seed<'_>,
+        id: NodeId,
+    ) -> Result<(), Fault> {
+        self.with(id, |node| node.type_name = type_name);
+        let given = seed.plant(&mut Place { trace: self, id });
         self.judge(id, given)
     }
 
     /// Takes note of whether the value that a place made up was taken.
-    fn judge<T>(&self, id: NodeId, given: Result<T, Stop>) -> Result<T, Stop> {
+    fn judge(&self, id: NodeId, given: Result<(), Fault>) -> Result<(), Fault> {
         let taken = match &given {
-            Err(stop) if stop.blamed => return given,
+            Err(fault) if fault.is_blamed() => return given,
             given => given.is_ok(),
         };
         let learned = self.with(id, |node| match &mut node.kind {
@@ -97,7 +105,7 @@ impl Trace {
         if learned {
             self.learn();
         }
-        given.map_err(|_| Stop::BLAMED)
+        given.map_err(|_| Fault::blamed())
     }
 
     fn learn(&self) {

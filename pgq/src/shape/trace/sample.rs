@@ -1,9 +1,6 @@
 //! The values that are made up.
 
-use serde::de::Visitor;
-use serde::de::value::{MapDeserializer, SeqDeserializer};
-
-use super::error::Stop;
+use crate::decode::{Ask, Choice, Elements, Entries, Fault, Given, Seed, Sink, Source};
 use crate::shape::Shape;
 
 /// What the values of a place are made of.
@@ -107,48 +104,121 @@ impl Leaf {
         }
     }
 
-    /// Shows sample `index` to a visitor.
-    pub(super) fn show<'de, V: Visitor<'de>>(
-        self,
-        index: usize,
-        visitor: V,
-    ) -> Result<V::Value, Stop> {
+    /// Shows sample `index` to a sink.
+    pub(super) fn show(self, index: usize, sink: &mut dyn Sink<'_>) -> Result<(), Fault> {
         const SIGNED: [i8; 3] = [1, 0, -1];
         const UNSIGNED: [u8; 3] = [1, 0, 200];
-        match self {
-            Self::Unit | Self::UnitStruct => visitor.visit_unit(),
-            Self::Bool => visitor.visit_bool(index == 0),
-            Self::I8 => visitor.visit_i8(SIGNED[index]),
-            Self::I16 => visitor.visit_i16(SIGNED[index].into()),
-            Self::I32 => visitor.visit_i32(SIGNED[index].into()),
-            Self::I64 => visitor.visit_i64(SIGNED[index].into()),
-            Self::I128 => visitor.visit_i128(SIGNED[index].into()),
-            Self::U8 => visitor.visit_u8(UNSIGNED[index]),
-            Self::U16 => visitor.visit_u16(UNSIGNED[index].into()),
-            Self::U32 => visitor.visit_u32(UNSIGNED[index].into()),
-            Self::U64 => visitor.visit_u64(UNSIGNED[index].into()),
-            Self::U128 => visitor.visit_u128(UNSIGNED[index].into()),
-            Self::F32 => visitor.visit_f32([1.0, 0.0, -1.5][index]),
-            Self::F64 => visitor.visit_f64([1.0, 0.0, -1.5][index]),
-            Self::Char => visitor.visit_char(['a', '\u{e9}'][index]),
-            Self::Text => visitor.visit_str(TEXTS[index]),
-            Self::Bytes => visitor.visit_bytes(BYTES[index]),
-            Self::Flattened => visitor.visit_map(no_entries()),
+        let mut nothing = Nothing;
+        sink.take(match self {
+            Self::Unit | Self::UnitStruct => Given::Unit,
+            Self::Bool => Given::Bool(index == 0),
+            Self::I8 => Given::I8(SIGNED[index]),
+            Self::I16 => Given::I16(SIGNED[index].into()),
+            Self::I32 => Given::I32(SIGNED[index].into()),
+            Self::I64 => Given::I64(SIGNED[index].into()),
+            Self::I128 => Given::I128(SIGNED[index].into()),
+            Self::U8 => Given::U8(UNSIGNED[index]),
+            Self::U16 => Given::U16(UNSIGNED[index].into()),
+            Self::U32 => Given::U32(UNSIGNED[index].into()),
+            Self::U64 => Given::U64(UNSIGNED[index].into()),
+            Self::U128 => Given::U128(UNSIGNED[index].into()),
+            Self::F32 => Given::F32([1.0, 0.0, -1.5][index]),
+            Self::F64 => Given::F64([1.0, 0.0, -1.5][index]),
+            Self::Char => Given::Char(['a', '\u{e9}'][index]),
+            Self::Text => Given::Str(TEXTS[index]),
+            Self::Bytes => Given::Bytes(BYTES[index]),
+            Self::Flattened => Given::Map(&mut nothing),
             Self::Any => match index {
-                0 => visitor.visit_unit(),
-                1 => visitor.visit_bool(true),
-                2 => visitor.visit_u64(1),
-                3 => visitor.visit_f64(1.5),
-                4 => visitor.visit_str("a"),
-                5 => visitor.visit_seq(SeqDeserializer::new(std::iter::empty::<()>())),
-                _ => visitor.visit_map(no_entries()),
+                0 => Given::Unit,
+                1 => Given::Bool(true),
+                2 => Given::U64(1),
+                3 => Given::F64(1.5),
+                4 => Given::Str("a"),
+                5 => Given::Seq(&mut nothing),
+                _ => Given::Map(&mut nothing),
             },
-        }
+        })
     }
 }
 
-type NoEntries = MapDeserializer<'static, std::iter::Empty<((), ())>, Stop>;
+/// A sequence or a map without anything in it.
+struct Nothing;
 
-fn no_entries() -> NoEntries {
-    MapDeserializer::new(std::iter::empty())
+impl<'de> Elements<'de> for Nothing {
+    fn next(&mut self, _: &'static str, _: &mut dyn Seed<'de>) -> Result<(), Fault> {
+        Ok(())
+    }
+
+    fn size_hint(&self) -> Option<usize> {
+        Some(0)
+    }
+}
+
+impl<'de> Entries<'de> for Nothing {
+    fn next_key(&mut self, _: &'static str, _: &mut dyn Seed<'de>) -> Result<(), Fault> {
+        Ok(())
+    }
+
+    fn next_value(&mut self, _: &'static str, _: &mut dyn Seed<'de>) -> Result<(), Fault> {
+        Err(Fault::blamed())
+    }
+
+    fn size_hint(&self) -> Option<usize> {
+        Some(0)
+    }
+}
+
+/// The name of a field or of a variant, whatever it is asked for as.
+pub(super) struct Name(pub(super) &'static str);
+
+impl<'de> Source<'de> for Name {
+    fn give(&mut self, ask: Ask, _: &'static str, sink: &mut dyn Sink<'de>) -> Result<(), Fault> {
+        match ask {
+            Ask::Enum(..) => sink.take(Given::Enum(self)),
+            _ => sink.take(Given::Str(self.0)),
+        }
+    }
+
+    fn is_human_readable(&self) -> bool {
+        true
+    }
+}
+
+impl<'de> Choice<'de> for Name {
+    fn variant(&mut self, seed: &mut dyn Seed<'de>) -> Result<(), Fault> {
+        seed.plant(self)
+    }
+
+    fn unit(&mut self) -> Result<(), Fault> {
+        Ok(())
+    }
+
+    fn newtype(&mut self, _: &'static str, _: &mut dyn Seed<'de>) -> Result<(), Fault> {
+        Err(Fault::of("a name holds nothing"))
+    }
+
+    fn tuple(&mut self, _: usize, _: &mut dyn Sink<'de>) -> Result<(), Fault> {
+        Err(Fault::of("a name holds nothing"))
+    }
+
+    fn structure(
+        &mut self,
+        _: &'static [&'static str],
+        _: &mut dyn Sink<'de>,
+    ) -> Result<(), Fault> {
+        Err(Fault::of("a name holds nothing"))
+    }
+}
+
+/// The value of a field that is unknown.
+pub(super) struct Zero;
+
+impl<'de> Source<'de> for Zero {
+    fn give(&mut self, _: Ask, _: &'static str, sink: &mut dyn Sink<'de>) -> Result<(), Fault> {
+        sink.take(Given::U64(0))
+    }
+
+    fn is_human_readable(&self) -> bool {
+        true
+    }
 }

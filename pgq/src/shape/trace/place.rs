@@ -1,16 +1,12 @@
-//! [`Place`]: the deserializer of one place.
-
-use std::any::type_name;
-
-use serde::de::{Deserializer, Visitor};
+//! [`Place`]: the source of one place.
 
 use super::Trace;
-use super::access::{Elements, Entries, Fields, Variants};
-use super::error::Stop;
+use super::access::{Each, Entry, Fields, Variants};
 use super::node::{
     Content, EnumNode, FieldNode, Kind, LeafNode, NodeId, Plan, StructNode, VariantNode,
 };
 use super::sample::Leaf;
+use crate::decode::{Ask, Fault, Given, Sink, Source};
 
 /// Makes up values of one place.
 #[derive(Clone, Copy, Debug)]
@@ -24,7 +20,7 @@ impl<'t> Place<'t> {
         Self { id, ..self }
     }
 
-    fn leaf<'de, V: Visitor<'de>>(self, leaf: Leaf, visitor: V) -> Result<V::Value, Stop> {
+    fn leaf(self, leaf: Leaf, sink: &mut dyn Sink<'_>) -> Result<(), Fault> {
         self.trace.see(self.id, || Kind::Leaf(LeafNode::new(leaf)));
         let sample = self.trace.with(self.id, |node| match &node.kind {
             Kind::Leaf(node) if node.leaf == leaf => Some(node.sample()),
@@ -32,13 +28,13 @@ impl<'t> Place<'t> {
             _ => None,
         });
         match sample {
-            Some(sample) => leaf.show(sample, visitor),
+            Some(sample) => leaf.show(sample, sink),
             None => self.give_up(),
         }
     }
 
     /// Makes the place one of which nothing can be said.
-    fn give_up<T>(self) -> Result<T, Stop> {
+    fn give_up(self) -> Result<(), Fault> {
         let learned = self.trace.with(self.id, |node| {
             node.kind = Kind::Leaf(LeafNode {
                 next: Leaf::Any.samples(),
@@ -49,15 +45,11 @@ impl<'t> Place<'t> {
         if learned {
             self.trace.learn();
         }
-        Err(Stop::BLAMED)
+        Err(Fault::blamed())
     }
 
     /// Sees the place as a sequence of `length` places.
-    pub(super) fn tuple<'de, V: Visitor<'de>>(
-        self,
-        length: usize,
-        visitor: V,
-    ) -> Result<V::Value, Stop> {
+    pub(super) fn tuple(self, length: usize, sink: &mut dyn Sink<'_>) -> Result<(), Fault> {
         if self.trace.is_too_much(self.id) {
             return self.give_up();
         }
@@ -69,17 +61,17 @@ impl<'t> Place<'t> {
             _ => None,
         });
         match ids {
-            Some(ids) => visitor.visit_seq(Elements::new(self, ids)),
+            Some(ids) => sink.take(Given::Seq(&mut Each::new(self, ids))),
             None => self.give_up(),
         }
     }
 
     /// Sees the place as a struct with these names.
-    pub(super) fn fields<'de, V: Visitor<'de>>(
+    pub(super) fn fields(
         self,
         names: &'static [&'static str],
-        visitor: V,
-    ) -> Result<V::Value, Stop> {
+        sink: &mut dyn Sink<'_>,
+    ) -> Result<(), Fault> {
         self.trace.see(self.id, || {
             let field = |(position, &name): (usize, &&'static str)| FieldNode {
                 name,
@@ -102,7 +94,7 @@ impl<'t> Place<'t> {
             return self.give_up();
         }
         let mut fields = Fields::new(self);
-        let visited = visitor.visit_map(&mut fields);
+        let visited = sink.take(Given::Map(&mut fields));
         fields.conclude(visited)
     }
 
@@ -134,62 +126,16 @@ impl Place<'_> {
     }
 }
 
-macro_rules! leaves {
-    ($($method:ident => $leaf:ident),* $(,)?) => {$(
-        fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Stop> {
-            self.leaf(Leaf::$leaf, visitor)
+impl Place<'_> {
+    /// A wrapper is stored as what it holds.
+    fn newtype(mut self, type_name: &'static str, sink: &mut dyn Sink<'_>) -> Result<(), Fault> {
+        match self.is_inside_of(type_name) {
+            true => self.give_up(),
+            false => sink.take(Given::Newtype(&mut self)),
         }
-    )*};
-}
-
-impl<'de> Deserializer<'de> for Place<'_> {
-    type Error = Stop;
-
-    leaves! {
-        deserialize_any => Any,
-        deserialize_ignored_any => Any,
-        deserialize_bool => Bool,
-        deserialize_i8 => I8,
-        deserialize_i16 => I16,
-        deserialize_i32 => I32,
-        deserialize_i64 => I64,
-        deserialize_i128 => I128,
-        deserialize_u8 => U8,
-        deserialize_u16 => U16,
-        deserialize_u32 => U32,
-        deserialize_u64 => U64,
-        deserialize_u128 => U128,
-        deserialize_f32 => F32,
-        deserialize_f64 => F64,
-        deserialize_char => Char,
-        deserialize_str => Text,
-        deserialize_string => Text,
-        deserialize_bytes => Bytes,
-        deserialize_byte_buf => Bytes,
-        deserialize_unit => Unit,
     }
 
-    fn deserialize_unit_struct<V: Visitor<'de>>(
-        self,
-        _: &'static str,
-        visitor: V,
-    ) -> Result<V::Value, Stop> {
-        self.leaf(Leaf::UnitStruct, visitor)
-    }
-
-    fn deserialize_newtype_struct<V: Visitor<'de>>(
-        self,
-        _: &'static str,
-        visitor: V,
-    ) -> Result<V::Value, Stop> {
-        if self.is_inside_of(type_name::<V::Value>()) {
-            return self.give_up();
-        }
-        // It is stored as what it holds.
-        visitor.visit_newtype_struct(self)
-    }
-
-    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Stop> {
+    fn option(self, type_name: &'static str, sink: &mut dyn Sink<'_>) -> Result<(), Fault> {
         if self.trace.is_too_much(self.id) {
             return self.give_up();
         }
@@ -203,19 +149,18 @@ impl<'de> Deserializer<'de> for Place<'_> {
             return self.give_up();
         };
         if self.trace.is_settled(inner) {
-            return visitor.visit_none();
+            return sink.take(Given::None);
         }
-        let name = type_name::<V::Value>();
-        let inside = name.strip_prefix("core::option::Option<");
+        let inside = type_name.strip_prefix("core::option::Option<");
         let name = inside
             .and_then(|name| name.strip_suffix('>'))
-            .unwrap_or(name);
+            .unwrap_or(type_name);
         self.trace.with(inner, |node| node.type_name = name);
-        let given = visitor.visit_some(self.at(inner));
+        let given = sink.take(Given::Some(&mut self.at(inner)));
         self.trace.judge(inner, given)
     }
 
-    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Stop> {
+    fn list(self, sink: &mut dyn Sink<'_>) -> Result<(), Fault> {
         if self.trace.is_too_much(self.id) {
             return self.give_up();
         }
@@ -225,36 +170,15 @@ impl<'de> Deserializer<'de> for Place<'_> {
             Kind::List(element) => Some(element),
             _ => None,
         });
-        match element {
-            Some(element) if self.trace.is_settled(element) => {
-                visitor.visit_seq(Elements::new(self, Vec::new()))
-            }
-            Some(element) => visitor.visit_seq(Elements::new(self, vec![element])),
-            None => self.give_up(),
-        }
+        let elements = match element {
+            Some(element) if self.trace.is_settled(element) => Vec::new(),
+            Some(element) => vec![element],
+            None => return self.give_up(),
+        };
+        sink.take(Given::Seq(&mut Each::new(self, elements)))
     }
 
-    fn deserialize_tuple<V: Visitor<'de>>(
-        self,
-        length: usize,
-        visitor: V,
-    ) -> Result<V::Value, Stop> {
-        self.tuple(length, visitor)
-    }
-
-    fn deserialize_tuple_struct<V: Visitor<'de>>(
-        self,
-        _: &'static str,
-        length: usize,
-        visitor: V,
-    ) -> Result<V::Value, Stop> {
-        if self.is_inside_of(type_name::<V::Value>()) {
-            return self.give_up();
-        }
-        self.tuple(length, visitor)
-    }
-
-    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Stop> {
+    fn map(self, sink: &mut dyn Sink<'_>) -> Result<(), Fault> {
         if self.trace.is_too_much(self.id) {
             return self.give_up();
         }
@@ -266,35 +190,35 @@ impl<'de> Deserializer<'de> for Place<'_> {
             _ => None,
         });
         let Some((key, value)) = entry else {
-            return self.leaf(Leaf::Flattened, visitor);
+            return self.leaf(Leaf::Flattened, sink);
         };
         let entry = (!self.trace.is_settled(self.id)).then_some((key, value));
-        visitor.visit_map(Entries::new(self, entry))
+        sink.take(Given::Map(&mut Entry::new(self, entry)))
     }
 
-    fn deserialize_struct<V: Visitor<'de>>(
+    fn structure(
         self,
-        _: &'static str,
+        type_name: &'static str,
         names: &'static [&'static str],
-        visitor: V,
-    ) -> Result<V::Value, Stop> {
-        if self.is_again(type_name::<V::Value>()) {
-            return Err(Stop::BLAMED);
+        sink: &mut dyn Sink<'_>,
+    ) -> Result<(), Fault> {
+        if self.is_again(type_name) {
+            return Err(Fault::blamed());
         }
         if self.trace.is_too_much(self.id) {
             return self.give_up();
         }
-        self.fields(names, visitor)
+        self.fields(names, sink)
     }
 
-    fn deserialize_enum<V: Visitor<'de>>(
+    fn choice(
         self,
-        _: &'static str,
+        type_name: &'static str,
         names: &'static [&'static str],
-        visitor: V,
-    ) -> Result<V::Value, Stop> {
-        if self.is_again(type_name::<V::Value>()) {
-            return Err(Stop::BLAMED);
+        sink: &mut dyn Sink<'_>,
+    ) -> Result<(), Fault> {
+        if self.is_again(type_name) {
+            return Err(Fault::blamed());
         }
         if self.trace.is_too_much(self.id) {
             return self.give_up();
@@ -311,20 +235,61 @@ impl<'de> Deserializer<'de> for Place<'_> {
             })
         });
         match Variants::choose(self) {
-            Some(variants) => variants.visit(visitor),
-            None => Err(Stop::BLAMED),
+            Some(variants) => variants.show(sink),
+            None => Err(Fault::blamed()),
         }
     }
 
     /// A key that is neither a string nor a number is the name of a field: the map around it is a
     /// struct with flattened fields.
-    fn deserialize_identifier<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Stop> {
+    fn identifier(self) -> Result<(), Fault> {
         if let Some(map) = self.trace.with(self.id, |node| node.parent) {
             let flattened = Kind::Leaf(LeafNode::new(Leaf::Flattened));
             self.trace.with(map, |node| node.kind = flattened);
             self.trace.learn();
         }
-        Err(Stop::BLAMED)
+        Err(Fault::blamed())
+    }
+}
+
+impl<'de> Source<'de> for Place<'_> {
+    fn give(
+        &mut self,
+        ask: Ask,
+        type_name: &'static str,
+        sink: &mut dyn Sink<'de>,
+    ) -> Result<(), Fault> {
+        let leaf = match ask {
+            Ask::Any | Ask::IgnoredAny => Leaf::Any,
+            Ask::Bool => Leaf::Bool,
+            Ask::I8 => Leaf::I8,
+            Ask::I16 => Leaf::I16,
+            Ask::I32 => Leaf::I32,
+            Ask::I64 => Leaf::I64,
+            Ask::I128 => Leaf::I128,
+            Ask::U8 => Leaf::U8,
+            Ask::U16 => Leaf::U16,
+            Ask::U32 => Leaf::U32,
+            Ask::U64 => Leaf::U64,
+            Ask::U128 => Leaf::U128,
+            Ask::F32 => Leaf::F32,
+            Ask::F64 => Leaf::F64,
+            Ask::Char => Leaf::Char,
+            Ask::Str | Ask::String => Leaf::Text,
+            Ask::Bytes | Ask::ByteBuf => Leaf::Bytes,
+            Ask::Unit => Leaf::Unit,
+            Ask::UnitStruct(_) => Leaf::UnitStruct,
+            Ask::NewtypeStruct(_) => return self.newtype(type_name, sink),
+            Ask::Option => return self.option(type_name, sink),
+            Ask::Seq => return self.list(sink),
+            Ask::TupleStruct(..) if self.is_inside_of(type_name) => return self.give_up(),
+            Ask::Tuple(length) | Ask::TupleStruct(_, length) => return self.tuple(length, sink),
+            Ask::Map => return self.map(sink),
+            Ask::Struct(_, names) => return self.structure(type_name, names, sink),
+            Ask::Enum(_, names) => return self.choice(type_name, names, sink),
+            Ask::Identifier => return self.identifier(),
+        };
+        self.leaf(leaf, sink)
     }
 
     fn is_human_readable(&self) -> bool {
