@@ -42,6 +42,13 @@ impl WorkerHandle {
         self.stop.now.cancel();
     }
 
+    /// Whether the worker claims nothing more: it was told to drain or to stop, by whatever, or its storage does not
+    /// [admit](crate::driver::Directives::is_outdated) it any more.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        self.stop.drain.is_cancelled()
+    }
+
     /// Serves this queue from now on, a name or a [`Queue`] with limits. One that is served already
     /// gets these limits.
     ///
@@ -69,7 +76,7 @@ impl WorkerHandle {
 impl fmt::Debug for WorkerHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("WorkerHandle")
-            .field("is_draining", &self.stop.drain.is_cancelled())
+            .field("is_draining", &self.is_draining())
             .finish_non_exhaustive()
     }
 }

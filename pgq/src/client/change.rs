@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use futures_util::stream::{self, StreamExt, TryStreamExt};
+use futures_util::future::{BoxFuture, FutureExt as _};
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 
 use super::{ChangeError, JobError, JobHandle, Jobs, Reader};
 use crate::driver::{Cancellation, Driver, DriverError, DriverErrorKind, Position, Start};
@@ -102,21 +103,25 @@ impl Change {
 
 /// Cancels each job by itself: what becomes of it depends on where it is at that moment.
 async fn cancel(driver: &dyn Driver, jobs: &[Job]) -> Result<Vec<JobId>, DriverError> {
-    let cancelled = stream::iter(jobs.iter().map(|job| job.id))
-        .map(async |job| match driver.cancel(job).await {
-            // Somebody keeps it locked for longer than a change waits.
-            Err(error) if error.kind() == DriverErrorKind::Conflict => Ok((job, None)),
-            done => Ok((job, done?)),
-        })
-        .buffer_unordered(CANCELS_MAX)
-        .try_filter_map(async |(job, done)| {
-            let done = matches!(
-                done,
-                Some(Cancellation::Cancelled | Cancellation::Requested)
-            );
-            Ok(done.then_some(job))
-        });
-    cancelled.try_collect().await
+    // With their types erased: behind a closure the compiler could not tell that they are `Send`.
+    let cancels: Vec<BoxFuture<'_, _>> = jobs
+        .iter()
+        .map(|job| cancel_one(driver, job.id).boxed())
+        .collect();
+    let cancelled = stream::iter(cancels).buffer_unordered(CANCELS_MAX);
+    let cancelled: Vec<Option<JobId>> = cancelled.try_collect().await?;
+    Ok(cancelled.into_iter().flatten().collect())
+}
+
+/// Returns the job if it is cancelled, or is going to be.
+async fn cancel_one(driver: &dyn Driver, job: JobId) -> Result<Option<JobId>, DriverError> {
+    match driver.cancel(job).await {
+        Ok(Some(Cancellation::Cancelled | Cancellation::Requested)) => Ok(Some(job)),
+        Ok(_) => Ok(None),
+        // Somebody keeps it locked for longer than a change waits.
+        Err(error) if error.kind() == DriverErrorKind::Conflict => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// Each of these looks at the jobs page by page and changes them in batches of 500, each in a

@@ -37,6 +37,10 @@ pub struct Directives {
     pub cancel: Vec<(JobId, i64)>,
     /// The number of the last change of a schedule; 0 if there is none.
     pub schedules: i64,
+    /// A newer version of pgq has changed the storage so that workers of this one must not go on: the worker lets its
+    /// jobs end, claims nothing more, and fails with
+    /// [`DriverErrorKind::SchemaNewer`](super::DriverErrorKind::SchemaNewer).
+    pub is_outdated: bool,
 }
 
 /// What cancelling a job came to.

@@ -64,7 +64,7 @@ pub struct Finding {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
     /// Nothing could work, or a promise would be broken: it does not start. One that runs goes on, because
-    /// somebody may be mending it.
+    /// somebody may be mending it; but not if the schema does not admit its version any more.
     Error,
     /// It runs, and warns.
     Warning,

@@ -45,6 +45,7 @@ impl Store {
             cancel: cancel.collect(),
             limits: self.limits.in_force(),
             schedules: self.schedules.revision(),
+            is_outdated: false,
         }
     }
 

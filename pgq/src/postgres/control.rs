@@ -4,6 +4,7 @@ use sqlx::{PgConnection, Row, SqlStr};
 
 use super::PostgresDriver;
 use super::error::{driver_error, lacks_partition};
+use super::migrate::NEWEST;
 use super::pool::OnPool;
 use crate::driver::{Cancellation, Directives, Driver, DriverError, Pausable, Pause, WorkerId};
 use crate::job::{JobId, JobState, Retain};
@@ -65,11 +66,13 @@ impl PostgresDriver {
         for row in rows {
             match row {
                 (Some(kind), Some(name), ..) => directives.paused.extend(pausable(&kind, name)),
-                (.., Some(job), Some(claim), _) => {
+                (.., Some(job), Some(claim), _, _) => {
                     directives.cancel.push((JobId::from_i64(job), claim));
                 }
-                (.., Some(schedules)) => directives.schedules = schedules,
-                _ => {}
+                (.., schedules, oldest_program) => {
+                    directives.schedules = schedules.unwrap_or_default();
+                    directives.is_outdated = oldest_program.is_some_and(|oldest| oldest > NEWEST);
+                }
             }
         }
         Ok(directives)
@@ -142,14 +145,15 @@ impl PostgresDriver {
     }
 }
 
-/// Something that is paused, by kind and name, a job to be cancelled, with its claim, or the number of the
-/// last change of a schedule.
+/// Something that is paused, by kind and name; a job to be cancelled, with its claim; or the number of the
+/// last change of a schedule, and the oldest version whose programs the schema admits.
 type Directive = (
     Option<String>,
     Option<String>,
     Option<i64>,
     Option<i64>,
     Option<i64>,
+    Option<i32>,
 );
 
 const QUEUE: &str = "queue";

@@ -35,7 +35,7 @@ const MIGRATIONS: &[Migration] = &[
 ];
 
 /// The version of the schema that this program is written for.
-const NEWEST: i32 = MIGRATIONS[MIGRATIONS.len() - 1].version;
+pub(super) const NEWEST: i32 = MIGRATIONS[MIGRATIONS.len() - 1].version;
 
 /// A row of the table of migrations.
 struct Applied {
@@ -85,6 +85,7 @@ pub(super) async fn migrate(
             .bind(migration.name)
             .bind(checksum(migration.sql))
             .bind(migration.oldest_program)
+            .bind(schema.as_str())
             .execute(&mut *transaction)
             .await
             .map_err(error)?;
@@ -138,7 +139,11 @@ pub fn migration_script(schema: &Schema) -> String {
             sql = sql.as_str(),
         );
     }
-    script += "\ncommit;\n";
+    script += &format!(
+        "\n-- Lets workers look whether they are admitted.\n\
+         select \"{schema}\".direct('{schema}');\n\
+         \ncommit;\n"
+    );
     script
 }
 

@@ -23,9 +23,12 @@ pub(crate) async fn run(hub: Arc<Hub>) {
         let served = serve(&hub, &mut told).await;
         let read = read(&hub).await;
         if let Ok(directives) = &read {
+            if directives.is_outdated {
+                retire(&hub);
+            }
             restrict(&hub, directives).await;
             cancel(&hub, directives).await;
-            if served.is_ok() {
+            if served.is_ok() && !directives.is_outdated {
                 hub.directed.cancel();
             }
             tell_schedules(&hub, directives.schedules);
@@ -46,6 +49,14 @@ pub(crate) async fn run(hub: Arc<Hub>) {
             () = hub.direct.notified() => {}
             () = hub.setup.queues.changed.notified() => {}
         }
+    }
+}
+
+/// Lets the worker end, whose version the storage does not admit any more.
+fn retire(hub: &Hub) {
+    if !hub.outdated.is_cancelled() {
+        tracing::error!("the storage was changed by a newer version; draining");
+        hub.outdated.cancel();
     }
 }
 

@@ -67,6 +67,8 @@ pub(crate) struct Hub {
     pub(crate) direct: Notify,
     /// The directives have been read once.
     pub(crate) directed: CancellationToken,
+    /// The storage does not admit workers of this version any more.
+    pub(crate) outdated: CancellationToken,
     /// Wakes the loop that parks: something has changed.
     pub(crate) repark: Notify,
     pub(crate) commit_time: Arc<CommitTime>,
@@ -143,6 +145,7 @@ impl Hub {
             reconcile: Notify::new(),
             direct: Notify::new(),
             directed: CancellationToken::new(),
+            outdated: CancellationToken::new(),
             repark: Notify::new(),
             commit_time,
             meters: Arc::new(Meters::new(

@@ -1,5 +1,6 @@
 //! One worker from its start to its end; after a lost lease it starts again.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -26,7 +27,8 @@ use crate::task::{KnownSchedule, TaskDescriptor};
 ///
 /// # Errors
 ///
-/// Fails if a loop of the worker has ended that should not.
+/// Fails if a loop of the worker has ended that should not, and with [`DriverErrorKind::SchemaNewer`] once the storage
+/// does not admit this version any more.
 pub(crate) async fn run(setup: Setup, stop: &StopSignal) -> Result<Ended, DriverError> {
     if reach(stop, true, || declare(&setup)).await?.is_none() {
         return Ok(Ended::Stopped);
@@ -223,6 +225,11 @@ async fn live(
         let problem = "a loop of the worker has ended, which is a bug of pgq";
         DriverError::new(DriverErrorKind::Other, problem)
     };
+    let retired = async {
+        hub.outdated.cancelled().await;
+        stop.drain.cancel();
+        std::future::pending::<Infallible>().await
+    };
     let ended = tokio::select! {
         ended = &mut claimer => ended.map_err(|error| bug().with_source(error)),
         _ = loops.join_next() => {
@@ -230,6 +237,7 @@ async fn live(
             let _ = (&mut claimer).await;
             Err(bug())
         }
+        never = retired => match never {},
     };
     if let Ok(Ended::LeaseLost) = ended {
         hub.meters.leases_lost.increment(1);
@@ -237,7 +245,17 @@ async fn live(
     // The loops go on while it winds up: others' jobs are still rescued and promoted.
     let how = ended.as_ref().ok();
     wind_up(&hub, how, stop, lease_stop, closing, finisher).await;
-    ended
+    match hub.outdated.is_cancelled() {
+        true => Err(outdated()),
+        false => ended,
+    }
+}
+
+fn outdated() -> DriverError {
+    let problem =
+        "a newer version of pgq has changed the schema so that this program must not go on";
+    DriverError::new(DriverErrorKind::SchemaNewer, problem)
+        .with_advice("deploy a program with a newer version of pgq")
 }
 
 /// Ends what a worker has spawned if the worker is dropped before it has wound up: nothing of it

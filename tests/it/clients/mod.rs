@@ -7,6 +7,7 @@ mod errors;
 mod named;
 mod page;
 mod pooler;
+mod spawned;
 mod transactions;
 
 use pgq_tests::database::TestDatabase;

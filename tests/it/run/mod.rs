@@ -39,6 +39,7 @@ mod transaction;
 mod unique;
 mod unread;
 mod unsaid;
+mod versions;
 mod waiting;
 pub(super) mod wake;
 mod weights;

@@ -26,6 +26,14 @@ pub const FEATURES: &[Mutation] = &[
         replace: "",
         tests: &["clients::pooler::a_statement_of_another_schema_takes_no_jobs"],
     },
+    // Versions.
+    Mutation {
+        name: "a worker goes on in a schema that does not admit it",
+        file: "pgq/src/postgres/control.rs",
+        find: "oldest_program.is_some_and(|oldest| oldest > NEWEST)",
+        replace: "oldest_program.is_some_and(|oldest| oldest > i32::MAX)",
+        tests: &["run::versions::a_worker_ends_once_a_migration_does_not_admit_it_any_more"],
+    },
     // Options of tasks.
     Mutation {
         name: "a worker does not claim the jobs of an alias",
