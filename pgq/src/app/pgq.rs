@@ -24,6 +24,8 @@ use crate::postgres::{Connection, PostgresDriver, Schema, Servers, database_url}
 pub struct Pgq {
     pub(super) driver: PostgresDriver,
     pool: PgPool,
+    /// Where the pool leads.
+    pub(super) servers: Servers,
     input_max: usize,
     hooks: HookList,
 }
@@ -59,10 +61,39 @@ impl Pgq {
     pub async fn connect(url: &str) -> Result<Self> {
         let servers = Servers::of_url(url)?;
         servers.ping().await?;
-        Ok(Self::of_servers(
-            servers.pool(PgPoolOptions::new()),
-            &servers,
-        ))
+        Ok(Self::to_servers(&servers))
+    }
+
+    /// Uses the database that a program reaches through `tokio-postgres`, or `deadpool-postgres`: its servers, user,
+    /// password, database, name of the application and options. It connects when it is first used, by connections of
+    /// its own, which are of sqlx; jobs are enqueued through the program's as they are, [`within`](Self::within) their
+    /// transactions. For a worker there is [`Run::pgq`](crate::Run::pgq).
+    ///
+    /// The configuration does not have what its connector does about TLS. With `sslmode=require` the certificate of
+    /// the server has to be one that the [TLS of pgq](crate::tls) accepts, for the name of the host; where that takes
+    /// files, use [`connect`](Self::connect) with a URL that names them. Time-outs and `hostaddr` beside `host` are
+    /// left aside.
+    ///
+    /// ```no_run
+    /// # async fn example() -> anyhow::Result<()> {
+    /// let config: tokio_postgres::Config = "host=localhost user=till dbname=shop".parse()?;
+    /// let pgq = pgq::Pgq::from_tokio_postgres(&config)?;
+    /// pgq::run().pgq(&pgq).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Fails if the configuration names no server, wants one that only reads, or has a password that is not UTF-8; and
+    /// if it names several, outside of a runtime of tokio.
+    #[cfg(feature = "tokio-postgres")]
+    pub fn from_tokio_postgres(config: &tokio_postgres::Config) -> Result<Self> {
+        Ok(Self::to_servers(&Servers::of_tokio_postgres(config)?))
+    }
+
+    fn to_servers(servers: &Servers) -> Self {
+        Self::of_servers(servers.pool(PgPoolOptions::new()), servers)
     }
 
     /// Uses the connections of a pool.
@@ -76,6 +107,7 @@ impl Pgq {
         Self {
             driver: PostgresDriver::of_pool(pool.clone(), servers, &Schema::default()),
             pool,
+            servers: servers.clone(),
             input_max: INPUT_MAX_DEFAULT,
             hooks: HookList::default(),
         }

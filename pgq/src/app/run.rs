@@ -24,7 +24,7 @@ use crate::worker::config::Mode;
 
 /// Runs every task and schedule that is linked into this binary, until SIGINT or SIGTERM.
 ///
-/// The database is the one of `DATABASE_URL`, unless [`Run::url`], [`Run::pool`] or [`Run::driver`]
+/// The database is the one of `DATABASE_URL`, unless [`Run::url`], [`Run::pool`], [`Run::pgq`] or [`Run::driver`]
 /// names another. What is wrong with the tasks and the settings is reported at once, before
 /// anything is claimed.
 ///
@@ -107,6 +107,14 @@ impl Run {
     pub fn pool(mut self, pool: sqlx::PgPool) -> Self {
         self.source = Database::Pool(pool);
         self
+    }
+
+    /// Uses the database of a [`Pgq`](super::Pgq): its servers, its schema, and the direct URL if it has one. The worker opens
+    /// connections of its own; tasks that take `&PgPool` are given the pool of the `Pgq`.
+    #[cfg(feature = "postgres")]
+    pub fn pgq(mut self, pgq: &super::Pgq) -> Self {
+        self.source = Database::Pgq(pgq.clone());
+        self.schema(pgq.driver.schema().as_str())
     }
 
     /// Names a URL that leads to the server itself, or through a pooler in session mode, where the other URL or the

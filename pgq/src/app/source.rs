@@ -17,6 +17,9 @@ pub(super) enum Source {
     /// The database of a pool that the application has.
     #[cfg(feature = "postgres")]
     Pool(sqlx::PgPool),
+    /// The database of another part of the application.
+    #[cfg(feature = "postgres")]
+    Pgq(super::Pgq),
     /// Any driver.
     Driver(Arc<dyn Driver>),
 }
@@ -53,21 +56,25 @@ impl Source {
         use sqlx::postgres::PgPoolOptions;
         use std::any::TypeId;
 
-        let is_given = matches!(self, Self::Pool(_));
+        let is_given = matches!(self, Self::Pool(_) | Self::Pgq(_));
         let servers = match &self {
             Self::Driver(driver) => return Ok(Arc::clone(driver)),
             Self::Environment => Servers::of_url(&database_url()?)?,
             Self::Url(url) => Servers::of_url(url)?,
             Self::Pool(pool) => Servers::one((*pool.connect_options()).clone()),
+            Self::Pgq(pgq) => pgq.servers.clone(),
+        };
+        let direct = match (direct, &self) {
+            (Some(url), _) => Some(Servers::of_url(url)?),
+            (None, Self::Pgq(pgq)) => Some(pgq.driver.servers().clone()),
+            (None, _) => None,
         };
         let pool = match self {
             Self::Pool(pool) => pool,
+            Self::Pgq(pgq) => pgq.pool().clone(),
             _ => servers.pool(PgPoolOptions::new()),
         };
-        let driver = match direct {
-            Some(url) => PostgresDriver::own_pool(&Servers::of_url(url)?, schema),
-            None => PostgresDriver::own_pool(&servers, schema),
-        };
+        let driver = PostgresDriver::own_pool(direct.as_ref().unwrap_or(&servers), schema);
         match state.contains(TypeId::of::<PgPool>()) {
             false => state.insert(pool.clone()),
             // Tasks use another one, perhaps on another database, and nobody this.

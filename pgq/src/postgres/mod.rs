@@ -161,6 +161,11 @@ impl PostgresDriver {
         self
     }
 
+    /// Where its sessions lead.
+    pub(crate) fn servers(&self) -> &Servers {
+        &self.servers
+    }
+
     fn rebuilt(self, servers: Servers, statements: Arc<Statements>) -> Self {
         Self {
             application: self.application,

@@ -3,6 +3,7 @@
 //! What each statement does is a matter of the conformance suite, which runs through all of them.
 
 mod complete;
+mod configured;
 mod errors;
 mod named;
 mod page;

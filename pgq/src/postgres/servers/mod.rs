@@ -5,6 +5,8 @@
 
 mod follow;
 mod hooks;
+#[cfg(feature = "tokio-postgres")]
+mod tokio_postgres;
 mod url;
 
 use std::fmt;
@@ -71,7 +73,23 @@ impl Servers {
     /// Fails if the URL is not one, or names several servers outside of a runtime of tokio. The error does not repeat
     /// it: it may hold a password.
     pub(crate) fn of_url(url: &str) -> Result<Self, DriverError> {
-        let mut servers = Self::new(url::parse(url)?);
+        Self::followed(url::parse(url)?)
+    }
+
+    /// The servers of a configuration of `tokio-postgres`, as of a URL.
+    ///
+    /// # Errors
+    ///
+    /// Fails if it names none, or only wants to read, or names several outside of a runtime of tokio.
+    #[cfg(feature = "tokio-postgres")]
+    pub(crate) fn of_tokio_postgres(
+        config: &::tokio_postgres::Config,
+    ) -> Result<Self, DriverError> {
+        Self::followed(tokio_postgres::read(config)?)
+    }
+
+    fn followed(each: Vec<PgConnectOptions>) -> Result<Self, DriverError> {
+        let mut servers = Self::new(each);
         if servers.is_several() {
             let runtime = Handle::try_current().map_err(|error| {
                 let problem =
