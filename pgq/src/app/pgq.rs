@@ -61,7 +61,7 @@ impl Pgq {
     pub async fn connect(url: &str) -> Result<Self> {
         let servers = Servers::of_url(url)?;
         servers.ping().await?;
-        Ok(Self::to_servers(&servers))
+        Ok(Self::to_servers(servers))
     }
 
     /// Uses the database that a program reaches through `tokio-postgres`, or `deadpool-postgres`: its servers, user,
@@ -89,25 +89,27 @@ impl Pgq {
     /// if it names several, outside of a runtime of tokio.
     #[cfg(feature = "tokio-postgres")]
     pub fn from_tokio_postgres(config: &tokio_postgres::Config) -> Result<Self> {
-        Ok(Self::to_servers(&Servers::of_tokio_postgres(config)?))
-    }
-
-    fn to_servers(servers: &Servers) -> Self {
-        Self::of_servers(servers.pool(PgPoolOptions::new()), servers)
+        Ok(Self::to_servers(Servers::of_tokio_postgres(config)?))
     }
 
     /// Uses the connections of a pool.
     #[must_use]
     pub fn from_pool(pool: PgPool) -> Self {
         let servers = Servers::one((*pool.connect_options()).clone());
-        Self::of_servers(pool, &servers)
+        Self::of_driver(PostgresDriver::new(pool.clone()), pool, servers)
     }
 
-    fn of_servers(pool: PgPool, servers: &Servers) -> Self {
+    fn to_servers(servers: Servers) -> Self {
+        let pool = servers.pool(PgPoolOptions::new());
+        let driver = PostgresDriver::of_servers(pool.clone(), &servers, &Schema::default());
+        Self::of_driver(driver, pool, servers)
+    }
+
+    fn of_driver(driver: PostgresDriver, pool: PgPool, servers: Servers) -> Self {
         Self {
-            driver: PostgresDriver::of_pool(pool.clone(), servers, &Schema::default()),
+            driver,
             pool,
-            servers: servers.clone(),
+            servers,
             input_max: INPUT_MAX_DEFAULT,
             hooks: HookList::default(),
         }

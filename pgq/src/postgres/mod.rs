@@ -3,6 +3,7 @@
 mod aside;
 mod attempt_driver;
 mod attempts;
+mod begin;
 mod change;
 mod children;
 mod claim;
@@ -124,15 +125,19 @@ impl PostgresDriver {
     #[must_use]
     pub fn with_schema(pool: PgPool, schema: &Schema) -> Self {
         let servers = Servers::one((*pool.connect_options()).clone());
-        Self::of_pool(pool, &servers, schema)
+        Self::build_beside(Pool::of_application(pool, None), &servers, schema)
     }
 
-    /// Uses the connections of a pool, and opens others to the servers that it leads to.
-    pub(crate) fn of_pool(pool: PgPool, servers: &Servers, schema: &Schema) -> Self {
-        let own = servers.map(runtime_options);
-        let statements = Statements::of(schema);
-        let driver = Self::build(Pool::of_application(pool.clone()), own, statements);
-        driver.with_application(pool, servers)
+    /// Uses the connections of a pool that was made to lead to these servers, and opens others to them.
+    pub(crate) fn of_servers(pool: PgPool, servers: &Servers, schema: &Schema) -> Self {
+        let pool = Pool::of_application(pool, Some(servers.clone()));
+        Self::build_beside(pool, servers, schema)
+    }
+
+    fn build_beside(pool: Pool, servers: &Servers, schema: &Schema) -> Self {
+        let connections = pool.connections().clone();
+        let driver = Self::build(pool, servers.map(runtime_options), Statements::of(schema));
+        driver.with_application(connections, servers)
     }
 
     /// A driver with a small pool of its own, for a runtime that must not wait for connections

@@ -16,6 +16,7 @@ use sqlx::query::{Query, QueryAs, QueryScalar};
 use sqlx::{Decode, Executor as _, FromRow, PgConnection, PgPool, Postgres, Transaction, Type};
 
 use super::Statement;
+use super::begin::begin;
 use super::connection::Connection;
 use super::enqueue::NOT_TAKEN;
 use super::error::driver_error;
@@ -27,7 +28,7 @@ use crate::driver::DriverError;
 pub(super) struct Pool {
     connections: PgPool,
     whose: Whose,
-    /// Where connections of the driver's lead.
+    /// Where its connections lead, if pgq has made it.
     servers: Option<Servers>,
 }
 
@@ -50,11 +51,12 @@ impl Pool {
         }
     }
 
-    pub(super) fn of_application(connections: PgPool) -> Self {
+    /// One that an application has, or that was made for it to lead to `servers`.
+    pub(super) fn of_application(connections: PgPool, servers: Option<Servers>) -> Self {
         Self {
             connections,
             whose: Whose::Application,
-            servers: None,
+            servers,
         }
     }
 
@@ -83,17 +85,24 @@ impl Pool {
 
     /// For statements that are not an enqueue, and must meet one session.
     pub(super) async fn exchange(&self) -> sqlx::Result<Exchange> {
-        Exchange::begin(self.led(), self.whose != Whose::Own).await
+        self.begin_exchange(self.whose != Whose::Own).await
     }
 
     /// For an enqueue.
     pub(super) async fn enqueue(&self) -> Result<Exchange, DriverError> {
-        let begun = Exchange::begin(self.led(), self.is_pooled()).await;
+        let begun = self.begin_exchange(self.is_pooled()).await;
         begun.map_err(|error| driver_error("no connection to enqueue through", error))
     }
 
+    async fn begin_exchange(&self, is_shared: bool) -> sqlx::Result<Exchange> {
+        Ok(match is_shared {
+            true => Exchange::Transaction(self.begin().await?),
+            false => Exchange::Connection(self.led().acquire().await?),
+        })
+    }
+
     pub(super) async fn begin(&self) -> sqlx::Result<Transaction<'static, Postgres>> {
-        self.led().begin().await
+        begin(self.led(), self.servers.as_ref()).await
     }
 }
 
@@ -106,13 +115,6 @@ pub(super) enum Exchange {
 }
 
 impl Exchange {
-    async fn begin(connections: &PgPool, is_shared: bool) -> sqlx::Result<Self> {
-        Ok(match is_shared {
-            true => Self::Transaction(connections.begin().await?),
-            false => Self::Connection(connections.acquire().await?),
-        })
-    }
-
     /// As [`done`](Self::done), of an enqueue.
     pub(super) async fn enqueued(self) -> Result<(), DriverError> {
         let done = self.done().await;

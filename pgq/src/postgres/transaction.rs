@@ -9,6 +9,7 @@ use sqlx::{PgConnection, PgPool, Postgres, Transaction};
 use tokio::runtime::Handle;
 use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard};
 
+use super::begin::begin;
 use super::error::driver_error;
 use crate::driver::{DriverError, DriverErrorKind};
 use crate::task::{AttemptTransaction, Committed, Context, MakeTransaction};
@@ -112,7 +113,7 @@ impl JobTransaction {
         let mut stage = self.stage.lock().await;
         self.check()?;
         if let Stage::Unused = *stage {
-            let begun = self.pool.begin().await;
+            let begun = begin(&self.pool, None).await;
             let error = |error| driver_error("failed to begin the transaction of the job", error);
             let begun = Begun {
                 transaction: Some(begun.map_err(error)?),

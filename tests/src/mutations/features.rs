@@ -26,6 +26,34 @@ pub const FEATURES: &[Mutation] = &[
         replace: "",
         tests: &["clients::pooler::a_statement_of_another_schema_takes_no_jobs"],
     },
+    // Dropped calls.
+    Mutation {
+        name: "a call that is dropped leaves the transaction that it has begun",
+        file: "pgq/src/postgres/pool.rs",
+        find: "begin(self.led(), self.servers.as_ref()).await",
+        replace: "self.led().begin().await",
+        tests: &[
+            "reconnect::dropped::a_dropped_look_leaves_no_transaction_on_the_pool",
+            "reconnect::dropped::a_dropped_change_leaves_no_transaction_on_the_pool",
+            "reconnect::dropped::a_dropped_enqueue_leaves_no_transaction_on_the_pool",
+        ],
+    },
+    Mutation {
+        name: "a call that is dropped leaves the transaction that it has begun on a connection",
+        file: "pgq/src/postgres/begin.rs",
+        find: "if !self.is_begun {",
+        replace: "if false {",
+        tests: &["reconnect::dropped::a_dropped_enqueue_leaves_no_transaction_on_a_connection"],
+    },
+    Mutation {
+        name: "a task that gives up leaves the transaction that it has begun",
+        file: "pgq/src/postgres/transaction.rs",
+        find: "let begun = begin(&self.pool, None).await;",
+        replace: "let begun = self.pool.begin().await;",
+        tests: &[
+            "reconnect::dropped::a_task_that_gives_up_its_transaction_leaves_none_on_the_pool",
+        ],
+    },
     // Versions.
     Mutation {
         name: "a worker goes on in a schema that does not admit it",

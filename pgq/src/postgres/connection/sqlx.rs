@@ -11,6 +11,7 @@ use super::{Connection, Row, complete_through, enqueue_through, unreadable};
 use crate::client::Enqueuer;
 use crate::driver::{DriverError, Enqueue, EnqueueNamed, EnqueuedNamed, KeyedJobs};
 use crate::job::JobId;
+use crate::postgres::begin::Beginning;
 use crate::postgres::enqueue::enqueue_alone;
 use crate::postgres::error::driver_error;
 use crate::postgres::sql::Statements;
@@ -29,7 +30,8 @@ impl Connection for &mut PgConnection {
             return bind(statement).fetch_all(&mut **self).await.map_err(error);
         }
         // Without a name it is parsed in one request and run in another, which must meet the same session.
-        let mut transaction = self.begin().await.map_err(error)?;
+        let mut beginning = Beginning::on(self);
+        let mut transaction = beginning.begin().await.map_err(error)?;
         let rows = bind(statement)
             .fetch_all(&mut *transaction)
             .await
