@@ -113,7 +113,7 @@ impl Run {
     /// connections of its own; tasks that take `&PgPool` are given the pool of the `Pgq`.
     #[cfg(feature = "postgres")]
     pub fn pgq(mut self, pgq: &super::Pgq) -> Self {
-        self.source = Database::Pgq(pgq.clone());
+        self.source = Database::Pgq(Box::new(pgq.clone()));
         self.schema(pgq.driver.schema().as_str())
     }
 

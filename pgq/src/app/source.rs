@@ -19,7 +19,7 @@ pub(super) enum Source {
     Pool(sqlx::PgPool),
     /// The database of another part of the application.
     #[cfg(feature = "postgres")]
-    Pgq(super::Pgq),
+    Pgq(Box<super::Pgq>),
     /// Any driver.
     Driver(Arc<dyn Driver>),
 }
