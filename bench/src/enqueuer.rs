@@ -6,7 +6,9 @@ use std::time::Duration;
 use pgq::driver::{Driver as _, DriverError, DriverErrorKind, Enqueue, NewJob, Start};
 use pgq::postgres::PostgresDriver;
 use pgq::{Enqueuer, JobId};
-use sqlx::{PgConnection, Row as _};
+use sqlx::postgres::PgArguments;
+use sqlx::query::Query;
+use sqlx::{PgConnection, Postgres, Row as _};
 
 use crate::schema;
 
@@ -41,7 +43,13 @@ pub(crate) struct Delayed<'a>(pub(crate) &'a PostgresDriver);
 const MOMENT: Duration = Duration::from_micros(1);
 
 impl Enqueuer for WithoutWakeUp<'_> {
-    async fn enqueue(self, enqueue: Enqueue) -> Result<Vec<JobId>, DriverError> {
+    async fn enqueue(self, mut enqueue: Enqueue) -> Result<Vec<JobId>, DriverError> {
+        // Each as pgq does it.
+        if enqueue.jobs.len() == 1 {
+            let input = enqueue.jobs.pop().map(|job| job.input);
+            let query = sqlx::query(schema::INSERT_ONE_WITHOUT_WAKE_UP);
+            return fetch(self.0, with_template(query, enqueue).bind(input)).await;
+        }
         insert(self.0, schema::INSERT_WITHOUT_WAKE_UP, enqueue, None).await
     }
 }
@@ -68,22 +76,33 @@ impl Enqueuer for Delayed<'_> {
     }
 }
 
+type Insert = Query<'static, Postgres, PgArguments>;
+
 async fn insert(
     connection: &mut PgConnection,
     sql: &'static str,
-    enqueue: Enqueue,
+    mut enqueue: Enqueue,
     after: Option<i64>,
 ) -> Result<Vec<JobId>, DriverError> {
-    let mut query = sqlx::query(sql)
-        .bind(inputs(enqueue.jobs))
+    let query = sqlx::query(sql).bind(inputs(std::mem::take(&mut enqueue.jobs)));
+    let mut query = with_template(query, enqueue);
+    if let Some(after) = after {
+        query = query.bind(after);
+    }
+    fetch(connection, query).await
+}
+
+/// Says what is the same for all jobs of a request.
+fn with_template(query: Insert, enqueue: Enqueue) -> Insert {
+    query
         .bind(enqueue.task.into_owned())
         .bind(enqueue.queue.into_owned())
         .bind(enqueue.priority)
         .bind(enqueue.max_attempts)
-        .bind(enqueue.fingerprint);
-    if let Some(after) = after {
-        query = query.bind(after);
-    }
+        .bind(enqueue.fingerprint)
+}
+
+async fn fetch(connection: &mut PgConnection, query: Insert) -> Result<Vec<JobId>, DriverError> {
     let rows = query.fetch_all(connection).await;
     rows.and_then(|rows| {
         rows.iter()

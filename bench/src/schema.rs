@@ -22,6 +22,15 @@ pub(crate) const INSERT_WITHOUT_WAKE_UP: &str = "
     ) as numbered
     returning id";
 
+/// As [`INSERT_WITHOUT_WAKE_UP`], of one row: its input is the last parameter.
+pub(crate) const INSERT_ONE_WITHOUT_WAKE_UP: &str = "
+    insert into pgq_jobs.ready
+        (id, seq, fingerprint, created_at, deliveries, priority, attempt, max_attempts, deaths,
+         marks, queue, task, input)
+    select n, n, $5, statement_timestamp(), 0, $3, 0, $4, 0, 0, $2, $1, $6
+    from (select nextval('pgq_jobs.job_number') as n) as numbered
+    returning id";
+
 /// A table with the columns and indexes of the one that jobs wait in.
 pub(crate) const CREATE_BARE: &str = "create table public.bare (like pgq_jobs.ready including all)";
 

@@ -29,6 +29,13 @@ fn one(start: Start) -> Enqueue {
     }
 }
 
+fn two(start: Start) -> Enqueue {
+    Enqueue {
+        jobs: vec![vec![1].into(), vec![2].into()],
+        ..one(start)
+    }
+}
+
 fn topic() -> Topic {
     Topic::Ready(Arc::from(QUEUE))
 }
@@ -78,16 +85,20 @@ async fn an_enqueue_notifies_only_while_somebody_is_parked() -> anyhow::Result<(
     let driver = PostgresDriver::new(database.pool().clone());
     let mut witness = Witness::new(&database, DEFAULT_SCHEMA).await?;
 
-    driver.enqueue(one(Start::Now)).await?;
-    assert_eq!(witness.heard(&database).await?, [""; 0]);
+    let mut enqueued = async |enqueue: &Enqueue| {
+        driver.enqueue(enqueue.clone()).await?;
+        witness.heard(&database).await
+    };
+    // By the statement for one job, and by that for many.
+    for enqueue in [one(Start::Now), two(Start::Now)] {
+        assert_eq!(enqueued(&enqueue).await?, [""; 0]);
 
-    let mut listener = parked(&driver, &topic()).await?;
-    driver.enqueue(one(Start::Now)).await?;
-    assert_eq!(witness.heard(&database).await?, ["ready mail"]);
+        let mut listener = parked(&driver, &topic()).await?;
+        assert_eq!(enqueued(&enqueue).await?, ["ready mail"]);
 
-    listener.unpark(&topic()).await?;
-    driver.enqueue(one(Start::Now)).await?;
-    assert_eq!(witness.heard(&database).await?, [""; 0]);
+        listener.unpark(&topic()).await?;
+        assert_eq!(enqueued(&enqueue).await?, [""; 0]);
+    }
     Ok(())
 }
 

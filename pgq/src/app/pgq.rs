@@ -26,6 +26,8 @@ pub struct Pgq {
     pool: PgPool,
     /// Where the pool leads.
     pub(super) servers: Servers,
+    /// Where sessions lead, if that is not where the pool does.
+    pub(super) direct: Option<Servers>,
     input_max: usize,
     hooks: HookList,
 }
@@ -59,25 +61,24 @@ impl Pgq {
     ///
     /// Cancel safe: the call only opens connections.
     pub async fn connect(url: &str) -> Result<Self> {
-        let servers = Servers::of_url(url)?;
-        servers.ping().await?;
-        Ok(Self::to_servers(servers))
+        Self::to_servers(Servers::of_url(url)?).await
     }
 
-    /// Uses the database that a program reaches through `tokio-postgres`, or `deadpool-postgres`: its servers, user,
-    /// password, database, name of the application and options. It connects when it is first used, by connections of
-    /// its own, which are of sqlx; jobs are enqueued through the program's as they are, [`within`](Self::within) their
-    /// transactions. For a worker there is [`Run::pgq`](crate::Run::pgq).
+    /// Connects to the database that a program reaches through `tokio-postgres`, or `deadpool-postgres`: its servers,
+    /// user, password, database, name of the application and options. The connections are its own, and of sqlx; jobs
+    /// are enqueued through the program's as they are, [`within`](Self::within) their transactions. For a worker there
+    /// is [`Run::pgq`](crate::Run::pgq).
     ///
     /// The configuration does not have what its connector does about TLS. With `sslmode=require` the certificate of
     /// the server has to be one that the [TLS of pgq](crate::tls) accepts, for the name of the host; where that takes
-    /// files, use [`connect`](Self::connect) with a URL that names them. Time-outs and `hostaddr` beside `host` are
-    /// left aside.
+    /// files, use [`connect`](Self::connect) with a URL that names them. Time-outs, `load_balance_hosts` and
+    /// `sslnegotiation` are left aside. What libpq reads from the environment for `options`, an
+    /// `application_name` that is left out, and certificates, sqlx reads, too.
     ///
     /// ```no_run
     /// # async fn example() -> anyhow::Result<()> {
     /// let config: tokio_postgres::Config = "host=localhost user=till dbname=shop".parse()?;
-    /// let pgq = pgq::Pgq::from_tokio_postgres(&config)?;
+    /// let pgq = pgq::Pgq::from_tokio_postgres(&config).await?;
     /// pgq::run().pgq(&pgq).await?;
     /// # Ok(())
     /// # }
@@ -85,31 +86,37 @@ impl Pgq {
     ///
     /// # Errors
     ///
-    /// Fails if the configuration names no server, wants one that only reads, or has a password that is not UTF-8; and
-    /// if it names several, outside of a runtime of tokio.
+    /// Fails if the database cannot be reached; and if the configuration names no server or no user, wants servers that
+    /// only read, requires channel binding, or addresses beside names whose certificates are required, has a password
+    /// that is not UTF-8, or another number of ports than of servers.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: the call only opens connections.
     #[cfg(feature = "tokio-postgres")]
-    pub fn from_tokio_postgres(config: &tokio_postgres::Config) -> Result<Self> {
-        Ok(Self::to_servers(Servers::of_tokio_postgres(config)?))
+    pub async fn from_tokio_postgres(config: &tokio_postgres::Config) -> Result<Self> {
+        Self::to_servers(Servers::of_tokio_postgres(config)?).await
     }
 
     /// Uses the connections of a pool.
     #[must_use]
     pub fn from_pool(pool: PgPool) -> Self {
         let servers = Servers::one((*pool.connect_options()).clone());
-        Self::of_driver(PostgresDriver::new(pool.clone()), pool, servers)
+        Self::of_servers(pool, servers)
     }
 
-    fn to_servers(servers: Servers) -> Self {
+    async fn to_servers(servers: Servers) -> Result<Self> {
+        servers.ping().await?;
         let pool = servers.pool(PgPoolOptions::new());
-        let driver = PostgresDriver::of_servers(pool.clone(), &servers, &Schema::default());
-        Self::of_driver(driver, pool, servers)
+        Ok(Self::of_servers(pool, servers))
     }
 
-    fn of_driver(driver: PostgresDriver, pool: PgPool, servers: Servers) -> Self {
+    fn of_servers(pool: PgPool, servers: Servers) -> Self {
         Self {
-            driver,
+            driver: PostgresDriver::of_pool(pool.clone(), &servers, &Schema::default()),
             pool,
             servers,
+            direct: None,
             input_max: INPUT_MAX_DEFAULT,
             hooks: HookList::default(),
         }
@@ -133,7 +140,9 @@ impl Pgq {
     ///
     /// Fails if the URL is not one.
     pub fn direct_url(mut self, url: &str) -> Result<Self> {
-        self.driver = self.driver.with_direct(&Servers::of_url(url)?);
+        let direct = Servers::of_url(url)?;
+        self.driver = self.driver.with_direct(&direct);
+        self.direct = Some(direct);
         Ok(self)
     }
 

@@ -110,11 +110,12 @@ impl Run {
     }
 
     /// Uses the database of a [`Pgq`](super::Pgq): its servers, its schema, and the direct URL if it has one. The worker opens
-    /// connections of its own; tasks that take `&PgPool` are given the pool of the `Pgq`.
+    /// connections of its own; tasks that take `&Pgq` are given this one, to enqueue by its settings, and those that
+    /// take `&PgPool` its pool. Another database that is named later takes its place, but for the schema.
     #[cfg(feature = "postgres")]
     pub fn pgq(mut self, pgq: &super::Pgq) -> Self {
         self.source = Database::Pgq(Box::new(pgq.clone()));
-        self.schema(pgq.driver.schema().as_str())
+        self.state(pgq.clone()).schema(pgq.driver.schema().as_str())
     }
 
     /// Names a URL that leads to the server itself, or through a pooler in session mode, where the other URL or the

@@ -66,7 +66,7 @@ impl Source {
         };
         let direct = match (direct, &self) {
             (Some(url), _) => Some(Servers::of_url(url)?),
-            (None, Self::Pgq(pgq)) => Some(pgq.driver.servers().clone()),
+            (None, Self::Pgq(pgq)) => pgq.direct.clone(),
             (None, _) => None,
         };
         let pool = match self {

@@ -39,7 +39,7 @@ pub struct Directives {
     pub schedules: i64,
     /// A newer version of pgq has changed the storage so that workers of this one must not go on: the worker lets its
     /// jobs end, claims nothing more, and fails with
-    /// [`DriverErrorKind::SchemaNewer`](super::DriverErrorKind::SchemaNewer).
+    /// [`DriverErrorKind::SchemaNewer`](super::DriverErrorKind::SchemaNewer). Nothing else is said then.
     pub is_outdated: bool,
 }
 

@@ -1,65 +1,109 @@
-//! Beginning a transaction so that no dropped call leaves it open.
+//! Transactions that no dropped call leaves open.
 //!
 //! sqlx, up to its version 0.9.0, counts a transaction once the server has answered `begin`. Of a call that is dropped
 //! before that nothing rolls it back: the pool lends the connection again, and whatever comes next on it would never
 //! be committed.
 
+use std::ops::{Deref, DerefMut};
+
 use futures_util::FutureExt as _;
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::PgRow;
 use sqlx::{Connection as _, PgConnection, PgPool, Postgres, Transaction};
 
-use super::servers::Servers;
+use super::connection::{Connection, fetch};
+use super::statement::Statement;
+use crate::driver::DriverError;
 
-/// Begins a transaction on a connection of a pool. A call that is dropped lets it begin, and be rolled back; but not for
-/// longer than the term of the connection lasts, after which the pool of such `servers` closes it.
-pub(super) async fn begin(
-    pool: &PgPool,
-    servers: Option<&Servers>,
-) -> sqlx::Result<Transaction<'static, Postgres>> {
-    let (pool, servers) = (pool.clone(), servers.cloned());
-    let ended = async move {
-        match servers {
-            Some(servers) => servers.term_ended().await,
-            None => std::future::pending().await,
-        }
-    };
-    let begun = tokio::spawn(async move {
-        tokio::select! {
-            begun = pool.begin() => begun,
-            () = ended => Err(sqlx::Error::PoolTimedOut),
-        }
-    });
-    begun
-        .await
-        .unwrap_or_else(|_| Err(sqlx::Error::WorkerCrashed))
+/// A transaction of pgq's on a connection, which is rolled back unless it is committed. sqlx does not know of it, so
+/// that nobody else may begin one in it.
+#[derive(Debug)]
+pub(super) struct OpenTransaction<C: DerefMut<Target = PgConnection> = PoolConnection<Postgres>> {
+    connection: C,
+    is_open: bool,
 }
 
-/// A connection of somebody else's on which a transaction begins. Dropped before it has, it rolls the transaction back.
-pub(super) struct Beginning<'a> {
-    connection: &'a mut PgConnection,
-    is_begun: bool,
-}
-
-impl<'a> Beginning<'a> {
-    /// On a connection that is in no transaction.
-    pub(super) fn on(connection: &'a mut PgConnection) -> Self {
-        Self {
-            connection,
-            is_begun: false,
-        }
+impl OpenTransaction {
+    /// On a connection of a pool.
+    pub(super) async fn of(pool: &PgPool) -> sqlx::Result<Self> {
+        Self::on(pool.acquire().await?).await
     }
+}
 
-    pub(super) async fn begin(&mut self) -> sqlx::Result<Transaction<'_, Postgres>> {
-        let transaction = self.connection.begin().await?;
-        self.is_begun = true;
+impl<C: DerefMut<Target = PgConnection> + Send> OpenTransaction<C> {
+    /// On a connection that is in no transaction.
+    pub(super) async fn on(connection: C) -> sqlx::Result<Self> {
+        // From here on it is rolled back, if it may have begun.
+        let mut transaction = Self {
+            connection,
+            is_open: true,
+        };
+        transaction.run_raw("begin").await?;
         Ok(transaction)
     }
+
+    pub(super) async fn commit(self) -> sqlx::Result<()> {
+        self.end("commit").await
+    }
+
+    pub(super) async fn rollback(self) -> sqlx::Result<()> {
+        self.end("rollback").await
+    }
+
+    async fn end(mut self, statement: &'static str) -> sqlx::Result<()> {
+        self.run_raw(statement).await?;
+        self.is_open = false;
+        Ok(())
+    }
+
+    async fn run_raw(&mut self, statement: &'static str) -> sqlx::Result<()> {
+        sqlx::raw_sql(statement)
+            .execute(&mut *self.connection)
+            .await?;
+        Ok(())
+    }
 }
 
-impl Drop for Beginning<'_> {
+impl<C: DerefMut<Target = PgConnection>> Drop for OpenTransaction<C> {
     fn drop(&mut self) {
-        if !self.is_begun {
+        if self.is_open {
             // The first poll puts the statement behind what was sent; its answer is read by whoever comes next.
             let _ = self.connection.begin_with("rollback").now_or_never();
         }
     }
+}
+
+impl<C: DerefMut<Target = PgConnection>> Deref for OpenTransaction<C> {
+    type Target = PgConnection;
+
+    fn deref(&self) -> &PgConnection {
+        &self.connection
+    }
+}
+
+impl<C: DerefMut<Target = PgConnection>> DerefMut for OpenTransaction<C> {
+    fn deref_mut(&mut self) -> &mut PgConnection {
+        &mut self.connection
+    }
+}
+
+impl<C: DerefMut<Target = PgConnection> + Send> Connection for OpenTransaction<C> {
+    type Row = PgRow;
+
+    async fn run(&mut self, statement: Statement) -> Result<Vec<PgRow>, DriverError> {
+        fetch(&mut self.connection, statement).await
+    }
+}
+
+/// Begins a transaction of sqlx's, for somebody who may begin others in it. A call that is dropped lets it begin, and
+/// be rolled back.
+pub(super) async fn begin(pool: &PgPool) -> sqlx::Result<Transaction<'static, Postgres>> {
+    let pool = pool.clone();
+    let begun = tokio::spawn(async move { pool.begin().await });
+    begun
+        .await
+        .unwrap_or_else(|error| match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(_) => Err(sqlx::Error::WorkerCrashed),
+        })
 }

@@ -33,7 +33,7 @@ impl PostgresDriver {
             transaction.rollback().await.map_err(error)?;
             return Ok(None);
         }
-        let jobs = enqueue_any(&mut &mut transaction, &self.statements, request).await?;
+        let jobs = enqueue_any(&mut transaction, &self.statements, request).await?;
         transaction.commit().await.map_err(error)?;
         Ok(Some(jobs))
     }
@@ -62,7 +62,7 @@ impl PostgresDriver {
     async fn try_with_children(&self, completion: &CompletionWithin) -> Result<bool, DriverError> {
         let error = |error| driver_error("failed to complete a job and enqueue others", error);
         let mut transaction = self.pool.begin().await.map_err(error)?;
-        match complete_within(&mut &mut transaction, &self.statements, completion).await {
+        match complete_within(&mut transaction, &self.statements, completion).await {
             Ok(()) => {
                 transaction.commit().await.map_err(error)?;
                 Ok(true)

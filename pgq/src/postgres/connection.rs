@@ -10,6 +10,7 @@ mod tokio_postgres;
 
 use std::future::Future;
 
+pub(super) use self::sqlx::fetch;
 use super::Statement;
 use super::children::complete_within;
 use super::enqueue::enqueue;

@@ -54,11 +54,23 @@ impl PostgresDriver {
         &self,
         worker: WorkerId,
     ) -> Result<Directives, DriverError> {
+        let error = |error| driver_error("failed to read the directives", error);
+        // By itself, and first: of the others the schema may have nothing any more that this program knows.
+        let oldest: i32 = sqlx::query_scalar(self.statements.oldest_program.clone())
+            .one_on(&self.pool)
+            .await
+            .map_err(error)?;
+        if oldest > NEWEST {
+            return Ok(Directives {
+                is_outdated: true,
+                ..Directives::default()
+            });
+        }
         let rows: Vec<Directive> = sqlx::query_as(self.statements.directives.clone())
             .bind(worker.as_i64())
             .all_on(&self.pool)
             .await
-            .map_err(|error| driver_error("failed to read the directives", error))?;
+            .map_err(error)?;
         let mut directives = Directives {
             limits: self.list_limits().await?,
             ..Directives::default()
@@ -66,13 +78,11 @@ impl PostgresDriver {
         for row in rows {
             match row {
                 (Some(kind), Some(name), ..) => directives.paused.extend(pausable(&kind, name)),
-                (.., Some(job), Some(claim), _, _) => {
+                (.., Some(job), Some(claim), _) => {
                     directives.cancel.push((JobId::from_i64(job), claim));
                 }
-                (.., schedules, oldest_program) => {
-                    directives.schedules = schedules.unwrap_or_default();
-                    directives.is_outdated = oldest_program.is_some_and(|oldest| oldest > NEWEST);
-                }
+                (.., Some(schedules)) => directives.schedules = schedules,
+                _ => {}
             }
         }
         Ok(directives)
@@ -145,15 +155,14 @@ impl PostgresDriver {
     }
 }
 
-/// Something that is paused, by kind and name; a job to be cancelled, with its claim; or the number of the
-/// last change of a schedule, and the oldest version whose programs the schema admits.
+/// Something that is paused, by kind and name, a job to be cancelled, with its claim, or the number of the
+/// last change of a schedule.
 type Directive = (
     Option<String>,
     Option<String>,
     Option<i64>,
     Option<i64>,
     Option<i64>,
-    Option<i32>,
 );
 
 const QUEUE: &str = "queue";

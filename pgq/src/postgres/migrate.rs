@@ -139,11 +139,7 @@ pub fn migration_script(schema: &Schema) -> String {
             sql = sql.as_str(),
         );
     }
-    script += &format!(
-        "\n-- Lets workers look whether they are admitted.\n\
-         select \"{schema}\".direct('{schema}');\n\
-         \ncommit;\n"
-    );
+    script += "\ncommit;\n";
     script
 }
 

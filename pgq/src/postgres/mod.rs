@@ -125,19 +125,15 @@ impl PostgresDriver {
     #[must_use]
     pub fn with_schema(pool: PgPool, schema: &Schema) -> Self {
         let servers = Servers::one((*pool.connect_options()).clone());
-        Self::build_beside(Pool::of_application(pool, None), &servers, schema)
+        Self::of_pool(pool, &servers, schema)
     }
 
-    /// Uses the connections of a pool that was made to lead to these servers, and opens others to them.
-    pub(crate) fn of_servers(pool: PgPool, servers: &Servers, schema: &Schema) -> Self {
-        let pool = Pool::of_application(pool, Some(servers.clone()));
-        Self::build_beside(pool, servers, schema)
-    }
-
-    fn build_beside(pool: Pool, servers: &Servers, schema: &Schema) -> Self {
-        let connections = pool.connections().clone();
-        let driver = Self::build(pool, servers.map(runtime_options), Statements::of(schema));
-        driver.with_application(connections, servers)
+    /// Uses the connections of a pool, and opens others to the servers that it leads to.
+    pub(crate) fn of_pool(pool: PgPool, servers: &Servers, schema: &Schema) -> Self {
+        let own = servers.map(runtime_options);
+        let statements = Statements::of(schema);
+        let driver = Self::build(Pool::of_application(pool.clone()), own, statements);
+        driver.with_application(pool, servers)
     }
 
     /// A driver with a small pool of its own, for a runtime that must not wait for connections
@@ -164,11 +160,6 @@ impl PostgresDriver {
     pub(crate) fn through_pooler(mut self) -> Self {
         self.pool = self.pool.pooled();
         self
-    }
-
-    /// Where its sessions lead.
-    pub(crate) fn servers(&self) -> &Servers {
-        &self.servers
     }
 
     fn rebuilt(self, servers: Servers, statements: Arc<Statements>) -> Self {

@@ -13,11 +13,11 @@ use std::ops::{Deref, DerefMut};
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgArguments, PgQueryResult, PgRow};
 use sqlx::query::{Query, QueryAs, QueryScalar};
-use sqlx::{Decode, Executor as _, FromRow, PgConnection, PgPool, Postgres, Transaction, Type};
+use sqlx::{Decode, Executor as _, FromRow, PgConnection, PgPool, Postgres, Type};
 
 use super::Statement;
-use super::begin::begin;
-use super::connection::Connection;
+use super::begin::OpenTransaction;
+use super::connection::{Connection, fetch};
 use super::enqueue::NOT_TAKEN;
 use super::error::driver_error;
 use super::servers::Servers;
@@ -28,7 +28,7 @@ use crate::driver::DriverError;
 pub(super) struct Pool {
     connections: PgPool,
     whose: Whose,
-    /// Where its connections lead, if pgq has made it.
+    /// Where connections of the driver's lead.
     servers: Option<Servers>,
 }
 
@@ -51,12 +51,11 @@ impl Pool {
         }
     }
 
-    /// One that an application has, or that was made for it to lead to `servers`.
-    pub(super) fn of_application(connections: PgPool, servers: Option<Servers>) -> Self {
+    pub(super) fn of_application(connections: PgPool) -> Self {
         Self {
             connections,
             whose: Whose::Application,
-            servers,
+            servers: None,
         }
     }
 
@@ -85,24 +84,17 @@ impl Pool {
 
     /// For statements that are not an enqueue, and must meet one session.
     pub(super) async fn exchange(&self) -> sqlx::Result<Exchange> {
-        self.begin_exchange(self.whose != Whose::Own).await
+        Exchange::begin(self.led(), self.whose != Whose::Own).await
     }
 
     /// For an enqueue.
     pub(super) async fn enqueue(&self) -> Result<Exchange, DriverError> {
-        let begun = self.begin_exchange(self.is_pooled()).await;
+        let begun = Exchange::begin(self.led(), self.is_pooled()).await;
         begun.map_err(|error| driver_error("no connection to enqueue through", error))
     }
 
-    async fn begin_exchange(&self, is_shared: bool) -> sqlx::Result<Exchange> {
-        Ok(match is_shared {
-            true => Exchange::Transaction(self.begin().await?),
-            false => Exchange::Connection(self.led().acquire().await?),
-        })
-    }
-
-    pub(super) async fn begin(&self) -> sqlx::Result<Transaction<'static, Postgres>> {
-        begin(self.led(), self.servers.as_ref()).await
+    pub(super) async fn begin(&self) -> sqlx::Result<OpenTransaction> {
+        OpenTransaction::of(self.led()).await
     }
 }
 
@@ -111,10 +103,17 @@ impl Pool {
 #[derive(Debug)]
 pub(super) enum Exchange {
     Connection(PoolConnection<Postgres>),
-    Transaction(Transaction<'static, Postgres>),
+    Transaction(OpenTransaction),
 }
 
 impl Exchange {
+    async fn begin(connections: &PgPool, is_shared: bool) -> sqlx::Result<Self> {
+        Ok(match is_shared {
+            true => Self::Transaction(OpenTransaction::of(connections).await?),
+            false => Self::Connection(connections.acquire().await?),
+        })
+    }
+
     /// As [`done`](Self::done), of an enqueue.
     pub(super) async fn enqueued(self) -> Result<(), DriverError> {
         let done = self.done().await;
@@ -153,9 +152,10 @@ impl Connection for Exchange {
     type Row = PgRow;
 
     async fn run(&mut self, statement: Statement) -> Result<Vec<PgRow>, DriverError> {
-        let unnamed = matches!(self, Self::Transaction(_));
-        let mut connection = &mut **self;
-        Naming::of(&mut connection, unnamed).run(statement).await
+        match self {
+            Self::Connection(connection) => fetch(connection, statement).await,
+            Self::Transaction(transaction) => transaction.run(statement.unnamed()).await,
+        }
     }
 }
 

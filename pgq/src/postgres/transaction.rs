@@ -113,7 +113,7 @@ impl JobTransaction {
         let mut stage = self.stage.lock().await;
         self.check()?;
         if let Stage::Unused = *stage {
-            let begun = begin(&self.pool, None).await;
+            let begun = begin(&self.pool).await;
             let error = |error| driver_error("failed to begin the transaction of the job", error);
             let begun = Begun {
                 transaction: Some(begun.map_err(error)?),

@@ -22,16 +22,17 @@ pub(crate) async fn run(hub: Arc<Hub>) {
         // First, so that nothing is claimed from a queue that was removed before the start.
         let served = serve(&hub, &mut told).await;
         let read = read(&hub).await;
-        if let Ok(directives) = &read {
-            if directives.is_outdated {
-                retire(&hub);
+        match &read {
+            Ok(directives) if directives.is_outdated => retire(&hub),
+            Ok(directives) => {
+                restrict(&hub, directives).await;
+                cancel(&hub, directives).await;
+                if served.is_ok() {
+                    hub.directed.cancel();
+                }
+                tell_schedules(&hub, directives.schedules);
             }
-            restrict(&hub, directives).await;
-            cancel(&hub, directives).await;
-            if served.is_ok() && !directives.is_outdated {
-                hub.directed.cancel();
-            }
-            tell_schedules(&hub, directives.schedules);
+            Err(_) => {}
         }
         let pause = match served.and(read) {
             Ok(_) => {

@@ -1,6 +1,5 @@
 //! One worker from its start to its end; after a lost lease it starts again.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -225,11 +224,7 @@ async fn live(
         let problem = "a loop of the worker has ended, which is a bug of pgq";
         DriverError::new(DriverErrorKind::Other, problem)
     };
-    let retired = async {
-        hub.outdated.cancelled().await;
-        stop.drain.cancel();
-        std::future::pending::<Infallible>().await
-    };
+    let mut is_retired = false;
     let ended = tokio::select! {
         ended = &mut claimer => ended.map_err(|error| bug().with_source(error)),
         _ = loops.join_next() => {
@@ -237,7 +232,11 @@ async fn live(
             let _ = (&mut claimer).await;
             Err(bug())
         }
-        never = retired => match never {},
+        () = hub.outdated.cancelled(), if !stop.drain.is_cancelled() => {
+            is_retired = !stop.drain.is_cancelled();
+            stop.drain.cancel();
+            (&mut claimer).await.map_err(|error| bug().with_source(error))
+        }
     };
     if let Ok(Ended::LeaseLost) = ended {
         hub.meters.leases_lost.increment(1);
@@ -245,9 +244,9 @@ async fn live(
     // The loops go on while it winds up: others' jobs are still rescued and promoted.
     let how = ended.as_ref().ok();
     wind_up(&hub, how, stop, lease_stop, closing, finisher).await;
-    match hub.outdated.is_cancelled() {
-        true => Err(outdated()),
-        false => ended,
+    match ended {
+        Ok(Ended::Stopped) if is_retired => Err(outdated()),
+        ended => ended,
     }
 }
 

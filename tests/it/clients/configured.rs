@@ -16,6 +16,13 @@ async fn settings(pool: &PgPool) -> anyhow::Result<(String, String)> {
     Ok(sqlx::query_as(show).fetch_one(pool).await?)
 }
 
+/// Enqueues another one, where the worker's own are.
+#[pgq::task(name = "clients/follow")]
+async fn follow(pgq: &Pgq) -> anyhow::Result<()> {
+    charge::enqueue(pgq, 8).await?;
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_worker_runs_on_the_database_of_tokio_postgres() -> anyhow::Result<()> {
     let database = TestDatabase::empty().await?;
@@ -23,21 +30,26 @@ async fn a_worker_runs_on_the_database_of_tokio_postgres() -> anyhow::Result<()>
     config
         .application_name("till")
         .options("-c search_path=shop");
-    let pgq = Pgq::from_tokio_postgres(&config)?.schema("jobs_of_till")?;
+    let pgq = Pgq::from_tokio_postgres(&config)
+        .await?
+        .schema("jobs_of_till")?;
     pgq.migrate().await?;
     let mut client = tokio_postgres(database.url()).await?;
 
     let transaction = client.transaction().await?;
     let charged = charge::enqueue(pgq.within(&transaction), 7).await?;
     let settings = settings::enqueue(pgq.within(&transaction)).await?;
+    follow::enqueue(pgq.within(&transaction)).await?;
     transaction.commit().await?;
     let run = Run::new(Registry::new())
         .task::<charge>()
         .task::<settings>()
+        .task::<follow>()
         .pgq(&pgq)
         .without_signals();
-    drain(run).await?;
+    let report = drain(run).await?;
 
+    assert_eq!(report.completed, 4);
     assert_eq!(charged.status(&pgq).await?, JobState::Completed);
     let expected = ("till".to_owned(), "shop".to_owned());
     assert_eq!(settings.wait_for(&pgq, DEADLINE).await?, expected);
@@ -47,7 +59,7 @@ async fn a_worker_runs_on_the_database_of_tokio_postgres() -> anyhow::Result<()>
 
 #[tokio::test]
 async fn a_configuration_without_a_server_is_refused() -> anyhow::Result<()> {
-    let refused = Pgq::from_tokio_postgres(&"user=me".parse()?);
+    let refused = Pgq::from_tokio_postgres(&"user=me".parse()?).await;
 
     let error = match refused {
         Err(Error::Driver(error)) => error,

@@ -103,3 +103,36 @@ async fn a_statement_of_another_schema_takes_no_jobs() -> anyhow::Result<()> {
     assert_eq!(super::ready(&database).await?, 2);
     Ok(())
 }
+
+#[tokio::test]
+async fn the_statement_for_one_job_does_not_take_those_of_many() -> anyhow::Result<()> {
+    let database = TestDatabase::migrated().await?;
+    let options: PgConnectOptions = database.url().parse()?;
+    let pooler = Pooler::open(&options, Sessions::Shared).await?;
+    let client = || {
+        let pool = PgPoolOptions::new().max_connections(1);
+        Pgq::from_pool(pool.connect_lazy_with(pooler.options(&options)))
+    };
+    let (first, many, one, other) = (client(), client(), client(), client());
+    let forget = async || {
+        let forget = sqlx::raw_sql("deallocate sqlx_s_2");
+        forget.execute(first.pool()).await
+    };
+
+    // As above: the first name is taken, and the second one stands for what the last one meant by it.
+    charge::enqueue(&first, 1).await?;
+    assert!(charge::enqueue_many(&many, [2, 2]).await.is_err());
+    charge::enqueue_many(&many, [2, 2]).await?;
+    forget().await?;
+    assert!(charge::enqueue(&one, 3).await.is_err());
+    charge::enqueue(&one, 3).await?;
+    let many_by_one = charge::enqueue_many(&many, [4, 4]).await;
+    forget().await?;
+    assert!(charge::enqueue_many(&other, [5, 5]).await.is_err());
+    charge::enqueue_many(&other, [5, 5]).await?;
+    let one_by_many = charge::enqueue(&one, 6).await;
+
+    assert!(many_by_one.is_err() && one_by_many.is_err());
+    assert_eq!(super::ready(&database).await?, 6);
+    Ok(())
+}

@@ -88,6 +88,15 @@ pub(super) const CASES: &[Case] = &[
         looked_up: &["run_at"],
     },
     Case {
+        statement: "enqueue_one",
+        arguments: &[
+            r"'send', 'mail', 0::smallint, 5::smallint, 7, 'pgq_jobs', '\x01'",
+            "'send', 'mail', 0::smallint, 5::smallint, 7, 'pgq_jobs', repeat('x', 2000)::bytea",
+        ],
+        indexes: &[],
+        looked_up: &[],
+    },
+    Case {
         statement: "enqueue_ready",
         arguments: &[
             r"'{\\x01,\\x02}', 'send', 'mail', 0::smallint, 5::smallint, 7, 'pgq_jobs'",

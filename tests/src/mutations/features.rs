@@ -26,29 +26,48 @@ pub const FEATURES: &[Mutation] = &[
         replace: "",
         tests: &["clients::pooler::a_statement_of_another_schema_takes_no_jobs"],
     },
+    // Wake-ups.
+    Mutation {
+        name: "an enqueue of one job wakes nobody",
+        file: "pgq/src/postgres/sql/enqueue_one.sql",
+        find: "returning id, pgq_jobs.wake($6, 'ready ' || $2)",
+        replace: "returning id",
+        tests: &[
+            "wakeups::an_enqueue_notifies_only_while_somebody_is_parked",
+            "run::wake::a_worker_that_has_waited_is_woken",
+        ],
+    },
+    Mutation {
+        name: "an enqueue of many jobs wakes nobody",
+        file: "pgq/src/postgres/sql/enqueue_ready.sql",
+        find: "select pgq_jobs.wake($7, 'ready ' || $3)",
+        replace: "select $3 = ''",
+        tests: &["wakeups::an_enqueue_notifies_only_while_somebody_is_parked"],
+    },
+    Mutation {
+        name: "the statement for one job takes those of another schema",
+        file: "pgq/src/postgres/sql/enqueue_one.sql",
+        find: "\n    where $6 = btrim('pgq_jobs.', '\".')",
+        replace: "",
+        tests: &["clients::pooler::a_statement_of_another_schema_takes_no_jobs"],
+    },
     // Dropped calls.
     Mutation {
         name: "a call that is dropped leaves the transaction that it has begun",
-        file: "pgq/src/postgres/pool.rs",
-        find: "begin(self.led(), self.servers.as_ref()).await",
-        replace: "self.led().begin().await",
+        file: "pgq/src/postgres/begin.rs",
+        find: "if self.is_open {",
+        replace: "if false {",
         tests: &[
             "reconnect::dropped::a_dropped_look_leaves_no_transaction_on_the_pool",
             "reconnect::dropped::a_dropped_change_leaves_no_transaction_on_the_pool",
             "reconnect::dropped::a_dropped_enqueue_leaves_no_transaction_on_the_pool",
+            "reconnect::dropped::a_dropped_enqueue_leaves_no_transaction_on_a_connection",
         ],
-    },
-    Mutation {
-        name: "a call that is dropped leaves the transaction that it has begun on a connection",
-        file: "pgq/src/postgres/begin.rs",
-        find: "if !self.is_begun {",
-        replace: "if false {",
-        tests: &["reconnect::dropped::a_dropped_enqueue_leaves_no_transaction_on_a_connection"],
     },
     Mutation {
         name: "a task that gives up leaves the transaction that it has begun",
         file: "pgq/src/postgres/transaction.rs",
-        find: "let begun = begin(&self.pool, None).await;",
+        find: "let begun = begin(&self.pool).await;",
         replace: "let begun = self.pool.begin().await;",
         tests: &[
             "reconnect::dropped::a_task_that_gives_up_its_transaction_leaves_none_on_the_pool",
@@ -58,8 +77,8 @@ pub const FEATURES: &[Mutation] = &[
     Mutation {
         name: "a worker goes on in a schema that does not admit it",
         file: "pgq/src/postgres/control.rs",
-        find: "oldest_program.is_some_and(|oldest| oldest > NEWEST)",
-        replace: "oldest_program.is_some_and(|oldest| oldest > i32::MAX)",
+        find: "if oldest > NEWEST {",
+        replace: "if oldest > i32::MAX {",
         tests: &["run::versions::a_worker_ends_once_a_migration_does_not_admit_it_any_more"],
     },
     // Options of tasks.

@@ -11,7 +11,7 @@ use super::{Connection, Row, complete_through, enqueue_through, unreadable};
 use crate::client::Enqueuer;
 use crate::driver::{DriverError, Enqueue, EnqueueNamed, EnqueuedNamed, KeyedJobs};
 use crate::job::JobId;
-use crate::postgres::begin::Beginning;
+use crate::postgres::begin::OpenTransaction;
 use crate::postgres::enqueue::enqueue_alone;
 use crate::postgres::error::driver_error;
 use crate::postgres::sql::Statements;
@@ -27,15 +27,11 @@ impl Connection for &mut PgConnection {
         let problem = statement.problem();
         let error = |error| driver_error(problem, error);
         if statement.is_kept() || is_begun(self).await.map_err(error)? {
-            return bind(statement).fetch_all(&mut **self).await.map_err(error);
+            return fetch(self, statement).await;
         }
         // Without a name it is parsed in one request and run in another, which must meet the same session.
-        let mut beginning = Beginning::on(self);
-        let mut transaction = beginning.begin().await.map_err(error)?;
-        let rows = bind(statement)
-            .fetch_all(&mut *transaction)
-            .await
-            .map_err(error)?;
+        let mut transaction = OpenTransaction::on(&mut **self).await.map_err(error)?;
+        let rows = transaction.run(statement).await?;
         transaction.commit().await.map_err(error)?;
         Ok(rows)
     }
@@ -68,6 +64,16 @@ async fn is_begun(connection: &mut PgConnection) -> sqlx::Result<bool> {
         .fetch_one(connection)
         .await?;
     sqlx::Row::try_get(&row, 0)
+}
+
+/// Runs a statement as it is.
+pub(in crate::postgres) async fn fetch(
+    connection: &mut PgConnection,
+    statement: Statement,
+) -> Result<Vec<PgRow>, DriverError> {
+    let problem = statement.problem();
+    let rows = bind(statement).fetch_all(connection).await;
+    rows.map_err(|error| driver_error(problem, error))
 }
 
 fn bind(statement: Statement) -> Query<'static, Postgres, PgArguments> {

@@ -160,7 +160,13 @@ impl Servers {
         &self,
         call: impl Future<Output = Result<T, DriverError>>,
     ) -> Result<T, DriverError> {
-        let ended = self.term_ended();
+        let mut chosen = self.choice.chosen.subscribe();
+        let term = chosen.borrow().term;
+        let ended = async {
+            let _ = chosen.wait_for(|chosen| chosen.term != term).await;
+            // The server may only have been slow, and answers now.
+            tokio::time::sleep(GRACE).await;
+        };
         tokio::select! {
             biased;
             answer = call => answer,
@@ -168,17 +174,6 @@ impl Servers {
                 let problem = "the connection was given up: another one to the database has gone silent";
                 Err(DriverError::new(DriverErrorKind::Unavailable, problem))
             }
-        }
-    }
-
-    /// Waits until the term has ended, and calls that were begun in it are not to go on.
-    pub(super) fn term_ended(&self) -> impl Future<Output = ()> + use<> {
-        let mut chosen = self.choice.chosen.subscribe();
-        let term = chosen.borrow().term;
-        async move {
-            let _ = chosen.wait_for(|chosen| chosen.term != term).await;
-            // The server may only have been slow, and answers now.
-            tokio::time::sleep(GRACE).await;
         }
     }
 

@@ -1,10 +1,11 @@
 //! From the configuration of `tokio-postgres` to the servers that it names.
 
+use std::net::IpAddr;
 use std::str::{self, FromStr};
 
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use tokio_postgres::Config;
-use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
+use tokio_postgres::config::{ChannelBinding, Host, SslMode, TargetSessionAttrs};
 
 use crate::driver::{DriverError, DriverErrorKind};
 
@@ -19,26 +20,54 @@ pub(super) fn read(config: &Config) -> Result<Vec<PgConnectOptions>, DriverError
         let problem = "the configuration wants servers that only read, and pgq writes";
         return Err(invalid(problem, "leave `target_session_attrs` out"));
     }
+    if matches!(config.get_channel_binding(), ChannelBinding::Require) {
+        let problem = "the configuration requires channel binding, which sqlx does not have";
+        return Err(invalid(
+            problem,
+            "use `Pgq::connect` with `sslmode=verify-full`",
+        ));
+    }
     let shared = shared(config)?;
+    let servers = at_places(config, &shared)?;
     let ports = config.get_ports();
+    if ports.len() > 1 && ports.len() != servers.len() {
+        let problem = "the configuration has another number of ports than of servers";
+        return Err(invalid(problem, "name one port, or one for each server"));
+    }
     let port = |server: usize| {
         let port = ports.get(server).or_else(|| ports.first());
         port.copied().unwrap_or(PORT_DEFAULT)
     };
-    let by_name = config.get_hosts().iter().map(|host| at_host(&shared, host));
-    let mut servers: Vec<PgConnectOptions> = by_name.collect();
-    if servers.is_empty() {
-        let addresses = config.get_hostaddrs().iter();
-        servers.extend(addresses.map(|address| shared.clone().host(&address.to_string())));
-    }
-    if servers.is_empty() {
-        let problem = "the configuration names no server";
-        return Err(invalid(problem, "say which, by `Config::host`"));
-    }
     let servers = servers.into_iter().enumerate();
     Ok(servers
         .map(|(number, server)| server.port(port(number)))
         .collect())
+}
+
+/// The options of each server, but for the port.
+fn at_places(
+    config: &Config,
+    shared: &PgConnectOptions,
+) -> Result<Vec<PgConnectOptions>, DriverError> {
+    let (hosts, addresses) = (config.get_hosts(), config.get_hostaddrs());
+    let is_verified = matches!(shared.get_ssl_mode(), PgSslMode::VerifyFull);
+    match (hosts, addresses) {
+        ([], []) => {
+            let problem = "the configuration names no server";
+            Err(invalid(problem, "say which, by `Config::host`"))
+        }
+        (_, []) => Ok(hosts.iter().map(|host| at_host(shared, host)).collect()),
+        // The name is what the certificate is for, and the address what to connect to: sqlx takes one for both.
+        ([_, ..], _) if is_verified => {
+            let problem =
+                "the configuration has addresses beside names, and requires a certificate";
+            Err(invalid(problem, "leave `hostaddr` out"))
+        }
+        _ => {
+            let at = |address: &IpAddr| shared.clone().host(&address.to_string());
+            Ok(addresses.iter().map(at).collect())
+        }
+    }
 }
 
 fn at_host(shared: &PgConnectOptions, host: &Host) -> PgConnectOptions {
@@ -49,27 +78,27 @@ fn at_host(shared: &PgConnectOptions, host: &Host) -> PgConnectOptions {
     }
 }
 
-/// What is the same for each server.
+/// What is the same for each server. What the configuration leaves out is not to come from the environment, or a file
+/// of passwords, of which its own client does not read.
 fn shared(config: &Config) -> Result<PgConnectOptions, DriverError> {
-    let mut options =
-        with_raw_options(config.get_options())?.ssl_mode(match config.get_ssl_mode() {
+    let user = config.get_user().ok_or_else(|| {
+        let problem = "the configuration names no user";
+        invalid(problem, "say who connects, by `Config::user`")
+    })?;
+    let password = config.get_password().unwrap_or_default();
+    let password = str::from_utf8(password).map_err(|error| {
+        invalid("the password is not UTF-8", "use another one").with_source(error)
+    })?;
+    let mut options = with_raw_options(config.get_options())?
+        .username(user)
+        .password(password)
+        .database(config.get_dbname().unwrap_or(user))
+        .ssl_mode(match config.get_ssl_mode() {
             SslMode::Disable => PgSslMode::Disable,
             SslMode::Prefer => PgSslMode::Prefer,
             // Whether a certificate is looked at is a matter of the client's connector, which nobody can ask.
             _ => PgSslMode::VerifyFull,
         });
-    if let Some(user) = config.get_user() {
-        // The database of a user has the user's name.
-        options = options.username(user).database(user);
-    }
-    if let Some(database) = config.get_dbname() {
-        options = options.database(database);
-    }
-    if let Some(password) = config.get_password() {
-        options = options.password(str::from_utf8(password).map_err(|error| {
-            invalid("the password is not UTF-8", "use another one").with_source(error)
-        })?);
-    }
     if let Some(name) = config.get_application_name() {
         options = options.application_name(name);
     }
@@ -156,6 +185,10 @@ mod tests {
             [one, ("two".to_owned(), 1)]
         );
         assert_eq!(
+            places("host=one hostaddr=10.0.0.1 user=me"),
+            [("10.0.0.1".to_owned(), 5432)]
+        );
+        assert_eq!(
             places("hostaddr=10.0.0.1 user=me"),
             [("10.0.0.1".to_owned(), 5432)]
         );
@@ -175,7 +208,20 @@ mod tests {
     fn what_cannot_be_is_refused() {
         for (text, expected) in [
             ("user=me", "names no server"),
-            ("host=one target_session_attrs=read-only", "pgq writes"),
+            ("host=one", "names no user"),
+            (
+                "host=one user=me target_session_attrs=read-only",
+                "pgq writes",
+            ),
+            (
+                "host=one user=me channel_binding=require",
+                "channel binding",
+            ),
+            ("host=one,two,three port=1,2 user=me", "number of ports"),
+            (
+                "host=one hostaddr=10.0.0.1 user=me sslmode=require",
+                "addresses beside names",
+            ),
         ] {
             let refused = read(&text.parse().unwrap()).unwrap_err().to_string();
             assert!(refused.contains(expected), "{refused}");

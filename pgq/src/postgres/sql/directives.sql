@@ -1,6 +1,5 @@
 -- Reads what a worker is to do: what is paused, and which of its jobs are to be cancelled; and the number
--- of the last change of a schedule, or question about an input, with the oldest version whose programs the schema
--- admits. Requests that a job has left behind are deleted.
+-- of the last change of a schedule, or question about an input. Requests that a job has left behind are deleted.
 --
 -- $1 worker  bigint
 with stale as (
@@ -12,11 +11,10 @@ with stale as (
           where running.worker = $1 and running.id = request.job and running.claim = request.claim
       )
 )
-select kind, name, null::bigint as job, null::bigint as claim, null::bigint as schedules,
-       null::int as oldest_program
+select kind, name, null::bigint as job, null::bigint as claim, null::bigint as schedules
 from pgq_jobs.pause
 union all
-select null, null, request.job, request.claim, null, null
+select null, null, request.job, request.claim, null
 from pgq_jobs.cancel_request as request
 where request.worker = $1
 union all
@@ -25,6 +23,5 @@ select null, null, null, null,
            revision,
            (select max(revision) from pgq_jobs.schedule),
            (select max(revision) from pgq_jobs.input_question)
-       ),
-       (select max(oldest_program) from pgq_jobs.migration)
+       )
 from pgq_jobs.schedule_deletion;
