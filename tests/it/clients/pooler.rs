@@ -67,8 +67,16 @@ async fn clients_that_share_a_session_get_what_they_ask_for() -> anyhow::Result<
     Ok(())
 }
 
-#[tokio::test]
-async fn a_statement_of_another_schema_takes_no_jobs() -> anyhow::Result<()> {
+/// Enqueues as many jobs.
+async fn enqueue(pgq: &Pgq, jobs: usize) -> Result<(), EnqueueError> {
+    match jobs {
+        1 => charge::enqueue(pgq, 1).await.map(|_| ()),
+        many => charge::enqueue_many(pgq, vec![1; many]).await.map(|_| ()),
+    }
+}
+
+/// By the statement for one job, or by that for many.
+async fn takes_no_jobs_of_another_schema(jobs: usize) -> anyhow::Result<()> {
     let database = TestDatabase::migrated().await?;
     let options: PgConnectOptions = database.url().parse()?;
     let other = Pgq::from_pool(database.pool().clone()).schema("other_jobs")?;
@@ -82,15 +90,15 @@ async fn a_statement_of_another_schema_takes_no_jobs() -> anyhow::Result<()> {
 
     // Each names its first statement `sqlx_s_1`, which the session knows once, and the next one `sqlx_s_2`. As if
     // the pooler had changed the session, that of the second client then stands for that of the third.
-    charge::enqueue(&first, 1).await?;
-    assert!(charge::enqueue(&second, 2).await.is_err());
-    charge::enqueue(&second, 3).await?;
+    enqueue(&first, jobs).await?;
+    assert!(enqueue(&second, jobs).await.is_err());
+    enqueue(&second, jobs).await?;
     sqlx::raw_sql("deallocate sqlx_s_2")
         .execute(first.pool())
         .await?;
-    assert!(charge::enqueue(&third, 4).await.is_err());
-    charge::enqueue(&third, 5).await?;
-    let refused = charge::enqueue(&second, 6).await;
+    assert!(enqueue(&third, jobs).await.is_err());
+    enqueue(&third, jobs).await?;
+    let refused = enqueue(&second, jobs).await;
 
     let Err(EnqueueError::Driver { source, .. }) = refused else {
         anyhow::bail!("{refused:?}");
@@ -100,8 +108,14 @@ async fn a_statement_of_another_schema_takes_no_jobs() -> anyhow::Result<()> {
         source.to_string().contains("`Pgq::through_pooler`"),
         "{source}"
     );
-    assert_eq!(super::ready(&database).await?, 2);
+    assert_eq!(super::ready(&database).await?, i64::try_from(2 * jobs)?);
     Ok(())
+}
+
+#[tokio::test]
+async fn a_statement_of_another_schema_takes_no_jobs() -> anyhow::Result<()> {
+    takes_no_jobs_of_another_schema(1).await?;
+    takes_no_jobs_of_another_schema(2).await
 }
 
 #[tokio::test]
