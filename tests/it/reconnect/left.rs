@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use pgq::{Registry, Run};
 use pgq_tests::database::TestDatabase;
 use pgq_tests::eventually;
@@ -31,8 +33,9 @@ async fn a_worker_that_is_dropped_leaves_no_statement_on_the_server() -> anyhow:
 
     running.abort();
 
-    eventually("nobody waits any more", async || {
+    let ended = eventually("nobody waits any more", async || {
         Ok(waiting(pool).await? == 0)
-    })
-    .await
+    });
+    // Before the server ends it because it takes too long, after 30 s.
+    tokio::time::timeout(Duration::from_secs(20), ended).await?
 }

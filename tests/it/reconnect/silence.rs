@@ -53,11 +53,17 @@ async fn a_producer_whose_calls_were_given_up_goes_on() -> anyhow::Result<()> {
     let url = wire.options(&direct).to_url_lossy();
     let pgq = Pgq::connect(url.as_str()).await?;
     // As many as the pool has connections, at once.
+    let connections = pgq.pool().options().get_max_connections();
     let calls = || async {
-        let enqueues = (0..10).map(|_| answer::enqueue(&pgq));
+        let enqueues = (0..connections).map(|_| answer::enqueue(&pgq));
         try_join_all(enqueues).await
     };
-    calls().await?;
+    // Each of them is open, or some would be opened anew.
+    drop(try_join_all((0..connections).map(|_| pgq.pool().acquire())).await?);
+    eventually("all connections are idle", async || {
+        Ok(pgq.pool().num_idle() == usize::try_from(connections)?)
+    })
+    .await?;
 
     wire.go_silent();
     let given_up = tokio::time::timeout(SHORT, calls()).await;

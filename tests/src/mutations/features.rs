@@ -413,7 +413,7 @@ pub const FEATURES: &[Mutation] = &[
         file: "pgq/src/postgres/servers/mod.rs",
         find: "chosen.wait_for(|chosen| chosen.term != term)",
         replace: "chosen.wait_for(|_| false)",
-        tests: &["reconnect::silence::a_worker_notices_that_nobody_answers_any_more"],
+        tests: &["pgq::postgres::servers::tests::a_call_ends_soon_after_its_term"],
     },
     Mutation {
         name: "the server goes on with what nobody waits for",

@@ -285,3 +285,44 @@ impl fmt::Debug for Servers {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Far longer than it takes.
+    const LONG: Duration = Duration::from_secs(60);
+
+    #[tokio::test]
+    async fn a_call_ends_soon_after_its_term() {
+        let servers = Servers::one(PgConnectOptions::new());
+        let call = servers.within_term(std::future::pending::<Result<(), DriverError>>());
+        let silent = async {
+            let opened_in = servers.term();
+            servers.suspect();
+            assert_ne!(servers.answered(opened_in), opened_in);
+        };
+
+        let ended = tokio::time::timeout(LONG, async { tokio::join!(call, silent).0 }).await;
+
+        let error = ended.unwrap().unwrap_err();
+        assert_eq!(error.kind(), DriverErrorKind::Unavailable);
+    }
+
+    #[tokio::test]
+    async fn a_call_that_is_slow_may_end_while_others_are_given_up() {
+        let servers = Servers::one(PgConnectOptions::new());
+        let call = servers.within_term(async {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            Ok(7)
+        });
+        let silent = async {
+            servers.suspect();
+            servers.answered(servers.term());
+        };
+
+        let (answer, ()) = tokio::join!(call, silent);
+
+        assert_eq!(answer.ok(), Some(7));
+    }
+}
