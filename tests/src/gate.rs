@@ -4,17 +4,18 @@
 //! While the gate is shut each one waits for a verdict, so that a test decides what happens between
 //! two statements of the same caller, and which of them is the last of its connection.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context as _, ensure};
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
-use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::{AbortHandle, JoinSet};
+use tokio::task::JoinSet;
+
+use crate::proxy::Proxy;
 
 /// The most bytes of a message that is taken for one.
 const MESSAGE_MAX: usize = 64 << 20;
@@ -25,10 +26,9 @@ const SYNC_BYTES: usize = 5;
 /// The way to a server, open at first.
 #[derive(Debug)]
 pub struct Gate {
-    address: SocketAddr,
+    proxy: Proxy,
     is_shut: Arc<AtomicBool>,
     waiting: mpsc::UnboundedReceiver<Request>,
-    accepting: AbortHandle,
 }
 
 /// A request that waits. Dropped, it ends its connection and never reaches the server.
@@ -48,38 +48,26 @@ impl Gate {
     ///
     /// Fails if there is no port to listen on.
     pub async fn open(options: &PgConnectOptions) -> anyhow::Result<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
-        let address = listener.local_addr()?;
         let server = (options.get_host().to_owned(), options.get_port());
         let is_shut = Arc::new(AtomicBool::new(false));
         let (sender, waiting) = mpsc::unbounded_channel();
         let shut = Arc::clone(&is_shut);
-        let accepting = tokio::spawn(async move {
-            // Dropped with this task, and the connections with it.
-            let mut connections = JoinSet::new();
-            while let Ok((client, _)) = listener.accept().await {
-                let (server, shut, sender) = (server.clone(), Arc::clone(&shut), sender.clone());
-                // Either side is told by the end of its connection.
-                connections.spawn(async move {
-                    let _ = relay(client, server, &shut, &sender).await;
-                });
-            }
-        });
+        let serve = move |client| {
+            let (server, shut, sender) = (server.clone(), Arc::clone(&shut), sender.clone());
+            async move { relay(client, server, &shut, &sender).await }
+        };
         Ok(Self {
-            address,
+            proxy: Proxy::open(serve).await?,
             is_shut,
             waiting,
-            accepting: accepting.abort_handle(),
         })
     }
 
     /// Returns the options to connect through the gate.
     #[must_use]
     pub fn options(&self, options: &PgConnectOptions) -> PgConnectOptions {
-        options
-            .clone()
-            .host(&self.address.ip().to_string())
-            .port(self.address.port())
+        self.proxy
+            .options(options)
             // The gate has to see where a request ends.
             .ssl_mode(PgSslMode::Disable)
     }
@@ -96,12 +84,6 @@ impl Gate {
     /// No request is lost.
     pub async fn next(&mut self) -> Option<Request> {
         self.waiting.recv().await
-    }
-}
-
-impl Drop for Gate {
-    fn drop(&mut self) {
-        self.accepting.abort();
     }
 }
 

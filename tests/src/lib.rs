@@ -9,6 +9,7 @@ pub mod gate;
 pub mod history;
 pub mod mutations;
 pub mod pooler;
+mod proxy;
 pub mod replicas;
 pub mod subscriber;
 pub mod wire;

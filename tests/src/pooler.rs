@@ -2,15 +2,15 @@
 //!
 //! Like those that are in use it takes no settings from its clients. Who waits for notifications is not told of any.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anyhow::{Context as _, ensure};
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::sync::{Mutex, MutexGuard};
-use tokio::task::{AbortHandle, JoinSet};
+
+use crate::proxy::Proxy;
 
 /// The most bytes of a message that is taken for one.
 const MESSAGE_MAX: usize = 64 << 20;
@@ -24,8 +24,7 @@ const PROTOCOL: [u8; 4] = 196_608_u32.to_be_bytes();
 /// The way to a server.
 #[derive(Debug)]
 pub struct Pooler {
-    address: SocketAddr,
-    accepting: AbortHandle,
+    proxy: Proxy,
 }
 
 /// Who has the sessions of the server.
@@ -62,37 +61,19 @@ impl Pooler {
             parameters,
             options: options.clone(),
         });
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
-        let address = listener.local_addr()?;
-        let accepting = tokio::spawn(async move {
-            // Dropped with this task, and the connections with it.
-            let mut clients = JoinSet::new();
-            while let Ok((client, _)) = listener.accept().await {
-                let shared = Arc::clone(&shared);
-                // A client is told by the end of its connection.
-                clients.spawn(async move { serve(client, &shared).await.is_ok() });
-            }
-        });
+        let serve = move |client| {
+            let shared = Arc::clone(&shared);
+            async move { serve(client, &shared).await }
+        };
         Ok(Self {
-            address,
-            accepting: accepting.abort_handle(),
+            proxy: Proxy::open(serve).await?,
         })
     }
 
     /// Returns the options to connect through the pooler.
     #[must_use]
     pub fn options(&self, options: &PgConnectOptions) -> PgConnectOptions {
-        options
-            .clone()
-            .host(&self.address.ip().to_string())
-            .port(self.address.port())
-            .ssl_mode(PgSslMode::Disable)
-    }
-}
-
-impl Drop for Pooler {
-    fn drop(&mut self) {
-        self.accepting.abort();
+        self.proxy.options(options).ssl_mode(PgSslMode::Disable)
     }
 }
 

@@ -1,22 +1,21 @@
 //! A wire to the server that can go silent, as a network does behind which a machine has vanished: nobody is told.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use sqlx::postgres::PgConnectOptions;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
-use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
-use tokio::task::{AbortHandle, JoinSet};
+
+use crate::proxy::Proxy;
 
 /// The way to a server.
 #[derive(Debug)]
 pub struct Wire {
-    address: SocketAddr,
+    proxy: Proxy,
     /// How often it has gone silent.
     silences: Arc<watch::Sender<u32>>,
-    accepting: AbortHandle,
 }
 
 impl Wire {
@@ -26,45 +25,26 @@ impl Wire {
     ///
     /// Fails if there is no port to listen on.
     pub async fn open(options: &PgConnectOptions) -> anyhow::Result<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
-        let address = listener.local_addr()?;
         let server = (options.get_host().to_owned(), options.get_port());
         let silences = Arc::new(watch::Sender::new(0));
         let heard = Arc::clone(&silences);
-        let accepting = tokio::spawn(async move {
-            // Dropped with this task, and the connections with it.
-            let mut connections = JoinSet::new();
-            while let Ok((client, _)) = listener.accept().await {
-                let (server, heard) = (server.clone(), heard.subscribe());
-                connections.spawn(async move { relay(client, server, heard).await.is_ok() });
-            }
-        });
+        let serve = move |client| relay(client, server.clone(), heard.subscribe());
         Ok(Self {
-            address,
+            proxy: Proxy::open(serve).await?,
             silences,
-            accepting: accepting.abort_handle(),
         })
     }
 
     /// Returns the options to connect by the wire.
     #[must_use]
     pub fn options(&self, options: &PgConnectOptions) -> PgConnectOptions {
-        options
-            .clone()
-            .host(&self.address.ip().to_string())
-            .port(self.address.port())
+        self.proxy.options(options)
     }
 
     /// Carries nothing any more between those that are connected, and tells neither side. Who connects from now on is
     /// served.
     pub fn go_silent(&self) {
         self.silences.send_modify(|silences| *silences += 1);
-    }
-}
-
-impl Drop for Wire {
-    fn drop(&mut self) {
-        self.accepting.abort();
     }
 }
 

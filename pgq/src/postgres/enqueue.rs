@@ -87,7 +87,11 @@ async fn enqueue_one(
 }
 
 /// Says what is the same for all jobs of a request.
-fn with_template(statement: Statement, enqueue: Enqueue, statements: &Statements) -> Statement {
+pub(super) fn with_template(
+    statement: Statement,
+    enqueue: Enqueue,
+    statements: &Statements,
+) -> Statement {
     statement
         .with(enqueue.task.into_owned())
         .with(enqueue.queue.into_owned())

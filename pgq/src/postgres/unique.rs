@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 
 use super::Statement;
 use super::connection::{Connection, Row};
-use super::enqueue::{NOT_TAKEN, answered, micros, not_all, number};
+use super::enqueue::{NOT_TAKEN, answered, micros, not_all, number, with_template};
 use super::large_input::Parted;
 use super::relaxed::OFF;
 use super::sql::Statements;
@@ -28,7 +28,7 @@ pub(super) async fn enqueue_unique(
 pub(super) async fn enqueue_unique_alone(
     connection: &mut impl Connection,
     statements: &Statements,
-    enqueue: Enqueue,
+    mut enqueue: Enqueue,
 ) -> Result<KeyedJobs, DriverError> {
     let is_relaxed = enqueue.durability.is_relaxed();
     let sql = match is_relaxed {
@@ -38,15 +38,9 @@ pub(super) async fn enqueue_unique_alone(
     let conflict = conflict(&enqueue);
     let jobs = enqueue.jobs.len();
     let (run_at, delay) = start(enqueue.start);
-    let parted = Parted::new(enqueue.jobs)?;
-    let statement = Statement::new(sql, NOT_TAKEN)
-        .with(parted.inline)
-        .with(enqueue.task.into_owned())
-        .with(enqueue.queue.into_owned())
-        .with(enqueue.priority)
-        .with(enqueue.max_attempts)
-        .with(enqueue.fingerprint)
-        .with(statements.schema.as_str())
+    let parted = Parted::new(std::mem::take(&mut enqueue.jobs))?;
+    let statement = Statement::new(sql, NOT_TAKEN).with(parted.inline);
+    let statement = with_template(statement, enqueue, statements)
         .with(parted.marks)
         .with(parted.places)
         .with(parted.large)
